@@ -1,0 +1,1 @@
+//! The one table of option names (H2).

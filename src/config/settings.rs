@@ -1,0 +1,221 @@
+//! The typed settings: what the lines of `opendkim.conf` mean.
+//!
+//! Pure values; data sets appear as they are named ([`DataSetSpec`]) and are opened by
+//! [`super::snapshot`].
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{dataset::DataSetSpec, dkim::Canonicalization, socket::SocketSpec};
+
+/// Every setting that dkimd acts on.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Process, socket and start-up; not re-read on reload.
+    pub process: ProcessSettings,
+    /// What is logged and where.
+    pub logging: LogSettings,
+    /// Who is signed, who is verified.
+    pub decision: DecisionSettings,
+    /// How signatures look and which keys make them.
+    pub signing: SigningSettings,
+    /// Replies to what went wrong.
+    pub on_failure: OnFailure,
+}
+
+/// reference §1.5.
+#[derive(Clone, Debug)]
+pub struct ProcessSettings {
+    /// Socket.
+    pub socket: Option<SocketSpec>,
+    /// PidFile.
+    pub pid_file: Option<PathBuf>,
+    /// UserID as written: `user[:group]`.
+    pub user: Option<String>,
+    /// UMask.
+    pub umask: Option<u32>,
+    /// Background.
+    pub background: bool,
+    /// AutoRestart with its count and rate.
+    pub auto_restart: Option<AutoRestart>,
+    /// BaseDirectory.
+    pub base_directory: Option<PathBuf>,
+    /// ChangeRootDirectory.
+    pub change_root: Option<PathBuf>,
+    /// EnableCoredumps.
+    pub core_dumps: bool,
+    /// TrustAnchorFile: read and checked at load, used when verifying.
+    pub trust_anchor_file: Option<PathBuf>,
+}
+
+/// AutoRestart, AutoRestartCount, AutoRestartRate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AutoRestart {
+    /// AutoRestartCount; `None`: no limit.
+    pub count: Option<u32>,
+    /// AutoRestartRate: at most `.0` restarts in `.1`.
+    pub rate: Option<(u32, Duration)>,
+}
+
+/// reference §1.5 and §6.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Syslog.
+    pub syslog: bool,
+    /// SyslogSuccess.
+    pub success: bool,
+    /// SyslogFacility: a word that is known to exist, `mail` by default.
+    pub facility: &'static str,
+    /// SyslogName; `None`: the name the program was called by.
+    pub name: Option<String>,
+    /// LogWhy.
+    pub why: bool,
+    /// LogResults.
+    pub results: bool,
+}
+
+/// reference §1.2 and §3.1.
+#[derive(Clone, Debug)]
+pub struct DecisionSettings {
+    /// Mode.
+    pub mode: Mode,
+    /// InternalHosts; `None`: 127.0.0.1 and ::1.
+    pub internal_hosts: Option<DataSetSpec>,
+    /// ExternalIgnoreList.
+    pub external_ignore: Option<DataSetSpec>,
+    /// PeerList.
+    pub peers: Option<DataSetSpec>,
+    /// ExemptDomains.
+    pub exempt_domains: Option<DataSetSpec>,
+    /// DontSignMailTo.
+    pub dont_sign_mail_to: Option<DataSetSpec>,
+    /// MTA: names compared with the macro `{daemon_name}`, case counts.
+    pub mta_names: Option<DataSetSpec>,
+    /// MacroList.
+    pub macros: Option<DataSetSpec>,
+    /// SenderHeaders, in order; `From` by default.
+    pub sender_headers: Option<DataSetSpec>,
+    /// SenderMacro, as written.
+    pub sender_macro: Option<String>,
+    /// StrictHeaders.
+    pub strict_headers: bool,
+    /// RequiredHeaders.
+    pub required_headers: bool,
+    /// IgnoreMalformedMail.
+    pub ignore_malformed: bool,
+    /// MaximumHeaders in octets; `None`: no limit (but see `session::MAX_HEADER_OCTETS`).
+    pub maximum_headers: Option<u64>,
+}
+
+/// Mode: what dkimd does at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode {
+    /// `s`.
+    pub sign: bool,
+    /// `v`.
+    pub verify: bool,
+}
+
+/// reference §1.1.
+#[derive(Clone, Debug)]
+pub struct SigningSettings {
+    /// Which keys sign for whom.
+    pub identities: Identities,
+    /// MultipleSignatures.
+    pub multiple: bool,
+    /// SignatureAlgorithm: what the administrator prefers; the key's type decides.
+    pub preferred_algorithm: Option<String>,
+    /// Canonicalization.
+    pub canonicalization: Canonicalization,
+    /// SignatureTTL; `None`: no `x=`.
+    pub lifetime: Option<Duration>,
+    /// MinimumKeyBits, 1024 by default.
+    pub minimum_key_bits: u32,
+    /// RequireSafeKeys.
+    pub require_safe_keys: bool,
+    /// Diagnostics (`z=`).
+    pub copied_headers: bool,
+    /// RequestReports (`r=y`).
+    pub request_reports: bool,
+    /// BodyLengthDB.
+    pub body_length: Option<DataSetSpec>,
+    /// MaximumSignedBytes.
+    pub maximum_signed_bytes: Option<u64>,
+    /// SignHeaders.
+    pub sign_headers: Option<DataSetSpec>,
+    /// OmitHeaders.
+    pub omit_headers: Option<DataSetSpec>,
+    /// OversignHeaders.
+    pub oversign_headers: Option<DataSetSpec>,
+    /// RemoveOldSignatures.
+    pub remove_old_signatures: bool,
+    /// SoftwareHeader (or X-Header).
+    pub software_header: bool,
+    /// FixCRLF.
+    pub fix_crlf: bool,
+    /// ATPSDomains.
+    pub atps_domains: Option<DataSetSpec>,
+    /// ATPSHashAlgorithm: `sha256`, `sha1` or `none`.
+    pub atps_hash: &'static str,
+}
+
+/// Where signing identities come from (reference §3.6: tables win silently).
+#[derive(Clone, Debug)]
+pub enum Identities {
+    /// Nothing is signed.
+    None,
+    /// Domain, Selector, KeyFile, SubDomains.
+    Single {
+        /// Domain.
+        domains: DataSetSpec,
+        /// SubDomains.
+        sub_domains: bool,
+        /// Selector.
+        selector: String,
+        /// KeyFile.
+        key_file: PathBuf,
+    },
+    /// SigningTable and KeyTable.
+    Tables {
+        /// SigningTable.
+        signing: DataSetSpec,
+        /// KeyTable.
+        keys: DataSetSpec,
+    },
+}
+
+/// The On-* options (reference §1.3), after On-Default has been applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnFailure {
+    /// On-BadSignature.
+    pub bad_signature: FailureAction,
+    /// On-KeyNotFound.
+    pub key_not_found: FailureAction,
+    /// On-DNSError; `None`: not set, so accept.
+    pub dns_error: Option<FailureAction>,
+    /// On-NoSignature.
+    pub no_signature: FailureAction,
+    /// On-InternalError: unusable keys and tables among them.
+    pub internal_error: FailureAction,
+    /// On-Security.
+    pub security: FailureAction,
+    /// On-SignatureError: signing refused, for instance a key below MinimumKeyBits.
+    pub signature_error: FailureAction,
+}
+
+/// A word of the On-* options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureAction {
+    /// Let the message through.
+    Accept,
+    /// Refuse it for good.
+    Reject,
+    /// Refuse it for now.
+    Tempfail,
+    /// Swallow it.
+    Discard,
+    /// Hold it in the MTA's quarantine.
+    Quarantine,
+}
+
+/// Settings shared by all who hold them.
+pub type SharedSettings = Arc<Settings>;

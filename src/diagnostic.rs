@@ -1,0 +1,101 @@
+//! What is wrong with something the administrator wrote, and what to write instead.
+
+use std::{
+    fmt::{self, Display, Formatter},
+    path::Path,
+    sync::Arc,
+};
+
+use serde::Serialize;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// dkimd runs, but not as the line says or as the administrator probably means.
+    Warning,
+    /// This part of the configuration can't be used.
+    Error,
+}
+
+/// One finding in a configuration file, a table or a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it stands: a file, or the words `command line`.
+    pub file: Option<Arc<Path>>,
+    /// Line in that file, counted from 1.
+    pub line: Option<u32>,
+    /// What is wrong.
+    pub what: String,
+    /// What to write or run instead, as a sentence or a command.
+    pub remedy: Option<String>,
+}
+
+impl Diagnostic {
+    /// A finding that stops this part of the configuration from being used.
+    pub fn error(what: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            file: None,
+            line: None,
+            what: what.into(),
+            remedy: None,
+        }
+    }
+
+    /// A finding that leaves dkimd able to run.
+    pub fn warning(what: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(what)
+        }
+    }
+
+    /// Adds the place.
+    pub fn at(mut self, file: &Arc<Path>, line: u32) -> Self {
+        self.file = Some(Arc::clone(file));
+        self.line = Some(line);
+        self
+    }
+
+    /// Adds the file alone, for findings about a file as a whole.
+    pub fn in_file(mut self, file: &Arc<Path>) -> Self {
+        self.file = Some(Arc::clone(file));
+        self
+    }
+
+    /// Adds what to write or run instead.
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Whether this is an error.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl Display for Diagnostic {
+    /// `FILE:LINE: error: WHAT; REMEDY`
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{}:", file.display())?;
+            if let Some(line) = self.line {
+                write!(f, "{line}:")?;
+            }
+            f.write_str(" ")?;
+        }
+        match self.severity {
+            Severity::Warning => f.write_str("warning: ")?,
+            Severity::Error => f.write_str("error: ")?,
+        }
+        f.write_str(&self.what)?;
+        if let Some(remedy) = &self.remedy {
+            write!(f, "; {remedy}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! The pure core of DKIM (RFC 6376, RFC 8301, RFC 8463, RFC 8616).
+//!
+//! Nothing in here opens a socket or a file, reads a clock or asks DNS: such things come in as
+//! arguments. The signing side, in the order of its work: [`header`] keeps the header section as
+//! received, [`select`] chooses the fields for `h=`, [`canon`] and [`body_hash`] make the
+//! canonical bytes, [`sign`] writes the field with the help of [`signature`] and [`fold`], and
+//! [`crypto`] holds the one operation that needs a secret.
+
+pub mod body_hash;
+pub mod canon;
+pub mod crypto;
+pub mod fold;
+pub mod header;
+pub mod name;
+pub mod select;
+pub mod sign;
+pub mod signature;
+
+/// Seconds since 1970-01-01 00:00 UTC, as in the `t=` and `x=` tags (RFC 6376 section 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(pub u64);
+
+/// A canonicalization algorithm (RFC 6376 section 3.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Canon {
+    /// Almost no change is tolerated.
+    #[default]
+    Simple,
+    /// White space may change.
+    Relaxed,
+}
+
+/// The `c=` tag: how the header section and the body are canonicalized.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Canonicalization {
+    /// For the header section.
+    pub header: Canon,
+    /// For the body.
+    pub body: Canon,
+}
+
+/// A signature algorithm (the `a=` tag).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// `rsa-sha256`.
+    RsaSha256,
+    /// `ed25519-sha256` (RFC 8463).
+    Ed25519Sha256,
+    /// `rsa-sha1`: never made, and verified only where the administrator allows it (RFC 8301).
+    RsaSha1,
+}
+
+impl Algorithm {
+    /// The word in `a=`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RsaSha256 => "rsa-sha256",
+            Self::Ed25519Sha256 => "ed25519-sha256",
+            Self::RsaSha1 => "rsa-sha1",
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Private keys: reading every form that OpenDKIM reads, judging the file's safety, holding parsed
+//! keys in a bounded cache, making new ones (reference §9).
+
+pub mod generate;
+pub mod load;
+pub mod safe;
+pub mod store;
+
+use std::path::PathBuf;
+
+/// Where a key is to be had.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum KeySource {
+    /// A file, absolute or relative to BaseDirectory.
+    File(PathBuf),
+    /// The key itself: PEM, or base64 of DER.
+    Inline(String),
+}
+
+impl std::fmt::Debug for KeySource {
+    /// Never shows a key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Inline(_) => f.write_str("Inline(…)"),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! dkimd: a DKIM signing and verifying milter that takes OpenDKIM's place.
+//!
+//! The modules stand in the order in which mail flows through them:
+//!
+//! * [`socket`] accepts the MTA's connections, [`milter`] speaks its protocol;
+//! * [`session`] holds one connection and the message under way, and does nothing but ask
+//!   [`decide`] what is to be done and [`dkim`] to do it;
+//! * [`decide`] is pure: facts in, a decision and its reason out;
+//! * [`dkim`] is the pure core of RFC 6376: no sockets, clocks, DNS or files inside it.
+//!
+//! What they need is prepared once per load: [`config`] turns files into typed settings,
+//! [`dataset`] and [`tables`] compile lists into indexes, [`keys`] finds and holds private keys.
+//! Around them stand [`log`], [`process`], the command line ([`cli`]) and the [`tools`].
+
+pub mod cli;
+pub mod config;
+pub mod dataset;
+pub mod decide;
+pub mod diagnostic;
+pub mod dkim;
+pub mod keys;
+pub mod log;
+pub mod milter;
+pub mod process;
+pub mod session;
+pub mod socket;
+pub mod tables;
+pub mod tools;

@@ -1,0 +1,1 @@
+//! The text of every log line (reference §6).

@@ -1,0 +1,1 @@
+//! Syslog, standard error, and a sink for tests (H5).

@@ -1,0 +1,1 @@
+//! The process: user, umask, pid file, descriptors, signals, readiness (reference §7) (H5).

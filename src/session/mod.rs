@@ -1,0 +1,1 @@
+//! One connection of the MTA, and the message under way on it.

@@ -1,0 +1,1 @@
+//! Commands beside the daemon, each in its own file.
