@@ -12,9 +12,22 @@ pub enum KeyError {
     /// (H4 completes the list.)
     #[error("{0:?}")]
     Missing(PathBuf),
+    /// RSA below MinimumKeyBits.
+    #[error("private key too small ({bits} bits, need at least {minimum})")]
+    TooSmall {
+        /// Its size.
+        bits: u32,
+        /// MinimumKeyBits.
+        minimum: u32,
+    },
 }
 
 impl KeyError {
+    /// The reason's stable word, for logs and replies.
+    pub fn code(&self) -> &'static str {
+        todo!("H4")
+    }
+
     /// The one command or sentence that mends it.
     pub fn remedy(&self) -> String {
         todo!("H4")
