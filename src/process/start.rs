@@ -85,7 +85,7 @@ pub trait Daemon {
     /// Binds the socket, inside the runtime. An error is one line: what is wrong, and the remedy.
     fn bind(
         &self,
-        socket: &SocketSpec,
+        socket: Option<&SocketSpec>,
     ) -> impl Future<Output = Result<Self::Listener, String>>;
 
     /// Serves connections until `stop` says otherwise: at [`Stage::Drain`] it accepts no more and
