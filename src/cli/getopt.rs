@@ -101,10 +101,7 @@ mod tests {
 
     #[test]
     fn a_value_may_look_like_an_option() {
-        assert_eq!(
-            read(&["-x", "-f"]).unwrap(),
-            [('x', Some("-f".to_owned()))]
-        );
+        assert_eq!(read(&["-x", "-f"]).unwrap(), [('x', Some("-f".to_owned()))]);
     }
 
     #[test]

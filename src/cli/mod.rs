@@ -28,6 +28,8 @@ Exit codes:
   69  socket or file not available; too many restarts
   70  internal fault; data set can't be opened
   71  the system refused a fork, directory or root change
+  74  output can't be written
+  75  mail would be deferred (explain)
   77  privileges can't be dropped
   78  configuration error";
 

@@ -19,7 +19,7 @@ use indymilter::message::reply::Reply as WireReply;
 use tokio::time::{self, Instant, MissedTickBehavior, Sleep};
 
 use super::{
-    Client, Conversation, EndOfMessage, Reply,
+    Client, Conversation, EndOfMessage, Reply, Stage,
     frame::{FrameError, FrameReader, Piece, strings},
     negotiate::Terms,
     reply,
@@ -320,6 +320,10 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
 
     /// The first octet says which command the macros belong to; they are told as they come.
     fn define_macros(&mut self, payload: &[u8]) {
+        let stage = match payload.first() {
+            Some(b'C' | b'H') => Stage::Connection,
+            _ => Stage::Message,
+        };
         let mut parts = strings(payload.get(1..).unwrap_or_default());
         while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
             // sendmail and Postfix write `{name}` or a letter; libmilter takes `{i}` for `i`.
@@ -327,7 +331,7 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
                 [b'{', letter, b'}'] => std::slice::from_ref(letter),
                 name => name,
             };
-            self.conversation.define_macro(name, value);
+            self.conversation.define_macro(stage, name, value);
         }
     }
 

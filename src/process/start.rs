@@ -18,11 +18,7 @@
 //! A failure in any step ends the program with the exit code of [`ExitCode`] and one line that
 //! says why; up to step 12 that line reaches whoever started it, in the background, too.
 
-use std::{
-    future::Future,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{env, future::Future, path::PathBuf, sync::Arc};
 
 use tokio::runtime::{self, Runtime};
 
@@ -31,7 +27,7 @@ use super::{
     exit::{ExitCode, Failure},
     limits,
     pidfile::{PidFile, PidFileError},
-    reload::{Reload, Reloader, level},
+    reload::{Reload, Reloader},
     restart,
     signals::{self, Request, Signals, Stage, Stop, Stopper},
     surroundings,
@@ -112,7 +108,7 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
     let snapshot = load(order)?;
     let process = snapshot.settings.process.clone();
     let logging = snapshot.settings.logging.clone();
-    if process.socket.is_none() {
+    if process.socket.is_none() && env::var_os("LISTEN_FDS").is_none() {
         return Err(Failure::new(
             ExitCode::Config,
             "milter socket must be specified; add a Socket line, \
@@ -159,7 +155,13 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
             }
         },
         |_, ready| {
-            let run = || worker(first.take().map_or_else(|| load(order), Ok)?, vec![ready], None);
+            let run = || {
+                worker(
+                    first.take().map_or_else(|| load(order), Ok)?,
+                    vec![ready],
+                    None,
+                )
+            };
             run().unwrap_or_else(|failure| {
                 failure.tell(&order.program);
                 log.line(Level::Err, &failure.message);
@@ -287,15 +289,9 @@ impl<D: Daemon> Worker<'_, D> {
         ready: Vec<ReadyPipe>,
         wants_log: bool,
     ) -> Result<(), Failure> {
-        let Some(socket) = &self.process.socket else {
-            return Err(Failure::new(
-                ExitCode::Config,
-                "milter socket must be specified",
-            ));
-        };
         let listener = self
             .daemon
-            .bind(socket)
+            .bind(self.process.socket.as_ref())
             .await
             .map_err(|reason| Failure::new(ExitCode::Unavailable, reason))?;
         let signals = Signals::register().map_err(|error| {

@@ -21,14 +21,10 @@ use crate::{
 pub const KEYS_HELD: usize = 4096;
 
 /// Serves the MTA.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct MilterDaemon {
     /// The clock behind `t=`.
     pub clock: fn() -> UnixTime,
-    /// The product's name in SoftwareHeader.
-    pub software: String,
-    /// Lines about mail are wanted even under `Syslog no`: somebody is watching standard error.
-    pub always_log: bool,
 }
 
 impl Daemon for MilterDaemon {
@@ -43,7 +39,9 @@ impl Daemon for MilterDaemon {
         let Some(socket) = socket else {
             return Err("milter socket must be specified; add a Socket line".to_owned());
         };
-        Listener::open(socket).map(|listener| vec![listener]).map_err(|error| error.to_string())
+        Listener::open(socket)
+            .map(|listener| vec![listener])
+            .map_err(|error| error.to_string())
     }
 
     async fn serve(&self, listeners: Self::Listener, configuration: Arc<Reloader>, mut stop: Stop) {
@@ -53,8 +51,6 @@ impl Daemon for MilterDaemon {
             keys: KeyStore::new(KEYS_HELD),
             log: Arc::clone(&log),
             clock: self.clock,
-            software: self.software.clone(),
-            always_log: self.always_log,
             told_no_queue_id: false.into(),
         });
         let shutdown = Shutdown::new();

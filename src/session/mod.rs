@@ -41,7 +41,7 @@ use crate::{
         sign::Signer,
     },
     keys::store::KeyStore,
-    log::{Level, Log, lines},
+    log::{Level, Log, daemon::OPENDKIM_VERSION, lines},
     milter::{Agreed, Change, Client, Conversation, EndOfMessage, Reply, Stage, Wishes},
     process::reload::Reloader,
     tables::hosts::HostMatch,
@@ -64,10 +64,6 @@ pub struct Server {
     pub log: Arc<dyn Log>,
     /// The clock behind `t=`.
     pub clock: fn() -> UnixTime,
-    /// The product's name in SoftwareHeader.
-    pub software: String,
-    /// Lines are wanted even under `Syslog no`: somebody is watching standard error.
-    pub always_log: bool,
     /// Whether the MTA's lack of a queue id was told.
     pub told_no_queue_id: AtomicBool,
 }
@@ -157,11 +153,7 @@ impl Connection {
     }
 
     fn journal(&self, settings: &'_ Settings) -> Journal {
-        Journal::new(
-            Arc::clone(&self.server.log),
-            &settings.logging,
-            self.server.always_log,
-        )
+        Journal::new(Arc::clone(&self.server.log), &settings.logging)
     }
 
     fn job(&self) -> Arc<str> {
@@ -309,7 +301,7 @@ impl Connection {
     fn software_header(&self, snapshot: &Snapshot, record: &MessageRecord) -> Option<Change> {
         snapshot.settings.signing.software_header.then(|| {
             let host = self.peer.macros.get("j").unwrap_or("unknown-host");
-            let value = format!("{} {host} {}", self.server.software, record.job);
+            let value = format!("OpenDKIM Filter v{OPENDKIM_VERSION} {host} {}", record.job);
             self.insert_on_top("DKIM-Filter", &value)
         })
     }

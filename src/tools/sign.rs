@@ -17,11 +17,11 @@ use crate::{
         Decision,
         origin::{AUTH_TYPE, OriginFacts},
     },
-    dkim::{UnixTime, sign::Signer},
+    dkim::sign::Signer,
     keys::store::KeyStore,
     log::lines,
     milter::Client,
-    process::exit::ExitCode,
+    process::{ExitCode, clock},
     session::{
         inquiry::inquire,
         signing,
@@ -116,7 +116,7 @@ fn sign(snapshot: &Snapshot, message: &MessageFile) -> Result<String, NotSigned>
     let mut signer = Signer::new(snapshot.signing_policy.clone(), requests);
     message.feed_body(|octets| signer.body(octets));
     let fields = signer
-        .finish(&message.section, UnixTime::now())
+        .finish(&message.section, clock::now())
         .map_err(|error| NotSigned { text: lines::signing_failed(&error), exit: ExitCode::Software })?;
     Ok(fields
         .iter()
