@@ -106,6 +106,19 @@ impl SigningTable {
         Answer::Now(Ok(found))
     }
 
+    /// What [`Self::find`] asks for, in words, for `dkimd explain`.
+    pub fn describe_search(&self, local: &str, domain: &str) -> String {
+        match &self.set {
+            OpenSet::Patterns(set) => {
+                format!(
+                    "{} patterns in file order for {local}@{domain}",
+                    set.entries().len()
+                )
+            }
+            OpenSet::Keyed(_) => keys_of(local, domain).collect::<Vec<_>>().join(", "),
+        }
+    }
+
     /// All usable lines in order.
     pub fn rows(&self) -> impl Iterator<Item = SigningRow<'_>> {
         self.set
