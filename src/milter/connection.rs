@@ -28,7 +28,7 @@ use super::{
 };
 use crate::socket::Stream;
 
-/// How long the MTA may say nothing; libmilter's value, which its manual advises not to lower.
+/// How long the MTA may say nothing, or take nothing that we send; libmilter's value, which its manual advises not to lower.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(7210);
 
 /// How often the MTA hears that the end of a message is still being worked on.
@@ -228,8 +228,7 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
 
     async fn flush(&mut self) -> io::Result<()> {
         if !self.out.is_empty() {
-            self.stream.write_all(&self.out).await?;
-            self.out.clear();
+            write(&mut self.stream, &mut self.out).await?;
             self.out.shrink_to(KEPT_CAPACITY);
         }
         Ok(())
@@ -415,6 +414,13 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
     }
 }
 
+/// Writes what is due.
+async fn write(stream: &mut Stream, out: &mut Vec<u8>) -> io::Result<()> {
+    time::timeout(READ_TIMEOUT, stream.write_all(out)).await??;
+    out.clear();
+    Ok(())
+}
+
 async fn poll_once<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
@@ -433,8 +439,7 @@ async fn with_progress(
             end = &mut ending => return Ok(end),
             _ = ticks.tick() => {
                 reply::put(out, WireReply::Progress);
-                stream.write_all(out).await?;
-                out.clear();
+                write(stream, out).await?;
             }
         }
     }

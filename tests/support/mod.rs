@@ -104,7 +104,7 @@ impl Message {
 
 /// Appends a frame.
 pub fn put_frame(out: &mut Vec<u8>, command: u8, payload: &[u8]) {
-    let length = u32::try_from(payload.len() + 1).unwrap();
+    let length = u32::try_from(payload.len() + 1).expect("a frame has less than 4 GiB");
     out.extend_from_slice(&length.to_be_bytes());
     out.push(command);
     out.extend_from_slice(payload);
