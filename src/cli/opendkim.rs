@@ -49,7 +49,11 @@ pub struct CommandLine {
 impl CommandLine {
     /// Reads the arguments, without the program's name.
     pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
-        let given = getopt::parse(LETTERS, args).map_err(usage)?;
+        let (given, end) = getopt::parse(LETTERS, args);
+        // `-V` acts at once: nothing after it is looked at.
+        if !given.iter().any(|option| option.letter == 'V') {
+            end.map_err(usage)?;
+        }
         let mut line = Self {
             action: Action::Serve,
             file: None,
@@ -76,9 +80,11 @@ impl CommandLine {
                 )),
                 'v' => line.verbosity = line.verbosity.saturating_add(1),
                 'F' => {
-                    line.fixed_time = Some(text().parse().map_err(|_| {
-                        Failure::new(ExitCode::Usage, "invalid time value")
-                    })?);
+                    line.fixed_time = Some(
+                        text()
+                            .parse()
+                            .map_err(|_| Failure::new(ExitCode::Usage, "invalid time value"))?,
+                    );
                 }
                 'T' if text().parse::<u32>().is_err() => {
                     return Err(Failure::new(ExitCode::Usage, "invalid value for -T"));
@@ -194,8 +200,16 @@ mod tests {
     #[test]
     fn the_flags_of_debians_unit_become_settings_in_order() {
         let line = parse(&[
-            "-fl", "-x/etc/dkim.conf", "-u", "opendkim:mail", "-Plocal.pid", "-p", "inet:8891@::1",
-            "-b", "sv", "-A",
+            "-fl",
+            "-x/etc/dkim.conf",
+            "-u",
+            "opendkim:mail",
+            "-Plocal.pid",
+            "-p",
+            "inet:8891@::1",
+            "-b",
+            "sv",
+            "-A",
         ])
         .unwrap();
         assert_eq!(line.action, Action::Serve);
@@ -222,7 +236,14 @@ mod tests {
 
     #[test]
     fn usage_is_shown_with_64() {
-        for args in [&["-h"][..], &["-q"], &["-?"], &["stray"], &["-x"], &["--help"]] {
+        for args in [
+            &["-h"][..],
+            &["-q"],
+            &["-?"],
+            &["stray"],
+            &["-x"],
+            &["--help"],
+        ] {
             let failure = parse(args).unwrap_err();
             assert_eq!(failure.code, ExitCode::Usage);
             assert!(failure.message.contains("\nusage: opendkim "), "{failure}");
@@ -239,7 +260,10 @@ mod tests {
             parse(&["-T", "x"]).unwrap_err().message,
             "invalid value for -T"
         );
-        assert_eq!(parse(&["-F", "1700000000"]).unwrap().fixed_time, Some(1_700_000_000));
+        assert_eq!(
+            parse(&["-F", "1700000000"]).unwrap().fixed_time,
+            Some(1_700_000_000)
+        );
     }
 
     #[test]

@@ -30,7 +30,10 @@ pub struct ServeArgs {
 
 /// Serves in the foreground with the log on standard error.
 pub fn run(args: &ServeArgs, all: &[OsString], daemon: &impl Daemon) -> ExitCode {
-    let mut options = vec![("Background", "no".to_owned()), ("Syslog", "yes".to_owned())];
+    let mut options = vec![
+        ("Background", "no".to_owned()),
+        ("Syslog", "yes".to_owned()),
+    ];
     if let Some(socket) = &args.socket {
         options.push(("Socket", socket.clone()));
     }

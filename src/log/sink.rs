@@ -237,9 +237,8 @@ fn is_journal(journal_stream: Option<&str>, stream: impl AsFd) -> bool {
     let Some((device, inode)) = journal_stream.and_then(|named| named.split_once(':')) else {
         return false;
     };
-    fstat(stream).is_ok_and(|found| {
-        device.parse() == Ok(found.st_dev) && inode.parse() == Ok(found.st_ino)
-    })
+    fstat(stream)
+        .is_ok_and(|found| device.parse() == Ok(found.st_dev) && inode.parse() == Ok(found.st_ino))
 }
 
 fn priority(level: Level) -> libc::c_int {

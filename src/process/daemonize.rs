@@ -87,7 +87,10 @@ pub fn into_background() -> Result<ReadyPipe, Failure> {
 
 /// Lets go of the starter's input, output and terminal.
 pub fn leave_terminal() -> io::Result<()> {
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let null = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
     dup2_stdin(&null)?;
     dup2_stdout(&null)?;
     dup2_stderr(&null)?;

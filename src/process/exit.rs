@@ -116,10 +116,7 @@ mod tests {
     #[test]
     fn numbers_and_codes_belong_together() {
         for code in ExitCode::ALL {
-            assert_eq!(
-                ExitCode::from_number(i32::from(code.number())),
-                Some(code)
-            );
+            assert_eq!(ExitCode::from_number(i32::from(code.number())), Some(code));
         }
         assert_eq!(ExitCode::from_number(1), None);
     }

@@ -97,9 +97,7 @@ pub fn supervise(
         log.line(
             Level::Notice,
             &match end.status {
-                WaitStatus::Signaled(_, signal, _) => {
-                    lines::restarting_after_signal(signal as i32)
-                }
+                WaitStatus::Signaled(_, signal, _) => lines::restarting_after_signal(signal as i32),
                 WaitStatus::Exited(_, status) => lines::restarting_after_exit(status),
                 _ => lines::restarting_after_exit(i32::from(ExitCode::Software.number())),
             },
@@ -148,15 +146,13 @@ struct Signals {
 
 impl Signals {
     fn block() -> Result<Self, Failure> {
-        let failed = |e: Errno| {
-            Failure::new(ExitCode::OsError, format!("blocking signals: {}", e.desc()))
-        };
+        let failed =
+            |e: Errno| Failure::new(ExitCode::OsError, format!("blocking signals: {}", e.desc()));
         let mut set: SigSet = FORWARDED.into_iter().collect();
         set.add(Signal::SIGCHLD);
         set.thread_block().map_err(failed)?;
-        let descriptor =
-            SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-                .map_err(failed)?;
+        let descriptor = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+            .map_err(failed)?;
         Ok(Self { set, descriptor })
     }
 
@@ -169,12 +165,7 @@ impl Signals {
     }
 
     /// Waits for the child's end, forwarding signals.
-    fn follow(
-        &mut self,
-        child: Pid,
-        wait: WaitPipe,
-        ready: impl FnOnce(),
-    ) -> Result<End, Failure> {
+    fn follow(&mut self, child: Pid, wait: WaitPipe, ready: impl FnOnce()) -> Result<End, Failure> {
         let mut unheard = Some((wait, ready));
         let mut stopping = false;
         let mut was_ready = false;

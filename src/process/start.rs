@@ -18,11 +18,7 @@
 //! A failure in any step ends the program with the exit code of [`ExitCode`] and one line that
 //! says why; up to step 12 that line reaches whoever started it, in the background, too.
 
-use std::{
-    future::Future,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{future::Future, path::PathBuf, sync::Arc};
 
 use tokio::runtime::{self, Runtime};
 
@@ -31,7 +27,7 @@ use super::{
     exit::{ExitCode, Failure},
     limits,
     pidfile::{PidFile, PidFileError},
-    reload::{Reload, Reloader, level},
+    reload::{Reload, Reloader},
     restart,
     signals::{self, Request, Signals, Stage, Stop, Stopper},
     surroundings,
@@ -44,6 +40,7 @@ use crate::{
         settings::{LogSettings, ProcessSettings},
         snapshot::Snapshot,
     },
+    diagnostic::Diagnostic,
     log::{
         Level, Log, daemon as lines,
         sink::{Both, Stderr, Syslog, stderr_is_terminal},
@@ -83,10 +80,7 @@ pub trait Daemon {
     type Listener;
 
     /// Binds the socket, inside the runtime. An error is one line: what is wrong, and the remedy.
-    fn bind(
-        &self,
-        socket: &SocketSpec,
-    ) -> impl Future<Output = Result<Self::Listener, String>>;
+    fn bind(&self, socket: &SocketSpec) -> impl Future<Output = Result<Self::Listener, String>>;
 
     /// Serves connections until `stop` says otherwise: at [`Stage::Drain`] it accepts no more and
     /// returns when the messages under way are finished. (At [`Stage::Now`] it is dropped.)
@@ -109,7 +103,7 @@ pub fn start(order: &Order, daemon: &impl Daemon) -> ExitCode {
 /// Steps 1 to 6.
 fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
     signals::hold_reload_signals();
-    let snapshot = load(order)?;
+    let (snapshot, warnings) = load(order, None)?;
     let process = snapshot.settings.process.clone();
     let logging = snapshot.settings.logging.clone();
     if process.socket.is_none() {
@@ -127,6 +121,12 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
     let notifier = Notifier::from_environment();
     limits::raise_open_files();
     let log = open_log(order, &process, &logging);
+    for warning in &warnings {
+        match logging.syslog {
+            true => log.line(Level::Warning, &lines::finding(warning)),
+            false => eprintln!("{}: {}", order.program, lines::finding(warning)),
+        }
+    }
     let pid_file = write_pid_file(&process, log.as_ref())?;
     let worker = |snapshot, ready: Vec<ReadyPipe>, pid_file| {
         let worker = Worker {
@@ -143,15 +143,15 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
         return worker(snapshot, starter.into_iter().collect(), pid_file);
     };
 
-    let mut snapshot = Some(snapshot);
     let mut starter = starter;
-    // What the supervisor does not need must not stay in its memory; a later worker loads anew,
-    // so a crash after a reload does not bring the old configuration back.
-    let mut first = snapshot.take();
+    // The first worker takes what is loaded. A later one loads anew, so a crash after a reload
+    // does not bring the old configuration back.
+    let mut first = Some(snapshot);
     let code = restart::supervise(
         limits,
         log.as_ref(),
         || {
+            // A service manager by default listens to the process that it started, this one.
             notifier.ready();
             if let Some(starter) = starter.take() {
                 starter.ready();
@@ -159,10 +159,15 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
             }
         },
         |_, ready| {
-            let run = || worker(first.take().map_or_else(|| load(order), Ok)?, vec![ready], None);
+            let run = || {
+                let snapshot = match first.take() {
+                    Some(snapshot) => snapshot,
+                    None => load(order, Some(log.as_ref()))?.0,
+                };
+                worker(snapshot, vec![ready], None)
+            };
             run().unwrap_or_else(|failure| {
                 failure.tell(&order.program);
-                log.line(Level::Err, &failure.message);
                 failure.code
             })
         },
@@ -173,14 +178,20 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-/// Step 1.
-fn load(order: &Order) -> Result<Snapshot, Failure> {
+/// Step 1: the snapshot with its warnings. Errors go to standard error, and to the log if it is
+/// open already.
+fn load(order: &Order, log: Option<&dyn Log>) -> Result<(Snapshot, Vec<Diagnostic>), Failure> {
     let (snapshot, findings) = Snapshot::load(order.file.as_deref(), &order.overrides);
-    for finding in &findings {
-        eprintln!("{}: {}", order.program, lines::finding(finding));
+    if let Some(snapshot) = snapshot {
+        return Ok((snapshot, findings));
     }
-    let snapshot = snapshot.ok_or_else(|| Failure::told(ExitCode::Config))?;
-    Ok(snapshot)
+    for error in findings.iter().filter(|finding| finding.is_error()) {
+        eprintln!("{}: {}", order.program, lines::finding(error));
+        if let Some(log) = log {
+            log.line(Level::Err, &lines::finding(error));
+        }
+    }
+    Err(Failure::told(ExitCode::Config))
 }
 
 /// Step 5.

@@ -46,7 +46,9 @@ mod tests {
             "/nonexistent/base: chdir(): No such file or directory"
         );
         assert_eq!(
-            change_root(Path::new("/nonexistent/root")).unwrap_err().message,
+            change_root(Path::new("/nonexistent/root"))
+                .unwrap_err()
+                .message,
             "/nonexistent/root: chdir(): No such file or directory"
         );
     }

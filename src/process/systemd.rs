@@ -151,9 +151,15 @@ mod tests {
         let mut buffer = [0; 64];
         while manager.recv(&mut buffer).is_ok() {}
         std::thread::sleep(Duration::from_millis(150));
-        assert!(manager.recv(&mut buffer).is_err(), "a notice in spite of the hang");
+        assert!(
+            manager.recv(&mut buffer).is_err(),
+            "a notice in spite of the hang"
+        );
         hang.await.unwrap();
         std::thread::sleep(Duration::from_millis(150));
-        assert!(manager.recv(&mut buffer).is_ok(), "no notice after the hang");
+        assert!(
+            manager.recv(&mut buffer).is_ok(),
+            "no notice after the hang"
+        );
     }
 }

@@ -36,8 +36,9 @@ impl Account {
         let found = match User::from_name(user).map_err(|e| lookup_failed(user, e))? {
             Some(found) => Some(found),
             None => match user.parse() {
-                Ok(number) => User::from_uid(Uid::from_raw(number))
-                    .map_err(|e| lookup_failed(user, e))?,
+                Ok(number) => {
+                    User::from_uid(Uid::from_raw(number)).map_err(|e| lookup_failed(user, e))?
+                }
                 Err(_) => return Err(unknown("user", user)),
             },
         };
@@ -147,7 +148,10 @@ mod tests {
     fn a_group_after_the_colon_replaces_the_primary_one() {
         let root = Account::find("daemon:root").unwrap();
         assert_eq!(root.gid, Gid::from_raw(0));
-        assert_eq!(Account::find("daemon:4711").unwrap().gid, Gid::from_raw(4711));
+        assert_eq!(
+            Account::find("daemon:4711").unwrap().gid,
+            Gid::from_raw(4711)
+        );
     }
 
     #[test]
