@@ -1,7 +1,9 @@
 //! Options as POSIX getopt reads them: `-f`, clusters `-fl`, values attached (`-xFILE`) or apart.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
+};
 
 /// One option as found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +30,22 @@ pub enum Misuse {
 
 /// Reads all arguments. `letters` is getopt's: a letter that takes a value is followed by `:`.
 ///
-/// Everything must be options; `--` ends them.
+/// Everything must be options; `--` ends them. What was found before a misuse is returned with it,
+/// because a program may act on it first.
 pub fn parse(
     letters: &str,
     args: impl IntoIterator<Item = OsString>,
-) -> Result<Vec<Given>, Misuse> {
-    let mut args = args.into_iter();
+) -> (Vec<Given>, Result<(), Misuse>) {
     let mut found = Vec::new();
+    let end = collect(letters, args.into_iter(), &mut found);
+    (found, end)
+}
+
+fn collect(
+    letters: &str,
+    mut args: impl Iterator<Item = OsString>,
+    found: &mut Vec<Given>,
+) -> Result<(), Misuse> {
     while let Some(arg) = args.next() {
         let cluster = match arg.as_bytes() {
             b"--" => match args.next() {
@@ -67,12 +78,12 @@ pub fn parse(
             };
             found.push(Given {
                 letter,
-                value: Some(OsString::from_vec(value.into_vec())),
+                value: Some(value),
             });
             break;
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -80,7 +91,8 @@ mod tests {
     use super::*;
 
     fn read(args: &[&str]) -> Result<Vec<(char, Option<String>)>, Misuse> {
-        parse("flx:p:", args.iter().map(OsString::from)).map(|found| {
+        let (found, end) = parse("flx:p:", args.iter().map(OsString::from));
+        end.map(|()| {
             found
                 .into_iter()
                 .map(|given| {

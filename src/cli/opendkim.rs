@@ -49,7 +49,11 @@ pub struct CommandLine {
 impl CommandLine {
     /// Reads the arguments, without the program's name.
     pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
-        let given = getopt::parse(LETTERS, args).map_err(usage)?;
+        let (given, end) = getopt::parse(LETTERS, args);
+        // `-V` acts at once: nothing after it is looked at.
+        if !given.iter().any(|option| option.letter == 'V') {
+            end.map_err(usage)?;
+        }
         let mut line = Self {
             action: Action::Serve,
             file: None,

@@ -93,8 +93,7 @@ fn is_repeatable(file: &Path) -> bool {
     file != Path::new("-")
 }
 
-/// The level that a finding is logged at.
-pub fn level(finding: &Diagnostic) -> Level {
+fn level(finding: &Diagnostic) -> Level {
     match finding.is_error() {
         true => Level::Err,
         false => Level::Warning,

@@ -40,6 +40,7 @@ use crate::{
         settings::{LogSettings, ProcessSettings},
         snapshot::Snapshot,
     },
+    diagnostic::Diagnostic,
     log::{
         Level, Log, daemon as lines,
         sink::{Both, Stderr, Syslog, stderr_is_terminal},
@@ -105,7 +106,7 @@ pub fn start(order: &Order, daemon: &impl Daemon) -> ExitCode {
 /// Steps 1 to 6.
 fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
     signals::hold_reload_signals();
-    let snapshot = load(order)?;
+    let (snapshot, warnings) = load(order, None)?;
     let process = snapshot.settings.process.clone();
     let logging = snapshot.settings.logging.clone();
     if process.socket.is_none() && env::var_os("LISTEN_FDS").is_none() {
@@ -123,6 +124,12 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
     let notifier = Notifier::from_environment();
     limits::raise_open_files();
     let log = open_log(order, &process, &logging);
+    for warning in &warnings {
+        match logging.syslog {
+            true => log.line(Level::Warning, &lines::finding(warning)),
+            false => eprintln!("{}: {}", order.program, lines::finding(warning)),
+        }
+    }
     let pid_file = write_pid_file(&process, log.as_ref())?;
     let worker = |snapshot, ready: Vec<ReadyPipe>, pid_file| {
         let worker = Worker {
@@ -139,15 +146,15 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
         return worker(snapshot, starter.into_iter().collect(), pid_file);
     };
 
-    let mut snapshot = Some(snapshot);
     let mut starter = starter;
-    // What the supervisor does not need must not stay in its memory; a later worker loads anew,
-    // so a crash after a reload does not bring the old configuration back.
-    let mut first = snapshot.take();
+    // The first worker takes what is loaded. A later one loads anew, so a crash after a reload
+    // does not bring the old configuration back.
+    let mut first = Some(snapshot);
     let code = restart::supervise(
         limits,
         log.as_ref(),
         || {
+            // A service manager by default listens to the process that it started, this one.
             notifier.ready();
             if let Some(starter) = starter.take() {
                 starter.ready();
@@ -164,7 +171,6 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
             };
             run().unwrap_or_else(|failure| {
                 failure.tell(&order.program);
-                log.line(Level::Err, &failure.message);
                 failure.code
             })
         },
@@ -175,14 +181,20 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-/// Step 1.
-fn load(order: &Order) -> Result<Snapshot, Failure> {
+/// Step 1: the snapshot with its warnings. Errors go to standard error, and to the log if it is
+/// open already.
+fn load(order: &Order, log: Option<&dyn Log>) -> Result<(Snapshot, Vec<Diagnostic>), Failure> {
     let (snapshot, findings) = Snapshot::load(order.file.as_deref(), &order.overrides);
-    for finding in &findings {
-        eprintln!("{}: {}", order.program, lines::finding(finding));
+    if let Some(snapshot) = snapshot {
+        return Ok((snapshot, findings));
     }
-    let snapshot = snapshot.ok_or_else(|| Failure::told(ExitCode::Config))?;
-    Ok(snapshot)
+    for error in findings.iter().filter(|finding| finding.is_error()) {
+        eprintln!("{}: {}", order.program, lines::finding(error));
+        if let Some(log) = log {
+            log.line(Level::Err, &lines::finding(error));
+        }
+    }
+    Err(Failure::told(ExitCode::Config))
 }
 
 /// Step 5.
