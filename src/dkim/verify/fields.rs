@@ -55,7 +55,11 @@ impl FieldIndex {
 
 /// A field's name as it is compared: without the blanks that may stand before the colon.
 pub(super) fn bare_name(field: Field<'_>) -> &[u8] {
-    let blanks = field.name.iter().rev().take_while(|c| matches!(c, b' ' | b'\t'));
+    let blanks = field
+        .name
+        .iter()
+        .rev()
+        .take_while(|c| matches!(c, b' ' | b'\t'));
     &field.name[..field.name.len() - blanks.count()]
 }
 
@@ -104,7 +108,9 @@ pub(super) fn header_hash(
 ) -> HashValue {
     let hash = |algorithm| {
         let mut context = digest::Context::new(algorithm);
-        canonical_header(section, chosen, own, signature, |piece| context.update(piece));
+        canonical_header(section, chosen, own, signature, |piece| {
+            context.update(piece)
+        });
         context.finish()
     };
     match signature.algorithm {

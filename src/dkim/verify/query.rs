@@ -46,7 +46,9 @@ pub(super) fn ascii_name(name: &str) -> Option<Cow<'_, str>> {
         Cow::Owned(mapped.ok()?.into_owned())
     };
     let fits = ascii.len() <= MAX_NAME
-        && ascii.split('.').all(|label| (1..=MAX_LABEL).contains(&label.len()));
+        && ascii
+            .split('.')
+            .all(|label| (1..=MAX_LABEL).contains(&label.len()));
     fits.then_some(ascii)
 }
 
@@ -56,8 +58,14 @@ mod tests {
 
     #[test]
     fn names_are_lower_case_a_labels_that_dns_can_hold() {
-        assert_eq!(ascii_name("Sel_1.Example.COM").unwrap(), "sel_1.example.com");
-        assert_eq!(ascii_name("B\u{dc}CHER.example").unwrap(), "xn--bcher-kva.example");
+        assert_eq!(
+            ascii_name("Sel_1.Example.COM").unwrap(),
+            "sel_1.example.com"
+        );
+        assert_eq!(
+            ascii_name("B\u{dc}CHER.example").unwrap(),
+            "xn--bcher-kva.example"
+        );
         assert_eq!(ascii_name(&"a".repeat(64)), None);
         assert_eq!(ascii_name(&"\u{fc}".repeat(63)), None);
         assert_eq!(ascii_name(&["abc"; 64].join(".")), None);

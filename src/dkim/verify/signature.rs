@@ -98,6 +98,17 @@ pub enum SignatureError {
     ExpiresBeforeSigned,
 }
 
+impl SignatureError {
+    /// Whether OpenDKIM would have given up on the whole message for it, under On-BadSignature.
+    pub fn stops_opendkim(&self) -> bool {
+        match self {
+            Self::TagList(_) | Self::Missing(_) => true,
+            Self::Invalid { tag, .. } => matches!(*tag, "d" | "t" | "x"),
+            _ => false,
+        }
+    }
+}
+
 impl Signature {
     /// Parses a field's value: all between the colon and the final line end.
     pub fn parse(value: &[u8]) -> Result<Self, SignatureError> {
@@ -123,14 +134,19 @@ impl Signature {
             .filter(|text| ascii_name(text).is_some())
             .and_then(|text| Selector::parse(text).ok())
             .ok_or_else(|| invalid("s", selector))?;
-        let canonicalization = tags.value("c").map_or(Ok(Default::default()), canonicalization)?;
+        let canonicalization = tags
+            .value("c")
+            .map_or(Ok(Default::default()), canonicalization)?;
         if let Some(methods) = tags.value("q")
             && !words(methods).any(|method| method == "dns/txt")
         {
             return Err(invalid("q", methods));
         }
         let signed_fields = signed_fields(required(tags, "h")?.value)?;
-        let auid = tags.value("i").map(|text| auid(text, &domain)).transpose()?;
+        let auid = tags
+            .value("i")
+            .map(|text| auid(text, &domain))
+            .transpose()?;
         let body_length = number(tags, "l", usize::MAX)?;
         let signed_at = number(tags, "t", MAX_TIME_DIGITS)?.map(UnixTime);
         let expires_at = number(tags, "x", MAX_TIME_DIGITS)?.map(UnixTime);
@@ -177,9 +193,9 @@ impl Signature {
 
     /// Whether `i=` lies below `d=` rather than in it, which `t=s` in the key forbids.
     pub fn auid_is_below_domain(&self) -> bool {
-        self.auid.as_ref().is_some_and(|auid| {
-            ascii_name(auid.domain()) != ascii_name(self.domain.as_str())
-        })
+        self.auid
+            .as_ref()
+            .is_some_and(|auid| ascii_name(auid.domain()) != ascii_name(self.domain.as_str()))
     }
 }
 
@@ -193,7 +209,10 @@ impl Algorithm {
     }
 }
 
-fn required<'t, 'a>(tags: &'t TagList<'a>, name: &'static str) -> Result<&'t Tag<'a>, SignatureError> {
+fn required<'t, 'a>(
+    tags: &'t TagList<'a>,
+    name: &'static str,
+) -> Result<&'t Tag<'a>, SignatureError> {
     let tag = tags.find(name).ok_or(SignatureError::Missing(name))?;
     if tag.value.is_empty() {
         return Err(SignatureError::Empty(name));
@@ -226,14 +245,13 @@ fn canonicalization(text: &str) -> Result<Canonicalization, SignatureError> {
     let (header, body) = text.split_once('/').unwrap_or((text, "simple"));
     Ok(Canonicalization {
         header: canon(header).ok_or_else(|| invalid("c", text))?,
-        body: canon(body).ok_or_else(|| {
-            SignatureError::BodyCanonicalization(Printable::new(body.as_bytes()))
-        })?,
+        body: canon(body)
+            .ok_or_else(|| SignatureError::BodyCanonicalization(Printable::new(body.as_bytes())))?,
     })
 }
 
 fn signed_fields(list: &str) -> Result<Vec<Box<str>>, SignatureError> {
-    let mut names = Vec::with_capacity(24);
+    let mut names: Vec<Box<str>> = Vec::with_capacity(24);
     for name in words(list) {
         if name.is_empty() || !name.bytes().all(|c| matches!(c, b'!'..=b'~')) {
             return Err(invalid("h", list));
@@ -260,7 +278,9 @@ fn auid(text: &str, domain: &Domain) -> Result<Auid, SignatureError> {
             .and_then(|ascii| Domain::parse(&ascii).ok())
             .is_some_and(|domain| domain.covers(&below));
     if !within {
-        return Err(SignatureError::AuidOutsideDomain(Printable::new(text.as_bytes())));
+        return Err(SignatureError::AuidOutsideDomain(Printable::new(
+            text.as_bytes(),
+        )));
     }
     Ok(auid)
 }
@@ -335,9 +355,15 @@ mod tests {
         assert_eq!(signature.algorithm, Algorithm::RsaSha256);
         assert_eq!(signature.canonicalization.header, Canon::Relaxed);
         assert_eq!(signature.canonicalization.body, Canon::Simple);
-        assert_eq!(signature.auid.as_ref().unwrap().as_str(), "joe@x@mail.Example.com");
+        assert_eq!(
+            signature.auid.as_ref().unwrap().as_str(),
+            "joe@x@mail.Example.com"
+        );
         assert!(signature.auid_is_below_domain());
-        assert_eq!(signature.signed_fields, ["From".into(), "To".into(), "Subject".into()]);
+        assert_eq!(
+            signature.signed_fields,
+            ["From".into(), "To".into(), "Subject".into()]
+        );
         assert_eq!(signature.signed_at, Some(UnixTime(100)));
         assert_eq!(signature.expires_at, Some(UnixTime(200)));
         assert_eq!(signature.body_length, Some(10));
@@ -351,7 +377,13 @@ mod tests {
         assert_eq!(canon("c=relaxed;").header, Canon::Relaxed);
         assert_eq!(canon("c=relaxed;").body, Canon::Simple);
         assert_eq!(canon(""), Canonicalization::default());
-        for wrong in ["c=;", "c=Relaxed;", "c=relaxed/;", "c=/simple;", "c=simple/simple/simple;"] {
+        for wrong in [
+            "c=;",
+            "c=Relaxed;",
+            "c=relaxed/;",
+            "c=/simple;",
+            "c=simple/simple/simple;",
+        ] {
             with("c=relaxed/simple;", wrong).expect_err(wrong);
         }
     }
@@ -367,7 +399,10 @@ mod tests {
             ("bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=;", "bh"),
             ("b=AAAA\r\n\tBBBB", "b"),
         ] {
-            assert_eq!(with(tag, "u=0;").unwrap_err(), SignatureError::Missing(name));
+            assert_eq!(
+                with(tag, "u=0;").unwrap_err(),
+                SignatureError::Missing(name)
+            );
             let empty = format!("{name}=;");
             assert_eq!(with(tag, &empty).unwrap_err(), SignatureError::Empty(name));
         }
@@ -389,10 +424,22 @@ mod tests {
             ("q=foo:dns/txt", "q=http", "tag q holds"),
             ("From : To", "From::To", "tag h holds"),
             ("From : To", "To", "does not name From"),
-            ("joe=40x@mail.Example.com", "joe@example.org", "not within tag d"),
-            ("joe=40x@mail.Example.com", "joe@badexample.com", "not within tag d"),
+            (
+                "joe=40x@mail.Example.com",
+                "joe@example.org",
+                "not within tag d",
+            ),
+            (
+                "joe=40x@mail.Example.com",
+                "joe@badexample.com",
+                "not within tag d",
+            ),
             ("joe=40x@mail.Example.com", "example.com", "tag i holds"),
-            ("joe=40x@mail.Example.com", "joe=4@example.com", "tag i holds"),
+            (
+                "joe=40x@mail.Example.com",
+                "joe=4@example.com",
+                "tag i holds",
+            ),
             ("bh=47DEQ", "bh=DEQ", "tag bh holds"),
             ("b=AAAA", "b=A*AA", "tag b holds"),
             ("unknown=", "d=", "more than once"),
@@ -406,7 +453,10 @@ mod tests {
     fn u_labels_and_a_labels_are_the_same_domain() {
         let signature = Signature::parse(
             GOOD.replace("d=example.com", "d=b\u{fc}cher.example")
-                .replace("joe=40x@mail.Example.com", "j\u{f6}rg@m.xn--bcher-kva.example")
+                .replace(
+                    "joe=40x@mail.Example.com",
+                    "j\u{f6}rg@m.xn--bcher-kva.example",
+                )
                 .as_bytes(),
         )
         .unwrap();
