@@ -100,7 +100,7 @@ def values():
         "non-breaking": b" a\xc2\xa0b", "emoji": b" \xf0\x9f\x98\x80", "like a signature": b" DKIM-Signature: v=1; b=",
     }
     for name, value in subjects.items():
-        yield f"Subject {name}", plain(sender=FROM) if value is None else Message([FROM, TO, (b"Subject", value), DATE], BODY)
+        yield f"Subject {name}", Message([FROM, TO, (b"Subject", value), DATE], BODY)
     for count in (2, 3, 10):
         yield f"Subject {count} times", plain(*[(b"Subject", f" number {n}".encode()) for n in range(count - 1)])
     for count in (2, 5):
@@ -127,7 +127,7 @@ def names():
         "slash": b"Sub/ject", "underscore": b"X_Field", "star": b"*", "plus": b"+", "tilde": b"X~", "one letter": b"X",
         "digits": b"123", "semicolon": b"X;Y", "equals": b"X=Y", "quote": b'"X"', "bracket": b"X[1]", "pipe": b"X|Y",
         "long": b"X-" + b"l" * 300, "8-bit": b"X-\xc3\xa9", "control": b"X\x01", "at": b"a@b", "percent": b"X%20",
-        "inner blank": b"Sub ject", "empty": b"",
+        "inner blank": b"Sub ject",
     }
     for name, spelling in odd.items():
         yield f"name {name}", plain((spelling, b" value"))
