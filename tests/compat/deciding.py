@@ -18,6 +18,7 @@ from peers import keys, milter, program, syslog
 
 SHOWN = 40
 AT_ONCE = 12
+LATE_SECONDS = 0.05
 
 
 def main(pattern="*"):
@@ -60,9 +61,18 @@ def compare(path, directory, first, groups, log, counts):
                 programs.append(pair[-1])
             for case in group.cases:
                 judge, tested = (decision(p, case, log) for p in pair)
+                if judge != tested:
+                    late_lines(pair, case, log, (judge, tested))
                 counts[verdict(group, case, judge, tested, path, counts)] += 1
     finally:
         program.stop_all(programs)
+
+
+def late_lines(pair, case, log, decisions):
+    """Adds the lines that were on their way when the reply came."""
+    time.sleep(LATE_SECONDS)
+    for running, made in zip(pair, decisions):
+        made[2].extend(plain(line, running.name, case) for line in log.take(running.name))
 
 
 def decision(running, case, log):
