@@ -12,18 +12,21 @@ pub enum LeadingSpace {
 /// The header section of one message, in message order.
 ///
 /// Values hold exactly the octets between the colon and the final line end, with every inner line
-/// end as CRLF whatever the MTA used (milter values fold with a bare LF).
+/// end as CRLF whatever the MTA used (milter values fold with a bare LF). A bare CR is no line end
+/// and stays.
 #[derive(Clone, Debug, Default)]
 pub struct HeaderSection {
+    /// The fields one after the other, each as `name ":" value CRLF`.
     octets: Vec<u8>,
     spans: Vec<Span>,
 }
 
+/// Where one field stands: `start..colon` its name, `colon + 1..end` its value.
 #[derive(Clone, Copy, Debug)]
 struct Span {
-    start: u32,
-    colon: u32,
-    end: u32,
+    start: usize,
+    colon: usize,
+    end: usize,
 }
 
 /// One field of a [`HeaderSection`].
@@ -38,7 +41,18 @@ pub struct Field<'a> {
 impl HeaderSection {
     /// Appends a field whose value comes from a milter `L` command or from a file.
     pub fn push(&mut self, name: &[u8], value: &[u8], leading: LeadingSpace) {
-        todo!("H1: {name:?} {value:?} {leading:?}")
+        self.octets.reserve(name.len() + value.len() + 8);
+        let start = self.octets.len();
+        self.octets.extend_from_slice(name);
+        let colon = self.octets.len();
+        self.octets.push(b':');
+        if leading == LeadingSpace::Eaten {
+            self.octets.push(b' ');
+        }
+        append_with_crlf_folds(&mut self.octets, value);
+        let end = self.octets.len();
+        self.octets.extend_from_slice(b"\r\n");
+        self.spans.push(Span { start, colon, end });
     }
 
     /// Number of fields.
@@ -51,24 +65,27 @@ impl HeaderSection {
         self.spans.is_empty()
     }
 
-    /// Octets held, names, values and two each for the colon and so on as OpenDKIM counts them.
+    /// Octets of all names and values, and two more for each field: what OpenDKIM's MaximumHeaders
+    /// counts.
     pub fn octets(&self) -> usize {
-        self.octets.len() + 2 * self.spans.len()
+        // Colon and CRLF are three octets.
+        self.octets.len() - self.spans.len()
     }
 
     /// The field at `index` in message order.
     pub fn get(&self, index: usize) -> Option<Field<'_>> {
+        self.spans.get(index).map(|span| self.field(span))
+    }
+
+    /// The field at `index` exactly as it stands in the message, final CRLF included.
+    pub fn line(&self, index: usize) -> Option<&[u8]> {
         let span = self.spans.get(index)?;
-        let (start, colon, end) = (span.start as usize, span.colon as usize, span.end as usize);
-        Some(Field {
-            name: &self.octets[start..colon],
-            value: &self.octets[colon..end],
-        })
+        Some(&self.octets[span.start..span.end + 2])
     }
 
     /// All fields in message order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Field<'_>> + ExactSizeIterator {
-        (0..self.spans.len()).map(|i| self.get(i).expect("index below len"))
+        self.spans.iter().map(|span| self.field(span))
     }
 
     /// The fields of that name (compared without case), in message order.
@@ -81,5 +98,82 @@ impl HeaderSection {
     pub fn clear(&mut self) {
         self.octets.clear();
         self.spans.clear();
+    }
+
+    fn field(&self, span: &Span) -> Field<'_> {
+        Field {
+            name: &self.octets[span.start..span.colon],
+            value: &self.octets[span.colon + 1..span.end],
+        }
+    }
+}
+
+/// Copies a value, turning each bare LF into CRLF.
+fn append_with_crlf_folds(octets: &mut Vec<u8>, value: &[u8]) {
+    let mut copied = 0;
+    for lf in memchr::memchr_iter(b'\n', value) {
+        octets.extend_from_slice(&value[copied..lf]);
+        if lf == 0 || value[lf - 1] != b'\r' {
+            octets.push(b'\r');
+        }
+        octets.push(b'\n');
+        copied = lf + 1;
+    }
+    octets.extend_from_slice(&value[copied..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value_of(value: &[u8], leading: LeadingSpace) -> Vec<u8> {
+        let mut section = HeaderSection::default();
+        section.push(b"Subject", value, leading);
+        section.get(0).unwrap().value.to_vec()
+    }
+
+    #[test]
+    fn every_fold_becomes_crlf_and_a_bare_cr_stays() {
+        let cases: [(&[u8], &[u8]); 6] = [
+            (b" a\n b", b" a\r\n b"),
+            (b" a\r\n b", b" a\r\n b"),
+            (b"\n a\n\tb", b"\r\n a\r\n\tb"),
+            (b" a\rb", b" a\rb"),
+            (b" a\r\r\n b\n\n c", b" a\r\r\n b\r\n\r\n c"),
+            (b"", b""),
+        ];
+        for (given, kept) in cases {
+            assert_eq!(value_of(given, LeadingSpace::Kept), kept, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn an_eaten_space_comes_back() {
+        assert_eq!(value_of(b"a", LeadingSpace::Eaten), b" a");
+        assert_eq!(value_of(b"", LeadingSpace::Eaten), b" ");
+        assert_eq!(value_of(b" a", LeadingSpace::Eaten), b"  a");
+    }
+
+    #[test]
+    fn octets_are_counted_as_maximum_headers_counts_them() {
+        let mut section = HeaderSection::default();
+        assert_eq!(section.octets(), 0);
+        section.push(b"From", b" a@b", LeadingSpace::Kept);
+        section.push(b"To", b"", LeadingSpace::Kept);
+        assert_eq!(section.octets(), (4 + 4 + 2) + (2 + 2));
+    }
+
+    #[test]
+    fn fields_are_found_by_position_and_by_name_without_case() {
+        let mut section = HeaderSection::default();
+        section.push(b"To", b" x", LeadingSpace::Kept);
+        section.push(b"From", b" y", LeadingSpace::Kept);
+        section.push(b"tO", b" z", LeadingSpace::Kept);
+        let to: Vec<_> = section.named(b"to").map(|field| field.value).collect();
+        assert_eq!(to, [b" x", b" z"]);
+        assert_eq!(section.line(1), Some(&b"From: y\r\n"[..]));
+        assert_eq!(section.get(3), None);
+        section.clear();
+        assert!(section.is_empty());
     }
 }

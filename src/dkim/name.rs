@@ -1,9 +1,17 @@
 //! The names of RFC 6376: signing domain (SDID), selector, agent or user identifier (AUID).
 
-use std::fmt::{self, Display, Formatter};
+use std::{
+    fmt::{self, Display, Formatter},
+    hash::{Hash, Hasher},
+};
+
+/// Longest domain name that DNS can hold, in its textual form (RFC 1035 section 3.1).
+const LONGEST_DOMAIN: usize = 253;
+/// Longest label (RFC 1035 section 2.3.4).
+const LONGEST_LABEL: usize = 63;
 
 /// A signing domain (`d=`), as written by the administrator or the signer; compared without case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Eq)]
 pub struct Domain(Box<str>);
 
 /// A selector (`s=`).
@@ -35,9 +43,12 @@ pub enum NameError {
 }
 
 impl Domain {
-    /// Parses letters, digits, `-`, `_`, dots and (RFC 8616) non-ASCII letters.
+    /// Parses letters, digits, `-`, `_`, dots and (RFC 8616) non-ASCII letters. A dot at the end,
+    /// as zone files have it, is left out.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        todo!("H1: {text}")
+        let text = text.strip_suffix('.').unwrap_or(text);
+        check_labels(text)?;
+        Ok(Self(text.into()))
     }
 
     /// As written.
@@ -47,14 +58,19 @@ impl Domain {
 
     /// Whether `other` is this domain or one below it (without case).
     pub fn covers(&self, other: &str) -> bool {
-        todo!("H1: {other}")
+        let (own, other) = (self.0.as_bytes(), other.as_bytes());
+        let Some(above) = other.len().checked_sub(own.len()) else {
+            return false;
+        };
+        other[above..].eq_ignore_ascii_case(own) && (above == 0 || other[above - 1] == b'.')
     }
 }
 
 impl Selector {
     /// Parses one or more labels.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        todo!("H1: {text}")
+        check_labels(text)?;
+        Ok(Self(text.into()))
     }
 
     /// As written.
@@ -64,9 +80,15 @@ impl Selector {
 }
 
 impl Auid {
-    /// Parses `[local-part]@domain`.
+    /// Parses `[local-part]@domain`. What stands before the last `@` is taken as it is, but for
+    /// control characters.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        todo!("H1: {text}")
+        let (local, domain) = text.rsplit_once('@').ok_or(NameError::NoAt)?;
+        if let Some(bad) = local.chars().find(|char| char.is_control()) {
+            return Err(NameError::BadCharacter(bad));
+        }
+        check_labels(domain)?;
+        Ok(Self(text.into()))
     }
 
     /// As written.
@@ -78,6 +100,53 @@ impl Auid {
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
+}
+
+impl PartialEq for Domain {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Hash for Domain {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for octet in self.0.bytes() {
+            state.write_u8(octet.to_ascii_lowercase());
+        }
+        state.write_u8(0xff);
+    }
+}
+
+/// Labels of letters, digits, `-` and `_`, between single dots. A non-ASCII character counts as
+/// one, since its length in DNS is that of the A-label.
+fn check_labels(text: &str) -> Result<(), NameError> {
+    if text.is_empty() {
+        return Err(NameError::Empty);
+    }
+    let mut total = 0;
+    for label in text.split('.') {
+        let mut length = 0;
+        for char in label.chars() {
+            let allowed = match char {
+                '-' | '_' => true,
+                ascii if ascii.is_ascii() => ascii.is_ascii_alphanumeric(),
+                other => !other.is_control() && !other.is_whitespace(),
+            };
+            if !allowed {
+                return Err(NameError::BadCharacter(char));
+            }
+            length += 1;
+        }
+        match length {
+            0 => return Err(NameError::EmptyLabel),
+            1..=LONGEST_LABEL => total += length + 1,
+            _ => return Err(NameError::TooLong),
+        }
+    }
+    if total - 1 > LONGEST_DOMAIN {
+        return Err(NameError::TooLong);
+    }
+    Ok(())
 }
 
 impl Display for Domain {
@@ -95,5 +164,89 @@ impl Display for Selector {
 impl Display for Auid {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_are_labels_between_single_dots() {
+        for good in [
+            "example.com",
+            "a",
+            "_x.ex-ample.com",
+            "b\u{fc}cher.example",
+            "1.2",
+        ] {
+            assert_eq!(Domain::parse(good).unwrap().as_str(), good);
+        }
+        assert_eq!(
+            Domain::parse("example.com.").unwrap().as_str(),
+            "example.com"
+        );
+        assert_eq!(Domain::parse(""), Err(NameError::Empty));
+        assert_eq!(Domain::parse("."), Err(NameError::Empty));
+        for empty in ["a..b", ".a", "a.."] {
+            assert_eq!(Domain::parse(empty), Err(NameError::EmptyLabel), "{empty}");
+        }
+        for (text, bad) in [
+            ("a b", ' '),
+            ("a;b", ';'),
+            ("a@b", '@'),
+            ("a\u{85}b", '\u{85}'),
+        ] {
+            assert_eq!(Domain::parse(text), Err(NameError::BadCharacter(bad)));
+        }
+    }
+
+    #[test]
+    fn names_keep_to_the_lengths_of_dns() {
+        let label = "a".repeat(63);
+        assert!(Selector::parse(&label).is_ok());
+        assert_eq!(
+            Selector::parse(&format!("{label}a")),
+            Err(NameError::TooLong)
+        );
+        let longest = format!("{label}.{label}.{label}.{}", "a".repeat(61));
+        assert_eq!(longest.len(), 253);
+        assert!(Domain::parse(&longest).is_ok());
+        assert_eq!(
+            Domain::parse(&format!("{longest}a")),
+            Err(NameError::TooLong)
+        );
+    }
+
+    #[test]
+    fn a_domain_covers_itself_and_what_lies_below_without_case() {
+        let domain = Domain::parse("Example.com").unwrap();
+        assert!(domain.covers("example.COM"));
+        assert!(domain.covers("mail.example.com"));
+        for other in ["ample.com", "badexample.com", "com", "example.com.org", ""] {
+            assert!(!domain.covers(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn domains_are_equal_without_case() {
+        let hash = |domain: &Domain| {
+            let mut state = std::hash::DefaultHasher::new();
+            domain.hash(&mut state);
+            state.finish()
+        };
+        let (one, other) = (Domain::parse("A.b").unwrap(), Domain::parse("a.B").unwrap());
+        assert_eq!(one, other);
+        assert_eq!(hash(&one), hash(&other));
+        assert_ne!(one, Domain::parse("a.c").unwrap());
+    }
+
+    #[test]
+    fn an_identifier_is_split_at_its_last_at_sign() {
+        assert_eq!(Auid::parse("@a.b").unwrap().domain(), "a.b");
+        assert_eq!(Auid::parse("\"x@y\"@a.b").unwrap().domain(), "a.b");
+        assert_eq!(Auid::parse("a.b"), Err(NameError::NoAt));
+        assert_eq!(Auid::parse("a@"), Err(NameError::Empty));
+        assert_eq!(Auid::parse("a\r@b"), Err(NameError::BadCharacter('\r')));
     }
 }
