@@ -197,7 +197,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use super::{
-        super::{Absence, Dnssec, LookupFailure, TxtFuture},
+        super::{Absence, DnsFailure, Dnssec, TxtFuture},
         *,
     };
 
@@ -205,7 +205,7 @@ mod tests {
     #[derive(Debug)]
     struct Slow {
         asked: AtomicUsize,
-        result: Result<TxtRecords, LookupFailure>,
+        result: Result<TxtRecords, DnsFailure>,
         ttl: u64,
     }
 
@@ -225,7 +225,7 @@ mod tests {
 
     fn slow(
         capacity: usize,
-        result: Result<TxtRecords, LookupFailure>,
+        result: Result<TxtRecords, DnsFailure>,
         ttl: u64,
     ) -> (Arc<Slow>, Arc<Cache<TxtAnswer>>) {
         let source = Arc::new(Slow {
@@ -242,7 +242,7 @@ mod tests {
         (source, Arc::new(cache))
     }
 
-    fn found() -> Result<TxtRecords, LookupFailure> {
+    fn found() -> Result<TxtRecords, DnsFailure> {
         Ok(TxtRecords::One(Arc::from(&b"x"[..])))
     }
 
@@ -302,7 +302,7 @@ mod tests {
         for (result, cap) in [
             (found(), 24 * 60 * 60),
             (Ok(TxtRecords::None(Absence::NoName)), 300),
-            (Err(LookupFailure::TimedOut), 5),
+            (Err(DnsFailure::Timeout), 5),
         ] {
             let (source, cache) = slow(10, result.clone(), u64::from(u32::MAX));
             cache.get(&name("a.example")).await;

@@ -8,12 +8,16 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
-    Absence, Dnssec, LookupFailure, TxtAnswer, TxtFuture, TxtLookup, TxtRecords, name::DnsName,
+    Absence, DnsFailure, Dnssec, TxtAnswer, TxtFuture, TxtLookup, TxtRecords, name::DnsName,
 };
 use crate::dataset::DataSet;
 
-/// How long answers of files and data sets may be remembered: they may change with the next load.
-const TTL: Duration = Duration::ZERO;
+/// How long answers of a file may be remembered: it is read once, and the next load makes a new
+/// source and a new cache.
+const FILE_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long answers of a data set may be remembered: a database may say something else the next
+/// moment.
+const DATA_SET_TTL: Duration = Duration::ZERO;
 
 /// Records by name.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +77,7 @@ impl FileRecords {
     /// The answer for a name; a name that is not there does not exist.
     pub fn answer(&self, name: &DnsName) -> TxtAnswer {
         let texts = self.records.get(name).map_or(&[][..], Vec::as_slice);
-        answer_of(texts)
+        answer_of(texts, FILE_TTL)
     }
 }
 
@@ -100,22 +104,22 @@ impl TxtLookup for DataSetRecords {
     fn txt<'a>(&'a self, name: &'a DnsName) -> TxtFuture<'a> {
         Box::pin(async move {
             match self.set.lookup(name.as_str()).get().await {
-                Ok(Some(text)) => answer_of(&[text.into_bytes().into_boxed_slice()]),
-                Ok(None) => answer_of(&[]),
-                Err(_) => failure(LookupFailure::Unreachable),
+                Ok(Some(text)) => answer_of(&[text.into_bytes().into_boxed_slice()], DATA_SET_TTL),
+                Ok(None) => answer_of(&[], DATA_SET_TTL),
+                Err(_) => failure(DnsFailure::Unreachable, DATA_SET_TTL),
             }
         })
     }
 }
 
-fn answer_of(texts: &[Box<[u8]>]) -> TxtAnswer {
+fn answer_of(texts: &[Box<[u8]>], ttl: Duration) -> TxtAnswer {
     let records = match texts {
         [] => TxtRecords::None(Absence::NoName),
         [text] => match &**text {
             b"!NXDOMAIN" => TxtRecords::None(Absence::NoName),
-            b"!SERVFAIL" => return failure(LookupFailure::ServerFailure),
-            b"!TIMEOUT" => return failure(LookupFailure::TimedOut),
-            b"!PERMERROR" => return failure(LookupFailure::Corrupt),
+            b"!SERVFAIL" => return failure(DnsFailure::ServerFailure, ttl),
+            b"!TIMEOUT" => return failure(DnsFailure::Timeout, ttl),
+            b"!PERMERROR" => return failure(DnsFailure::Malformed, ttl),
             text => TxtRecords::One(Arc::from(text)),
         },
         texts => TxtRecords::Several(Arc::from(texts)),
@@ -123,15 +127,15 @@ fn answer_of(texts: &[Box<[u8]>]) -> TxtAnswer {
     TxtAnswer {
         result: Ok(records),
         dnssec: Dnssec::Unknown,
-        ttl: TTL,
+        ttl,
     }
 }
 
-fn failure(failure: LookupFailure) -> TxtAnswer {
+fn failure(failure: DnsFailure, ttl: Duration) -> TxtAnswer {
     TxtAnswer {
         result: Err(failure),
         dnssec: Dnssec::Unknown,
-        ttl: TTL,
+        ttl,
     }
 }
 
@@ -139,7 +143,7 @@ fn failure(failure: LookupFailure) -> TxtAnswer {
 mod tests {
     use super::*;
 
-    fn ask(records: &FileRecords, name: &str) -> Result<TxtRecords, LookupFailure> {
+    fn ask(records: &FileRecords, name: &str) -> Result<TxtRecords, DnsFailure> {
         records.answer(&DnsName::parse(name).unwrap()).result
     }
 
@@ -156,12 +160,9 @@ mod tests {
             one(b"v=DKIM1; p=AA==")
         );
         assert_eq!(ask(&records, "empty.example"), one(b""));
-        assert_eq!(
-            ask(&records, "b.example"),
-            Err(LookupFailure::ServerFailure)
-        );
-        assert_eq!(ask(&records, "d.example"), Err(LookupFailure::TimedOut));
-        assert_eq!(ask(&records, "f.example"), Err(LookupFailure::Corrupt));
+        assert_eq!(ask(&records, "b.example"), Err(DnsFailure::ServerFailure));
+        assert_eq!(ask(&records, "d.example"), Err(DnsFailure::Timeout));
+        assert_eq!(ask(&records, "f.example"), Err(DnsFailure::Malformed));
         for absent in ["e.example", "nowhere.example"] {
             assert_eq!(
                 ask(&records, absent),

@@ -12,7 +12,7 @@ use hickory_resolver::{
     },
 };
 
-use super::{Absence, Dnssec, LookupFailure, MAX_ANSWER_OCTETS, TxtAnswer, TxtRecords};
+use super::{Absence, DnsFailure, Dnssec, MAX_ANSWER_OCTETS, TxtAnswer, TxtRecords};
 
 /// How long an absence without SOA record may be remembered (RFC 2308 section 5 leaves it to us).
 const ABSENCE_WITHOUT_SOA: Duration = Duration::from_secs(30);
@@ -31,12 +31,10 @@ impl Reply {
     pub(super) fn with(self, dnssec: Dnssec) -> TxtAnswer {
         let mut answer = match self {
             Self::Answer(answer) => answer,
-            Self::Bogus => return failed(LookupFailure::BogusAbsence),
+            Self::Bogus => return failed(DnsFailure::Bogus),
         };
         match answer.result {
-            Ok(TxtRecords::None(_)) if dnssec == Dnssec::Bogus => {
-                failed(LookupFailure::BogusAbsence)
-            }
+            Ok(TxtRecords::None(_)) if dnssec == Dnssec::Bogus => failed(DnsFailure::Bogus),
             Ok(_) => {
                 answer.dnssec = dnssec;
                 answer
@@ -70,7 +68,7 @@ impl From<Result<Lookup, NetError>> for Reply {
 }
 
 /// An answer that says nothing but how it failed.
-pub(super) fn failed(failure: LookupFailure) -> TxtAnswer {
+pub(super) fn failed(failure: DnsFailure) -> TxtAnswer {
     TxtAnswer {
         result: Err(failure),
         dnssec: Dnssec::Unknown,
@@ -79,15 +77,18 @@ pub(super) fn failed(failure: LookupFailure) -> TxtAnswer {
 }
 
 /// The kind of an error.
-pub(super) fn failure_of(error: &NetError) -> LookupFailure {
+pub(super) fn failure_of(error: &NetError) -> DnsFailure {
     match error {
-        NetError::Timeout => LookupFailure::TimedOut,
-        NetError::Truncated => LookupFailure::Truncated,
-        NetError::Dns(_) => LookupFailure::ServerFailure,
-        NetError::Proto(_) | NetError::QueryCaseMismatch | NetError::ForeignClassRecord { .. } => {
-            LookupFailure::Corrupt
-        }
-        _ => LookupFailure::Unreachable,
+        NetError::Timeout => DnsFailure::Timeout,
+        NetError::Dns(DnsError::ResponseCode(
+            ResponseCode::Refused | ResponseCode::NotImp | ResponseCode::FormErr,
+        )) => DnsFailure::Refused,
+        NetError::Dns(_) => DnsFailure::ServerFailure,
+        NetError::Truncated
+        | NetError::Proto(_)
+        | NetError::QueryCaseMismatch
+        | NetError::ForeignClassRecord { .. } => DnsFailure::Malformed,
+        _ => DnsFailure::Unreachable,
     }
 }
 
@@ -101,7 +102,7 @@ fn records_of(lookup: &Lookup) -> Reply {
             RData::TXT(txt) => {
                 octets += txt.txt_data.iter().map(|part| part.len()).sum::<usize>();
                 if octets > MAX_ANSWER_OCTETS {
-                    return Reply::Answer(failed(LookupFailure::TooLarge));
+                    return Reply::Answer(failed(DnsFailure::Malformed));
                 }
                 texts.push(txt.txt_data.concat().into_boxed_slice());
             }
@@ -121,7 +122,7 @@ fn records_of(lookup: &Lookup) -> Reply {
                 .iter()
                 .any(|record| record.record_type() == RecordType::CNAME);
             if dangling {
-                return Reply::Answer(failed(LookupFailure::UnresolvedCname));
+                return Reply::Answer(failed(DnsFailure::AliasLoop));
             }
             TxtRecords::None(Absence::NoData)
         }
@@ -142,7 +143,7 @@ fn absent(code: ResponseCode, negative_ttl: Option<u32>, dnssec: Dnssec) -> Repl
     let absence = match code {
         ResponseCode::NXDomain => Absence::NoName,
         ResponseCode::NoError => Absence::NoData,
-        _ => return Reply::Answer(failed(LookupFailure::ServerFailure)),
+        _ => return Reply::Answer(failed(DnsFailure::ServerFailure)),
     };
     Reply::Answer(TxtAnswer {
         result: Ok(TxtRecords::None(absence)),

@@ -29,7 +29,7 @@ use hickory_resolver::{
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    Dnssec, LookupFailure, MESSAGE_DEADLINE, TxtAnswer, TxtFuture, TxtLookup,
+    DnsFailure, Dnssec, MESSAGE_DEADLINE, TxtAnswer, TxtFuture, TxtLookup,
     name::DnsName,
     nameservers::{FileState, NameServers, read_system_servers},
     reply::{self, Reply},
@@ -118,7 +118,7 @@ impl Resolver {
     async fn look_up(&self, name: &DnsName) -> TxtAnswer {
         let deadline = Instant::now() + self.timeout;
         let Some(wire) = name.to_wire() else {
-            return reply::failed(LookupFailure::Unreachable);
+            return reply::failed(DnsFailure::Unreachable);
         };
         let upstream = self.upstream();
         let validating = upstream
@@ -135,7 +135,7 @@ impl Resolver {
         };
         timeout_at(deadline, answer)
             .await
-            .unwrap_or_else(|_| reply::failed(LookupFailure::TimedOut))
+            .unwrap_or_else(|_| reply::failed(DnsFailure::Timeout))
     }
 
     /// Asks and validates. Takes all of the time if need be; the caller holds the clock.
@@ -147,7 +147,7 @@ impl Resolver {
         name: &Name,
     ) -> TxtAnswer {
         match timeout(self.timeout / 2, ask(resolver, name)).await {
-            Ok(Reply::Answer(answer)) if answer.result != Err(LookupFailure::TimedOut) => {
+            Ok(Reply::Answer(answer)) if answer.result != Err(DnsFailure::Timeout) => {
                 return answer;
             }
             // hickory calls it bogus too when a question about a key got no answer, and a server

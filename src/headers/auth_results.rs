@@ -6,6 +6,8 @@
 
 use std::fmt::Write;
 
+use crate::dkim::key_answer::Dnssec;
+
 /// Column at which OpenDKIM believes a value to begin.
 const FIRST_COLUMN: usize = 25;
 /// Column after a fold.
@@ -79,8 +81,8 @@ impl AtpsResult {
 pub struct KeyComment {
     /// Size of the modulus.
     pub bits: u32,
-    /// `secure`, `unprotected` or `bogus`, if the key comes from DNS.
-    pub dnssec: Option<&'static str>,
+    /// Shown as `secure`, `unprotected` or `bogus`, if the key comes from DNS.
+    pub dnssec: Dnssec,
 }
 
 /// One item: a signature's result, or that of the message as a whole.
@@ -189,7 +191,7 @@ impl AuthResults<'_> {
         match (item.key, item.comment) {
             (Some(KeyComment { bits, dnssec }), _) => {
                 let mut comment = format!("({bits}-bit key");
-                if let Some(word) = dnssec {
+                if let Some(word) = dnssec_word(dnssec) {
                     let _ = write!(comment, "; {word}");
                 }
                 comment.push(')');
@@ -256,6 +258,16 @@ impl Folded {
         self.text.push_str(&words.join(between));
         self.text.push_str(end);
         self.column += length;
+    }
+}
+
+/// OpenDKIM's word for a key's DNSSEC state.
+fn dnssec_word(dnssec: Dnssec) -> Option<&'static str> {
+    match dnssec {
+        Dnssec::Unknown => None,
+        Dnssec::Secure => Some("secure"),
+        Dnssec::Insecure => Some("unprotected"),
+        Dnssec::Bogus => Some("bogus"),
     }
 }
 
@@ -370,7 +382,7 @@ mod tests {
         reason: None,
         key: Some(KeyComment {
             bits: 2048,
-            dnssec: Some("unprotected"),
+            dnssec: Dnssec::Insecure,
         }),
         comment: None,
         domain: Some("example.com"),
