@@ -23,8 +23,11 @@ use arc_swap::ArcSwap;
 use hickory_resolver::{
     TokioResolver,
     config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig},
-    net::{NetError, runtime::TokioRuntimeProvider},
-    proto::rr::{Name, RecordType},
+    net::{DnsError, NetError, runtime::TokioRuntimeProvider},
+    proto::{
+        op::ResponseCode,
+        rr::{Name, RecordType},
+    },
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -295,7 +298,27 @@ impl Upstream {
 }
 
 async fn ask(resolver: &TokioResolver, name: &Name) -> Reply {
-    Reply::from(resolver.lookup(name.clone(), RecordType::TXT).await)
+    match resolver.lookup(name.clone(), RecordType::TXT).await {
+        // Where hickory gives a chain of aliases up, it says that its last name has no records.
+        Err(NetError::Dns(DnsError::NoRecordsFound(none)))
+            if none.response_code == ResponseCode::NoError
+                && none.soa.is_none()
+                && is_alias(resolver, none.query.name()).await =>
+        {
+            Reply::Answer(reply::failed(DnsFailure::AliasLoop))
+        }
+        reply => Reply::from(reply),
+    }
+}
+
+async fn is_alias(resolver: &TokioResolver, name: &Name) -> bool {
+    let reply = resolver.lookup(name.clone(), RecordType::CNAME).await;
+    reply.is_ok_and(|reply| {
+        reply
+            .answers()
+            .iter()
+            .any(|record| record.record_type() == RecordType::CNAME && record.name == *name)
+    })
 }
 
 fn build(
