@@ -49,8 +49,10 @@ impl From<Result<Lookup, NetError>> for Reply {
         match reply {
             Ok(lookup) => records_of(&lookup),
             Err(NetError::Dns(DnsError::DnssecBogus)) => Self::Bogus,
+            // hickory has checked the proof of absence where the zone is signed.
             Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
-                absent(none.response_code, none.negative_ttl, Dnssec::Insecure)
+                let proof = none.soa.map_or(Proof::Indeterminate, |soa| soa.proof);
+                absent(none.response_code, none.negative_ttl, dnssec_of(proof))
             }
             Err(NetError::Dns(DnsError::Nsec {
                 response, proof, ..

@@ -150,11 +150,9 @@ impl Resolver {
         name: &Name,
     ) -> TxtAnswer {
         match timeout(self.timeout / 2, ask(resolver, name)).await {
-            Ok(Reply::Answer(answer)) if answer.result != Err(DnsFailure::Timeout) => {
-                return answer;
-            }
-            // hickory calls it bogus too when a question about a key got no answer, and a server
-            // that drops DNSSEC questions makes the lookup time out.
+            Ok(Reply::Answer(answer)) if answer.result.is_ok() => return answer,
+            // hickory calls it bogus too when a question about a key got no answer; and a server
+            // may keep silent, or fail, because of DNSSEC alone.
             Ok(_) | Err(_) => {}
         }
         let fresh = match build(&upstream.servers, self.timeout, Some(anchor)) {
@@ -188,12 +186,13 @@ impl Resolver {
         let Some(zone) = anchor.zones.first() else {
             return false;
         };
-        let probe = fresh.lookup(zone.clone(), RecordType::DNSKEY);
+        // The SOA record is always there, and only a signature makes it secure.
+        let probe = fresh.lookup(zone.clone(), RecordType::SOA);
         let validates = match timeout(self.timeout / 4, probe).await {
-            Ok(Ok(keys)) => keys
+            Ok(Ok(reply)) => reply
                 .answers()
                 .iter()
-                .any(|key| key.record_type() == RecordType::DNSKEY && key.proof.is_secure()),
+                .any(|soa| soa.record_type() == RecordType::SOA && soa.proof.is_secure()),
             Ok(Err(_)) | Err(_) => false,
         };
         if validates {

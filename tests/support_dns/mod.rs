@@ -1,5 +1,7 @@
 //! A small name server on loopback that answers as badly as it is told.
 
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, UdpSocket},
@@ -21,6 +23,8 @@ pub struct Question {
     pub section: Vec<u8>,
     /// The first label, lower case.
     pub label: String,
+    /// EDNS with the flag DNSSEC OK (RFC 3225).
+    pub dnssec_ok: bool,
 }
 
 /// A running server; ends with the test process.
@@ -89,6 +93,9 @@ impl Question {
             id: [packet[0], packet[1]],
             section: packet[12..end + 5].to_vec(),
             label: String::from_utf8_lossy(&packet[13..13 + first]).to_lowercase(),
+            // The OPT record is the only one besides the question: root, type 41, size, code,
+            // version, flags.
+            dnssec_ok: packet.get(end + 12).is_some_and(|flags| flags & 0x80 != 0),
         }
     }
 
