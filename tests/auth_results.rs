@@ -13,9 +13,10 @@ use dkimd::{
     dkim::{
         header::{HeaderSection, LeadingSpace},
         key_answer::Dnssec,
+        outcome::ResultWord,
     },
     headers::{
-        auth_results::{AtpsResult, AuthResults, DkimResult, KeyComment, ResultItem},
+        auth_results::{AtpsResult, AuthResults, KeyComment, ResultItem},
         auth_results_parse::{RemovalRules, authserv_id, fields_to_delete},
     },
 };
@@ -49,17 +50,17 @@ fn item<'a>(kind: &str, index: usize, signature: &'a Signature) -> ResultItem<'a
             dnssec: Dnssec::Unknown,
         })
     };
-    let small = (DkimResult::Policy, Some("signing key too small"), key(768));
+    let small = (ResultWord::Policy, Some("signing key too small"), key(768));
     let (result, reason, key) = match (kind, index) {
-        ("nokey", _) => (DkimResult::Fail, Some("key not found in DNS"), None),
-        ("pass" | "twice", _) | ("two", 1) => (DkimResult::Pass, None, key(2048)),
+        ("nokey", _) => (ResultWord::Fail, Some("key not found in DNS"), None),
+        ("pass" | "twice", _) | ("two", 1) => (ResultWord::Pass, None, key(2048)),
         ("fail", _) => (
-            DkimResult::Fail,
+            ResultWord::Fail,
             Some("signature verification failed"),
             key(2048),
         ),
         ("small", _) | ("two", 0) => small,
-        ("revoked", _) => (DkimResult::Fail, Some("key revoked"), None),
+        ("revoked", _) => (ResultWord::Fail, Some("key revoked"), None),
         other => panic!("unknown kind {other:?}"),
     };
     ResultItem {
@@ -259,7 +260,7 @@ proptest! {
             domain: Some(&domain),
             auid: Some(&auid),
             selector: Some(&selector),
-            ..ResultItem::of(DkimResult::Pass)
+            ..ResultItem::of(ResultWord::Pass)
         }];
         let value = AuthResults {
             authserv_id: "m.example",

@@ -255,7 +255,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     }
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = match first {
-        0..0x80 => (usize::from(first), rest),
+        0..=0x7f => (usize::from(first), rest),
         0x81 => {
             let (&length, rest) = rest.split_first()?;
             (usize::from(length), rest)
@@ -271,7 +271,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 
 fn positive(integer: &[u8]) -> Option<&[u8]> {
     match integer {
-        [] | [0x80.., ..] => None,
+        [] | [0x80..=0xff, ..] => None,
         [0, magnitude @ ..] => Some(magnitude),
         magnitude => Some(magnitude),
     }

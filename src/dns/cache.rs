@@ -140,6 +140,17 @@ impl<V: Clone + Send + Sync> Cache<V> {
         entry.value.clone()
     }
 
+    /// What is known of `name` without asking; `None` also while a query is under way.
+    pub fn held(&self, name: &DnsName) -> Option<V> {
+        let generations = self.lock();
+        let slot = generations.young.get(name).filter(|slot| !is_over(slot))?;
+        let value = slot.get()?.value.clone();
+        drop(generations);
+        self.queries.fetch_add(1, Relaxed);
+        self.hits.fetch_add(1, Relaxed);
+        Some(value)
+    }
+
     /// The figures since the start.
     pub fn figures(&self) -> CacheFigures {
         let generations = self.lock();

@@ -4,12 +4,14 @@
 //! data; [`cache`] stands before either, keeps what was made of an answer for as long as its TTL
 //! allows, and lets many askers of one name share one query. [`name`] turns names as they stand in
 //! signatures into names as they stand in DNS; [`nameservers`] and [`trust_anchor`] read the
-//! settings; [`key`] makes key answers of it all.
+//! settings; [`key`] makes key answers of it all, and
+//! [`fetch`] gets the keys of one message.
 //!
 //! Nothing here fails a message: whatever goes wrong between us and the owner's records is a
 //! [`DnsFailure`], which is temporary.
 
 pub mod cache;
+pub mod fetch;
 pub mod file;
 pub mod key;
 pub mod name;

@@ -6,7 +6,11 @@
 
 use std::fmt::Write;
 
-use crate::dkim::key_answer::Dnssec;
+use crate::dkim::{
+    key_answer::Dnssec,
+    outcome::{Outcome, ResultWord},
+    verify::SignatureResult,
+};
 
 /// Column at which OpenDKIM believes a value to begin.
 const FIRST_COLUMN: usize = 25;
@@ -20,40 +24,6 @@ const MAX_ITEM_OCTETS: usize = 960;
 const MAX_VALUE_OCTETS: usize = 900;
 /// Octets of `b=` shown, unless more are needed to tell signatures apart (RFC 6008 section 4).
 const SIGNATURE_OCTETS: usize = 8;
-
-/// A result word of the method `dkim` (RFC 8601 section 2.7.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DkimResult {
-    /// Not signed.
-    None,
-    /// The signature is good.
-    Pass,
-    /// The signature is bad, or its key is not there.
-    Fail,
-    /// The signature is good but not acceptable here.
-    Policy,
-    /// The signature was not looked at.
-    Neutral,
-    /// It can't be told now.
-    TempError,
-    /// It will never be told.
-    PermError,
-}
-
-impl DkimResult {
-    /// The word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Policy => "policy",
-            Self::Neutral => "neutral",
-            Self::TempError => "temperror",
-            Self::PermError => "permerror",
-        }
-    }
-}
 
 /// The result of ATPS (RFC 6541 section 8.2), where it is in play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,7 +62,7 @@ pub struct KeyComment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResultItem<'a> {
     /// The result.
-    pub result: DkimResult,
+    pub result: ResultWord,
     /// `reason="…"`.
     pub reason: Option<&'a str>,
     /// `(…-bit key; …)`.
@@ -113,7 +83,7 @@ pub struct ResultItem<'a> {
 
 impl ResultItem<'_> {
     /// An item that says no more than its result.
-    pub const fn of(result: DkimResult) -> Self {
+    pub const fn of(result: ResultWord) -> Self {
         Self {
             result,
             reason: None,
@@ -130,8 +100,34 @@ impl ResultItem<'_> {
     /// The one item of a message whose header section can't be judged.
     pub const MALFORMED: ResultItem<'static> = ResultItem {
         comment: Some("bad message/signature format"),
-        ..ResultItem::of(DkimResult::PermError)
+        ..ResultItem::of(ResultWord::Permerror)
     };
+}
+
+impl<'a> From<&'a SignatureResult> for ResultItem<'a> {
+    /// The item in OpenDKIM's words.
+    fn from(result: &'a SignatureResult) -> Self {
+        let words = result.outcome.opendkim();
+        let bits = result.key.and_then(|key| key.rsa_bits);
+        Self {
+            result: words.result,
+            reason: words.reason,
+            key: result
+                .key
+                .zip(bits)
+                .filter(|_| result.outcome != Outcome::Ignored)
+                .map(|(key, bits)| KeyComment {
+                    bits,
+                    dnssec: key.dnssec,
+                }),
+            comment: None,
+            domain: result.identity.domain.as_deref(),
+            auid: result.identity.auid.as_deref(),
+            algorithm: result.identity.algorithm.as_deref(),
+            selector: result.identity.selector.as_deref(),
+            signature: result.identity.signature.as_deref(),
+        }
+    }
 }
 
 /// One field.
@@ -154,14 +150,11 @@ impl AuthResults<'_> {
     pub fn value(&self) -> String {
         let mut folded = Folded::new(self.authserv_id(), self.job);
         let shown = shown_signature_octets(self.items);
-        let none = [ResultItem::of(DkimResult::None)];
-        let items = if self.items.is_empty() {
-            &none
-        } else {
-            self.items
-        };
-        for (index, item) in items.iter().enumerate() {
-            let last = index + 1 == items.len() && self.atps.is_none();
+        if self.items.is_empty() {
+            folded.push(&["dkim=none".to_owned()], self.atps.is_none());
+        }
+        for (index, item) in self.items.iter().enumerate() {
+            let last = index + 1 == self.items.len() && self.atps.is_none();
             folded.push(&self.item(item, shown), last);
         }
         if let Some(atps) = self.atps {
@@ -378,7 +371,7 @@ mod tests {
     use super::*;
 
     const SIGNED: ResultItem<'static> = ResultItem {
-        result: DkimResult::Pass,
+        result: ResultWord::Pass,
         reason: None,
         key: Some(KeyComment {
             bits: 2048,
@@ -429,7 +422,7 @@ mod tests {
             selector: None,
             algorithm: None,
             key: None,
-            result: DkimResult::PermError,
+            result: ResultWord::Permerror,
             ..SIGNED
         };
         assert_eq!(
