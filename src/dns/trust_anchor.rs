@@ -245,6 +245,17 @@ mod tests {
     }
 
     #[test]
+    fn debian_s_anchors_are_read() {
+        for file in ["root.key", "root.ds"] {
+            let path = Path::new("/usr/share/dns").join(file);
+            if path.exists() {
+                let anchor = TrustAnchor::load(&path).unwrap();
+                assert!(!anchor.anchors.is_empty(), "{file}");
+            }
+        }
+    }
+
+    #[test]
     fn other_ds_records_are_refused_with_the_way_out() {
         let error = parse(&format!(
             "; x\nexample.org. 3600 IN DS 1 8 2 {}\n",

@@ -369,6 +369,7 @@ fn is_base64(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dkim::verify::{Identity, KeyFacts};
 
     const SIGNED: ResultItem<'static> = ResultItem {
         result: ResultWord::Pass,
@@ -447,6 +448,44 @@ mod tests {
             "mail.example.com;\n\tdkim=pass header.d=\"example.com; spf=pass\" \
              header.i=\"a b??X: y\\\"\\\\@example.com\" header.a=\"rsa-sha256 (x\" \
              header.s=\"s;el\""
+        );
+    }
+
+    #[test]
+    fn a_verdict_is_written_in_opendkim_s_words() {
+        let result = SignatureResult {
+            field: 0,
+            identity: Identity {
+                domain: Some("example.com".into()),
+                selector: Some("s768".into()),
+                auid: Some("a@example.com".into()),
+                algorithm: Some("rsa-sha256".into()),
+                signature: Some("QdNI3/wVxyz".into()),
+            },
+            outcome: Outcome::KeyTooSmall,
+            key: Some(KeyFacts {
+                rsa_bits: Some(768),
+                testing: false,
+                dnssec: Dnssec::Secure,
+            }),
+            body: None,
+            signature: None,
+        };
+        let ed25519 = SignatureResult {
+            identity: Identity::default(),
+            outcome: Outcome::Pass,
+            key: Some(KeyFacts {
+                rsa_bits: None,
+                testing: false,
+                dnssec: Dnssec::Secure,
+            }),
+            ..result.clone()
+        };
+        assert_eq!(
+            value(&[(&result).into(), (&ed25519).into()]),
+            "mail.example.com;\n\tdkim=policy reason=\"signing key too small\" \
+             (768-bit key; secure) header.d=example.com header.i=a@example.com \
+             header.a=rsa-sha256 header.s=s768 header.b=QdNI3/wV;\n\tdkim=pass"
         );
     }
 
