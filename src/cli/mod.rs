@@ -11,7 +11,13 @@ use std::{env, ffi::OsString, io, path::Path};
 
 use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 
-use crate::process::{ExitCode, start::Daemon};
+use crate::{
+    process::{ExitCode, start::Daemon},
+    tools::{
+        explain::{self, ExplainArgs},
+        sign::{self, SignArgs},
+    },
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +34,8 @@ Exit codes:
   69  socket or file not available; too many restarts
   70  internal fault; data set can't be opened
   71  the system refused a fork, directory or root change
+  74  output can't be written
+  75  mail would be deferred (explain)
   77  privileges can't be dropped
   78  configuration error";
 
@@ -47,6 +55,10 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Read options and tables, and name every problem with file, line and remedy
     Check(check::CheckArgs),
+    /// Tell, rule by rule, what would be done with an author's mail and why
+    Explain(ExplainArgs),
+    /// Sign a message from standard input
+    Sign(SignArgs),
     /// Print the manual page, or write all pages to a directory
     Man(man::ManArgs),
     /// Print the completions of a shell
@@ -82,6 +94,8 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
     match cli.command {
         Command::Serve(serve) => serve::run(&serve, &args, daemon),
         Command::Check(check) => check::run(&check),
+        Command::Explain(explain) => explain::run(&explain),
+        Command::Sign(sign) => sign::run(&sign),
         Command::Man(man) => man::run(&man),
         Command::Completions(completions) => {
             clap_complete::generate(

@@ -2,12 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
+use aws_lc_rs::digest;
+use data_encoding::BASE64;
+
 use super::{
-    Canonicalization, UnixTime,
-    crypto::PrivateKey,
-    header::HeaderSection,
+    Canon, Canonicalization, UnixTime,
+    body_hash::{BodyHashId, BodyHashSpec, BodyHashes, DigestAlgorithm},
+    canon::{canonical_field, canonical_signature_field},
+    crypto::{PrivateKey, Sha256Digest},
+    header::{Field, HeaderSection},
     name::{Auid, Domain, Selector},
     select::HeaderSelection,
+    signature::{self, SignatureTags},
 };
 
 /// What is the same for every message signed under one configuration.
@@ -85,22 +91,45 @@ pub enum SignError {
 
 /// Signs one message, with all signatures sharing the body hashes that are the same.
 #[derive(Debug)]
-pub struct Signer {}
+pub struct Signer {
+    policy: Arc<SigningPolicy>,
+    requests: Vec<(SigningRequest, BodyHashId)>,
+    body: BodyHashes,
+}
 
 impl Signer {
     /// Begins a message.
     pub fn new(policy: Arc<SigningPolicy>, requests: Vec<SigningRequest>) -> Self {
-        todo!("H1: {policy:?} {requests:?}")
+        let mut body = BodyHashes::new(policy.fix_crlf);
+        let requests = requests
+            .into_iter()
+            .map(|request| {
+                let hash = body.ask(BodyHashSpec {
+                    digest: DigestAlgorithm::Sha256,
+                    canon: policy.canonicalization.body,
+                    limit: match request.body_length {
+                        BodyLength::Whole | BodyLength::Told => None,
+                        BodyLength::AtMost(limit) => Some(limit),
+                    },
+                });
+                (request, hash)
+            })
+            .collect();
+        Self {
+            policy,
+            requests,
+            body,
+        }
     }
 
     /// Feeds body octets, in chunks of any size.
     pub fn body(&mut self, chunk: &[u8]) {
-        todo!("H1: {chunk:?}")
+        self.body.update(chunk);
     }
 
     /// Whether more body could change any hash (RFC 6376 section 3.5, `l=`).
     pub fn wants_body(&self) -> bool {
-        todo!("H1")
+        self.body.wants_body()
     }
 
     /// Ends the body and signs. `section` is hashed exactly as it stands. Fields come in request
@@ -110,6 +139,169 @@ impl Signer {
         section: &HeaderSection,
         now: UnixTime,
     ) -> Result<Vec<SignatureField>, SignError> {
-        todo!("H1: {section:?} {now:?}")
+        let bodies = self.body.finish();
+        let header = SignedHeader::new(&self.policy, section);
+        let expiry = self
+            .policy
+            .lifetime
+            .map(|lifetime| UnixTime(now.0.saturating_add(lifetime.as_secs())));
+        let mut scratch = Vec::new();
+        let mut fields = Vec::with_capacity(self.requests.len());
+        for (request, body) in self.requests {
+            let body = bodies.get(body);
+            let algorithm = request.key.algorithm();
+            let mut value = SignatureTags {
+                algorithm,
+                canonicalization: self.policy.canonicalization,
+                domain: &request.domain,
+                selector: &request.selector,
+                time: now,
+                expiry,
+                auid: request.auid.as_ref(),
+                extra_tags: &request.extra_tags,
+                request_reports: self.policy.request_reports,
+                body_hash: body.digest.as_ref(),
+                body_length: (request.body_length != BodyLength::Whole).then_some(body.hashed),
+                signed_names: &header.names,
+                copied_fields: header.copied.as_deref(),
+            }
+            .unsigned_value();
+            let digest = header.digest_with(value.as_str(), &mut scratch);
+            let Ok(signature) = request.key.sign(&digest) else {
+                return Err(SignError::KeyFailed {
+                    domain: request.domain,
+                    selector: request.selector,
+                });
+            };
+            value.push_anywhere(&BASE64.encode(&signature));
+            fields.push(SignatureField {
+                value: value.into_string(),
+                domain: request.domain,
+                selector: request.selector,
+                algorithm,
+            });
+        }
+        Ok(fields)
     }
 }
+
+/// What all signatures of a message share: `h=`, `z=`, and the hash up to the signature's own
+/// field.
+struct SignedHeader {
+    canon: Canon,
+    names: String,
+    copied: Option<String>,
+    hash: digest::Context,
+}
+
+impl SignedHeader {
+    fn new(policy: &SigningPolicy, section: &HeaderSection) -> Self {
+        let chosen = policy.headers.choose(section);
+        let oversigned = policy.headers.oversigned();
+        let canon = policy.canonicalization.header;
+        let mut hash = DigestAlgorithm::Sha256.begin();
+        let mut scratch = Vec::new();
+        let hashed = bottom_up(section, &chosen);
+        for index in hashed
+            .into_iter()
+            .chain(unchosen(section, &chosen, oversigned))
+        {
+            match canon {
+                Canon::Simple => hash.update(section.line(index).unwrap_or_default()),
+                Canon::Relaxed => {
+                    scratch.clear();
+                    if let Some(field) = section.get(index) {
+                        canonical_field(canon, field, &mut scratch);
+                    }
+                    hash.update(&scratch);
+                }
+            }
+        }
+        let fields = || chosen.iter().filter_map(|&index| section.get(index));
+        Self {
+            canon,
+            names: names(fields(), oversigned),
+            copied: policy.copied_headers.then(|| {
+                let mut copied = String::new();
+                fields().for_each(|field| signature::append_copied_field(field, &mut copied));
+                copied
+            }),
+            hash,
+        }
+    }
+
+    /// The digest to be signed: the header section, then the signature field itself as the MTA
+    /// will write it, with one space after the colon and `b=` empty (RFC 6376 section 3.7).
+    fn digest_with(&self, unsigned_value: &str, scratch: &mut Vec<u8>) -> Sha256Digest {
+        let value = [b" ", unsigned_value.as_bytes()].concat();
+        let own = Field {
+            name: signature::FIELD_NAME.as_bytes(),
+            value: &value,
+        };
+        scratch.clear();
+        canonical_signature_field(self.canon, own, scratch);
+        let mut hash = self.hash.clone();
+        hash.update(scratch);
+        let mut digest = Sha256Digest::default();
+        digest.copy_from_slice(hash.finish().as_ref());
+        digest
+    }
+}
+
+/// The content of `h=`.
+fn names<'a>(fields: impl Iterator<Item = Field<'a>>, oversigned: &[String]) -> String {
+    let mut names = String::new();
+    let signed = fields.map(|field| String::from_utf8_lossy(field.name));
+    let oversigned = oversigned.iter().map(|name| name.as_str().into());
+    for name in signed.chain(oversigned) {
+        if !names.is_empty() {
+            names.push(':');
+        }
+        names.push_str(&name);
+    }
+    names
+}
+
+/// The fields in the order in which they are hashed: each name in `h=` stands for the lowest field
+/// of that name not taken yet (RFC 6376 section 5.4.2).
+fn bottom_up(section: &HeaderSection, chosen: &[usize]) -> Vec<usize> {
+    let name = |place: usize| {
+        section
+            .get(chosen[place])
+            .map_or(&b""[..], |field| field.name)
+    };
+    let lower = |place: usize| name(place).iter().map(u8::to_ascii_lowercase);
+    let mut by_name: Vec<usize> = (0..chosen.len()).collect();
+    by_name.sort_by(|&one, &other| {
+        name(one)
+            .len()
+            .cmp(&name(other).len())
+            .then_with(|| lower(one).cmp(lower(other)))
+    });
+    let mut hashed = chosen.to_vec();
+    for same in by_name.chunk_by(|&one, &other| name(one).eq_ignore_ascii_case(name(other))) {
+        for (&place, &taken) in same.iter().zip(same.iter().rev()) {
+            hashed[place] = chosen[taken];
+        }
+    }
+    hashed
+}
+
+/// The fields that oversigned names stand for: mostly none, but where a field of that name is
+/// there and SignHeaders doesn't choose it, a verifier takes it, so it is hashed.
+fn unchosen(section: &HeaderSection, chosen: &[usize], oversigned: &[String]) -> Vec<usize> {
+    let mut taken = Vec::new();
+    for name in oversigned {
+        let lowest = (0..section.len()).rev().find(|index| {
+            let named = |field: Field<'_>| field.name.eq_ignore_ascii_case(name.as_bytes());
+            section.get(*index).is_some_and(named)
+                && !taken.contains(index)
+                && chosen.binary_search(index).is_err()
+        });
+        taken.extend(lowest);
+    }
+    taken
+}
+
+#[cfg(test)]
+mod tests;

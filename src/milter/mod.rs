@@ -3,9 +3,15 @@
 //! The wire's message types are indymilter's; the loop is ours. What happens inside a step is not
 //! known here: the loop calls [`Conversation`], which the session implements.
 
+mod connection;
 pub mod frame;
 pub mod negotiate;
+mod reply;
+mod scratch;
 pub mod serve;
+
+pub use connection::ConnectionError;
+pub use serve::{Incident, Shutdown, serve};
 
 use std::{future::Future, net::IpAddr};
 

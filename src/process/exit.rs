@@ -18,6 +18,10 @@ pub enum ExitCode {
     Software = 70,
     /// The system refused a fork, a change of directory or of the root.
     OsError = 71,
+    /// Output can't be written.
+    IoError = 74,
+    /// Mail would be deferred (`dkimd explain`).
+    TryAgain = 75,
     /// The change to the user of UserID failed.
     NoPermission = 77,
     /// The configuration is wrong.
@@ -26,13 +30,15 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Ok,
         Self::Usage,
         Self::DataError,
         Self::Unavailable,
         Self::Software,
         Self::OsError,
+        Self::IoError,
+        Self::TryAgain,
         Self::NoPermission,
         Self::Config,
     ];
@@ -58,6 +64,8 @@ impl ExitCode {
             Self::Unavailable => "socket or file not available; too many restarts",
             Self::Software => "internal fault; data set can't be opened",
             Self::OsError => "the system refused a fork, directory or root change",
+            Self::IoError => "output can't be written",
+            Self::TryAgain => "mail would be deferred (explain)",
             Self::NoPermission => "privileges can't be dropped",
             Self::Config => "configuration error",
         }

@@ -18,7 +18,7 @@
 //! A failure in any step ends the program with the exit code of [`ExitCode`] and one line that
 //! says why; up to step 12 that line reaches whoever started it, in the background, too.
 
-use std::{future::Future, path::PathBuf, sync::Arc};
+use std::{env, future::Future, path::PathBuf, sync::Arc};
 
 use tokio::runtime::{self, Runtime};
 
@@ -80,7 +80,10 @@ pub trait Daemon {
     type Listener;
 
     /// Binds the socket, inside the runtime. An error is one line: what is wrong, and the remedy.
-    fn bind(&self, socket: &SocketSpec) -> impl Future<Output = Result<Self::Listener, String>>;
+    fn bind(
+        &self,
+        socket: Option<&SocketSpec>,
+    ) -> impl Future<Output = Result<Self::Listener, String>>;
 
     /// Serves connections until `stop` says otherwise: at [`Stage::Drain`] it accepts no more and
     /// returns when the messages under way are finished. (At [`Stage::Now`] it is dropped.)
@@ -106,7 +109,7 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
     let (snapshot, warnings) = load(order, None)?;
     let process = snapshot.settings.process.clone();
     let logging = snapshot.settings.logging.clone();
-    if process.socket.is_none() {
+    if process.socket.is_none() && env::var_os("LISTEN_FDS").is_none() {
         return Err(Failure::new(
             ExitCode::Config,
             "milter socket must be specified; add a Socket line, \
@@ -298,15 +301,9 @@ impl<D: Daemon> Worker<'_, D> {
         ready: Vec<ReadyPipe>,
         wants_log: bool,
     ) -> Result<(), Failure> {
-        let Some(socket) = &self.process.socket else {
-            return Err(Failure::new(
-                ExitCode::Config,
-                "milter socket must be specified",
-            ));
-        };
         let listener = self
             .daemon
-            .bind(socket)
+            .bind(self.process.socket.as_ref())
             .await
             .map_err(|reason| Failure::new(ExitCode::Unavailable, reason))?;
         let signals = Signals::register().map_err(|error| {

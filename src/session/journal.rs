@@ -31,10 +31,10 @@ pub struct Journal {
 
 impl Journal {
     /// The log under these settings.
-    pub fn new(log: Arc<dyn Log>, settings: &LogSettings, always: bool) -> Self {
+    pub fn new(log: Arc<dyn Log>, settings: &LogSettings) -> Self {
         Self {
             log,
-            enabled: settings.syslog || always,
+            enabled: settings.syslog,
             success: settings.success,
             why: settings.why,
             job: None,

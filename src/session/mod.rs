@@ -4,6 +4,7 @@
 //! section, asks [`inquiry`] and [`crate::decide`] what is to be done, feeds the body to the signer,
 //! and turns the result into changes of the message. It keeps no body.
 
+pub mod daemon;
 pub mod envelope;
 pub mod failure;
 pub mod inquiry;
@@ -19,8 +20,6 @@ use std::{
     },
     time::Instant,
 };
-
-use arc_swap::ArcSwap;
 
 use self::{
     envelope::Envelope,
@@ -42,8 +41,9 @@ use crate::{
         sign::Signer,
     },
     keys::store::KeyStore,
-    log::{Level, Log, lines},
+    log::{Level, Log, daemon::OPENDKIM_VERSION, lines},
     milter::{Agreed, Change, Client, Conversation, EndOfMessage, Reply, Stage, Wishes},
+    process::reload::Reloader,
     tables::hosts::HostMatch,
 };
 
@@ -57,40 +57,15 @@ const UNKNOWN_JOB: &str = "(unknown-jobid)";
 #[derive(Debug)]
 pub struct Server {
     /// The current configuration, swapped whole on reload.
-    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    pub configuration: Arc<Reloader>,
     /// Parsed private keys.
     pub keys: KeyStore,
     /// Where log lines go.
     pub log: Arc<dyn Log>,
     /// The clock behind `t=`.
     pub clock: fn() -> UnixTime,
-    /// The product's name in SoftwareHeader.
-    pub software: String,
-    /// Lines are wanted even under `Syslog no`: somebody is watching standard error.
-    pub always_log: bool,
     /// Whether the MTA's lack of a queue id was told.
     pub told_no_queue_id: AtomicBool,
-}
-
-impl Server {
-    /// A server that begins with `snapshot`.
-    pub fn new(
-        snapshot: Arc<ArcSwap<Snapshot>>,
-        keys: KeyStore,
-        log: Arc<dyn Log>,
-        clock: fn() -> UnixTime,
-        software: String,
-    ) -> Self {
-        Self {
-            snapshot,
-            keys,
-            log,
-            clock,
-            software,
-            always_log: false,
-            told_no_queue_id: AtomicBool::new(false),
-        }
-    }
 }
 
 /// One connection of the MTA.
@@ -153,7 +128,7 @@ enum Work {
 impl Connection {
     /// A new connection under the current configuration.
     pub fn new(server: Arc<Server>) -> Self {
-        let snapshot = server.snapshot.load_full();
+        let snapshot = server.configuration.snapshot();
         let wishes = wishes(&snapshot.settings);
         Self {
             server,
@@ -169,20 +144,16 @@ impl Connection {
     /// A message begins under the newest configuration, unless that wants other things of the MTA
     /// than were agreed on when the connection began.
     fn newest_snapshot(&self) -> Arc<Snapshot> {
-        let newest = self.server.snapshot.load();
+        let newest = self.server.configuration.snapshot();
         if Arc::ptr_eq(&newest, &self.snapshot) || wishes(&newest.settings) != self.wishes {
             Arc::clone(&self.snapshot)
         } else {
-            Arc::clone(&newest)
+            newest
         }
     }
 
     fn journal(&self, settings: &'_ Settings) -> Journal {
-        Journal::new(
-            Arc::clone(&self.server.log),
-            &settings.logging,
-            self.server.always_log,
-        )
+        Journal::new(Arc::clone(&self.server.log), &settings.logging)
     }
 
     fn job(&self) -> Arc<str> {
@@ -330,7 +301,7 @@ impl Connection {
     fn software_header(&self, snapshot: &Snapshot, record: &MessageRecord) -> Option<Change> {
         snapshot.settings.signing.software_header.then(|| {
             let host = self.peer.macros.get("j").unwrap_or("unknown-host");
-            let value = format!("{} {host} {}", self.server.software, record.job);
+            let value = format!("OpenDKIM Filter v{OPENDKIM_VERSION} {host} {}", record.job);
             self.insert_on_top("DKIM-Filter", &value)
         })
     }

@@ -18,7 +18,10 @@ pub fn load_or_report(file: Option<&Path>) -> Result<Snapshot, ExitCode> {
     let default = Path::new(DEFAULT_FILE);
     let file = file.or_else(|| default.exists().then_some(default));
     let (snapshot, diagnostics) = Snapshot::load(file, &Overrides::default());
-    for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
+    for diagnostic in diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.is_error())
+    {
         eprintln!("dkimd: {diagnostic}");
     }
     snapshot.ok_or(ExitCode::Config)
@@ -26,7 +29,10 @@ pub fn load_or_report(file: Option<&Path>) -> Result<Snapshot, ExitCode> {
 
 /// Runs a future that, with compiled tables, never waits.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime.block_on(future),
         Err(error) => panic!("the operating system refuses an event queue: {error}"),
     }

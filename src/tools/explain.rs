@@ -2,11 +2,7 @@
 //!
 //! The answer comes from the same [`inquire`] and the same decision as the daemon's.
 
-use std::{
-    fmt::Write,
-    net::IpAddr,
-    path::PathBuf,
-};
+use std::{fmt::Write, net::IpAddr, path::PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -97,7 +93,10 @@ impl OriginFacts for Asked {
     }
 
     fn macro_value(&self, name: &str) -> Option<&str> {
-        self.macros.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.macros
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -116,8 +115,16 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
         }
     };
     let mut section = HeaderSection::default();
-    section.push(b"From", format!(" {}", args.author).as_bytes(), LeadingSpace::Kept);
-    section.push(b"Date", b" Thu, 01 Jan 1970 00:00:00 +0000", LeadingSpace::Kept);
+    section.push(
+        b"From",
+        format!(" {}", args.author).as_bytes(),
+        LeadingSpace::Kept,
+    );
+    section.push(
+        b"Date",
+        b" Thu, 01 Jan 1970 00:00:00 +0000",
+        LeadingSpace::Kept,
+    );
     let findings = configuration::block_on(inquire(&snapshot, &section, &asked, &args.recipients));
     let (explanation, exit) = explain(&snapshot, &findings, &asked, &args.author);
     if args.json {
@@ -140,8 +147,9 @@ fn asked(args: &ExplainArgs) -> Result<Asked, String> {
         macros.push((DAEMON_NAME.to_owned(), daemon.clone()));
     }
     for given in &args.macros {
-        let (name, value) =
-            given.split_once('=').ok_or_else(|| format!("--macro {given}: write NAME=VALUE"))?;
+        let (name, value) = given
+            .split_once('=')
+            .ok_or_else(|| format!("--macro {given}: write NAME=VALUE"))?;
         macros.push((name.trim_matches(['{', '}']).to_owned(), value.to_owned()));
     }
     let name = match &args.client_name {
@@ -149,7 +157,13 @@ fn asked(args: &ExplainArgs) -> Result<Asked, String> {
         None if args.client.is_loopback() => "localhost".to_owned(),
         None => "unknown".to_owned(),
     };
-    Ok(Asked { client: Client { name, address: Some(args.client) }, macros })
+    Ok(Asked {
+        client: Client {
+            name,
+            address: Some(args.client),
+        },
+        macros,
+    })
 }
 
 fn explain(
@@ -159,14 +173,37 @@ fn explain(
     author: &str,
 ) -> (Explanation, ExitCode) {
     let mut steps = origin_steps(findings);
-    steps.push(Step { rule: "origin", result: origin_result(findings) });
+    steps.push(Step {
+        rule: "origin",
+        result: origin_result(findings),
+    });
     if findings.exempt {
-        steps.push(Step { rule: "ExemptDomains", result: "lists the author's domain".to_owned() });
+        steps.push(Step {
+            rule: "ExemptDomains",
+            result: "lists the author's domain".to_owned(),
+        });
     }
     steps.extend(identity_steps(snapshot, findings));
     let (decision, reason, sentence, exit) = conclude(snapshot, findings, &mut steps);
-    let client = format!("{} [{}]", asked.client.name, asked.client.address.map_or_else(String::new, |a| a.to_string()));
-    (Explanation { author: author.to_owned(), client, steps, decision, reason, sentence }, exit)
+    let client = format!(
+        "{} [{}]",
+        asked.client.name,
+        asked
+            .client
+            .address
+            .map_or_else(String::new, |a| a.to_string())
+    );
+    (
+        Explanation {
+            author: author.to_owned(),
+            client,
+            steps,
+            decision,
+            reason,
+            sentence,
+        },
+        exit,
+    )
 }
 
 fn origin_steps(findings: &Findings<'_>) -> Vec<Step> {
@@ -187,10 +224,22 @@ fn origin_steps(findings: &Findings<'_>) -> Vec<Step> {
         _ => "the client did not authenticate".to_owned(),
     };
     vec![
-        Step { rule: "MTA", result: told(&origin.mta, "not set") },
-        Step { rule: "MacroList", result: told(&origin.macros, "not set, or none of its macros sent") },
-        Step { rule: "InternalHosts", result: host },
-        Step { rule: "{auth_type}", result: authenticated },
+        Step {
+            rule: "MTA",
+            result: told(&origin.mta, "not set"),
+        },
+        Step {
+            rule: "MacroList",
+            result: told(&origin.macros, "not set, or none of its macros sent"),
+        },
+        Step {
+            rule: "InternalHosts",
+            result: host,
+        },
+        Step {
+            rule: "{auth_type}",
+            result: authenticated,
+        },
     ]
 }
 
@@ -213,23 +262,39 @@ fn identity_steps(snapshot: &Snapshot, findings: &Findings<'_>) -> Vec<Step> {
     };
     match &findings.identity {
         IdentityFinding::NothingConfigured => {
-            vec![Step { rule, result: "neither Domain nor SigningTable is set".to_owned() }]
+            vec![Step {
+                rule,
+                result: "neither Domain nor SigningTable is set".to_owned(),
+            }]
         }
         IdentityFinding::NotAsked => {
-            vec![Step { rule, result: "not asked: only mail of ours is signed".to_owned() }]
+            vec![Step {
+                rule,
+                result: "not asked: only mail of ours is signed".to_owned(),
+            }]
         }
-        IdentityFinding::NoMatch => vec![Step { rule, result: no_match(snapshot, findings) }],
-        IdentityFinding::Failed(error) => vec![Step { rule, result: error.to_string() }],
-        IdentityFinding::Found(identities) => {
-            identities.iter().flat_map(|identity| identity_found(rule, identity)).collect()
-        }
+        IdentityFinding::NoMatch => vec![Step {
+            rule,
+            result: no_match(snapshot, findings),
+        }],
+        IdentityFinding::Failed(error) => vec![Step {
+            rule,
+            result: error.to_string(),
+        }],
+        IdentityFinding::Found(identities) => identities
+            .iter()
+            .flat_map(|identity| identity_found(rule, identity))
+            .collect(),
     }
 }
 
 fn no_match(snapshot: &Snapshot, findings: &Findings<'_>) -> String {
     match (&snapshot.signing, &findings.author) {
         (SigningIdentities::Tables { signing, .. }, Ok(author)) => {
-            format!("no entry fits; tried {}", signing.describe_search(&author.local, &author.domain))
+            format!(
+                "no entry fits; tried {}",
+                signing.describe_search(&author.local, &author.domain)
+            )
         }
         (SigningIdentities::Single { sub_domains, .. }, Ok(author)) => {
             let parents = if *sub_domains { " and its parents" } else { "" };
@@ -252,10 +317,23 @@ fn identity_found(rule: &'static str, identity: &Identity) -> Vec<Step> {
     if let KeySource::File(path) = &identity.key {
         let _ = write!(signature, ", key in {}", path.display());
     }
-    let mut steps = vec![Step { rule, result: matched }];
-    steps.push(Step { rule: if named.is_some() { "KeyTable" } else { "KeyFile" }, result: signature });
+    let mut steps = vec![Step {
+        rule,
+        result: matched,
+    }];
+    steps.push(Step {
+        rule: if named.is_some() {
+            "KeyTable"
+        } else {
+            "KeyFile"
+        },
+        result: signature,
+    });
     if let Some(dropped) = &identity.dropped_signer {
-        steps.push(Step { rule: "signer", result: dropped.describe(&identity.domain) });
+        steps.push(Step {
+            rule: "signer",
+            result: dropped.describe(&identity.domain),
+        });
     }
     steps
 }
@@ -264,21 +342,35 @@ fn conclude(
     snapshot: &Snapshot,
     findings: &Findings<'_>,
     steps: &mut Vec<Step>,
-) -> (&'static str, Option<&'static str>, String, ExitCodeCode) {
+) -> (&'static str, Option<&'static str>, String, ExitCode) {
     match findings.decide(snapshot) {
         Decision::Sign(identities) => conclude_signing(snapshot, &identities, steps),
-        Decision::Verify(reason) => {
-            ("verify", Some(reason.code()), format!("not signed but verified: {reason}"), ExitCode::Ok)
-        }
+        Decision::Verify(reason) => (
+            "verify",
+            Some(reason.code()),
+            format!("not signed but verified: {reason}"),
+            ExitCode::Ok,
+        ),
         Decision::Leave(reason) => {
             if let crate::decide::Reason::NoAuthor(NoAuthor::Unparsable { value, .. }) = &reason {
-                steps.push(Step { rule: "author", result: format!("can't be read: {value}") });
+                steps.push(Step {
+                    rule: "author",
+                    result: format!("can't be read: {value}"),
+                });
             }
-            ("leave", Some(reason.code()), format!("let through untouched: {reason}"), ExitCode::Ok)
+            (
+                "leave",
+                Some(reason.code()),
+                format!("let through untouched: {reason}"),
+                ExitCode::Ok,
+            )
         }
-        Decision::Reject(reason) => {
-            ("reject", Some(reason.code()), format!("refused: {reason}"), ExitCode::Unavailable)
-        }
+        Decision::Reject(reason) => (
+            "reject",
+            Some(reason.code()),
+            format!("refused: {reason}"),
+            ExitCode::Unavailable,
+        ),
         Decision::Fail(error) => {
             let sentence = lines::identity_failed(&error);
             failed(snapshot, &SigningFailure::Identity(error), sentence)
@@ -290,14 +382,20 @@ fn conclude_signing(
     snapshot: &Snapshot,
     identities: &[Identity],
     steps: &mut Vec<Step>,
-) -> (&'static str, Option<&'static str>, String, ExitCodeCode) {
+) -> (&'static str, Option<&'static str>, String, ExitCode) {
     let keys = KeyStore::new(identities.len());
     for identity in identities {
         match keys.get(&identity.key, signing::key_rules(snapshot)) {
             Ok((key, warnings)) => {
                 let result = format!("{}, {} bits", key.algorithm().as_str(), key.bits());
-                steps.push(Step { rule: "private key", result });
-                steps.extend(warnings.into_iter().map(|result| Step { rule: "warning", result }));
+                steps.push(Step {
+                    rule: "private key",
+                    result,
+                });
+                steps.extend(warnings.into_iter().map(|result| Step {
+                    rule: "warning",
+                    result,
+                }));
             }
             Err(error) => {
                 let sentence = lines::key_unusable(&error);
@@ -309,22 +407,44 @@ fn conclude_signing(
         .iter()
         .map(|identity| format!("s={} d={}", identity.selector, identity.domain))
         .collect();
-    ("sign", None, format!("signed with {}", signatures.join(" and ")), ExitCode::Ok)
+    (
+        "sign",
+        None,
+        format!("signed with {}", signatures.join(" and ")),
+        ExitCode::Ok,
+    )
 }
 
 fn failed(
     snapshot: &Snapshot,
     failure: &SigningFailure,
     sentence: String,
-) -> (&'static str, Option<&'static str>, String, ExitCodeCode) {
+) -> (&'static str, Option<&'static str>, String, ExitCode) {
     let (decision, words, exit) = match failure.action(&snapshot.settings.on_failure) {
-        FailureAction::Accept => ("accept", "let through UNSIGNED, as the On-* options say", ExitCode::Ok),
-        FailureAction::Discard => ("discard", "swallowed, as the On-* options say", ExitCode::Unavailable),
+        FailureAction::Accept => (
+            "accept",
+            "let through UNSIGNED, as the On-* options say",
+            ExitCode::Ok,
+        ),
+        FailureAction::Discard => (
+            "discard",
+            "swallowed, as the On-* options say",
+            ExitCode::Unavailable,
+        ),
         FailureAction::Quarantine => ("quarantine", "held in quarantine", ExitCode::Unavailable),
         FailureAction::Reject => ("reject", "refused", ExitCode::Unavailable),
-        FailureAction::Tempfail => ("defer", "deferred with a temporary failure", ExitCode::TryAgain),
+        FailureAction::Tempfail => (
+            "defer",
+            "deferred with a temporary failure",
+            ExitCode::TryAgain,
+        ),
     };
-    (decision, Some(failure.code()), format!("{words}: {sentence}"), exit)
+    (
+        decision,
+        Some(failure.code()),
+        format!("{words}: {sentence}"),
+        exit,
+    )
 }
 
 fn as_text(explanation: &Explanation) -> String {

@@ -66,7 +66,9 @@ impl MessageFile {
     /// If it can't be read, is too large, or does not begin with header fields.
     pub fn read(source: impl Read) -> Result<Self, MessageError> {
         let mut octets = Vec::new();
-        source.take(MAX_MESSAGE_OCTETS + 1).read_to_end(&mut octets)?;
+        source
+            .take(MAX_MESSAGE_OCTETS + 1)
+            .read_to_end(&mut octets)?;
         if octets.len() as u64 > MAX_MESSAGE_OCTETS {
             return Err(MessageError::TooLarge);
         }
@@ -77,7 +79,12 @@ impl MessageFile {
         };
         let (header_end, body_start) = split(&octets, line_end);
         let section = parse_header(&octets[..header_end], line_end)?;
-        Ok(Self { octets, line_end, section, body_start })
+        Ok(Self {
+            octets,
+            line_end,
+            section,
+            body_start,
+        })
     }
 
     /// Feeds the body in wire form, with CRLF line ends.
@@ -159,7 +166,10 @@ mod tests {
     fn both_line_ends_give_the_same_wire_form() {
         let wire = b"From: a@b\r\nSubject: x\r\n\ty\r\n\r\nhello\r\nworld";
         let unix = b"From: a@b\nSubject: x\n\ty\n\nhello\nworld";
-        let (wire, unix) = (MessageFile::read(&wire[..]).unwrap(), MessageFile::read(&unix[..]).unwrap());
+        let (wire, unix) = (
+            MessageFile::read(&wire[..]).unwrap(),
+            MessageFile::read(&unix[..]).unwrap(),
+        );
         assert_eq!((wire.line_end, unix.line_end), (LineEnd::CrLf, LineEnd::Lf));
         assert_eq!(body(&wire), body(&unix));
         assert!(wire.section.iter().eq(unix.section.iter()));
@@ -170,12 +180,19 @@ mod tests {
     fn a_message_may_lack_its_body_or_its_header() {
         assert_eq!(body(&MessageFile::read(&b"From: a@b\n"[..]).unwrap()), b"");
         let headless = MessageFile::read(&b"\r\nbody\r\n"[..]).unwrap();
-        assert_eq!((headless.section.len(), body(&headless)), (0, b"body\r\n".to_vec()));
+        assert_eq!(
+            (headless.section.len(), body(&headless)),
+            (0, b"body\r\n".to_vec())
+        );
     }
 
     #[test]
     fn a_line_that_is_no_field_is_named() {
-        let error = MessageFile::read(&b"From: a@b\nSubject: x\n y\nnonsense\n\nbody"[..]).unwrap_err();
-        assert!(matches!(error, MessageError::NotAField { line: 4, .. }), "{error}");
+        let error =
+            MessageFile::read(&b"From: a@b\nSubject: x\n y\nnonsense\n\nbody"[..]).unwrap_err();
+        assert!(
+            matches!(error, MessageError::NotAField { line: 4, .. }),
+            "{error}"
+        );
     }
 }

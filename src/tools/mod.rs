@@ -1,1 +1,6 @@
 //! Commands beside the daemon, each in its own file.
+
+pub mod configuration;
+pub mod explain;
+pub mod message;
+pub mod sign;

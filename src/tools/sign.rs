@@ -17,15 +17,12 @@ use crate::{
         Decision,
         origin::{AUTH_TYPE, OriginFacts},
     },
-    dkim::{UnixTime, sign::Signer},
+    dkim::sign::Signer,
     keys::store::KeyStore,
     log::lines,
     milter::Client,
-    process::exit::ExitCode,
-    session::{
-        inquiry::inquire,
-        signing,
-    },
+    process::{ExitCode, clock},
+    session::{inquiry::inquire, signing},
 };
 
 /// Arguments of `dkimd sign`.
@@ -67,7 +64,11 @@ pub fn run(args: &SignArgs) -> ExitCode {
     };
     match sign(&snapshot, &message) {
         Ok(fields) => {
-            let rest = if args.only_fields { &[] } else { message.octets.as_slice() };
+            let rest = if args.only_fields {
+                &[]
+            } else {
+                message.octets.as_slice()
+            };
             match write_all(&fields, rest) {
                 Ok(()) => ExitCode::Ok,
                 Err(error) => {
@@ -90,11 +91,20 @@ struct NotSigned {
 
 /// The DKIM-Signature fields with the message's own line ends, the last signature on top.
 fn sign(snapshot: &Snapshot, message: &MessageFile) -> Result<String, NotSigned> {
-    let user = LocalUser(Client { name: "localhost".to_owned(), address: None });
-    let not_signed = |text: String| NotSigned { text, exit: ExitCode::Unavailable };
+    let user = LocalUser(Client {
+        name: "localhost".to_owned(),
+        address: None,
+    });
+    let not_signed = |text: String| NotSigned {
+        text,
+        exit: ExitCode::Unavailable,
+    };
     let decision = configuration::block_on(async {
         let findings = inquire(snapshot, &message.section, &user, &[]).await;
-        (findings.decide(snapshot), findings.author_domain().unwrap_or_default().to_owned())
+        (
+            findings.decide(snapshot),
+            findings.author_domain().unwrap_or_default().to_owned(),
+        )
     });
     let (identities, author_domain) = match decision {
         (Decision::Sign(identities), domain) => (identities, domain),
@@ -104,20 +114,31 @@ fn sign(snapshot: &Snapshot, message: &MessageFile) -> Result<String, NotSigned>
         (Decision::Fail(error), _) => return Err(not_signed(lines::identity_failed(&error))),
     };
     let (length, extra_tags) = configuration::block_on(async {
-        (signing::body_length(snapshot, &[]).await, signing::extra_tags(snapshot, &author_domain).await)
+        (
+            signing::body_length(snapshot, &[]).await,
+            signing::extra_tags(snapshot, &author_domain).await,
+        )
     });
     let keys = KeyStore::new(identities.len());
-    let (requests, warnings) =
-        signing::requests(snapshot, &keys, &identities, length.body_length, &extra_tags)
-            .map_err(|error| not_signed(lines::key_unusable(&error)))?;
+    let (requests, warnings) = signing::requests(
+        snapshot,
+        &keys,
+        &identities,
+        length.body_length,
+        &extra_tags,
+    )
+    .map_err(|error| not_signed(lines::key_unusable(&error)))?;
     for warning in warnings {
         eprintln!("dkimd: warning: {warning}");
     }
     let mut signer = Signer::new(snapshot.signing_policy.clone(), requests);
     message.feed_body(|octets| signer.body(octets));
     let fields = signer
-        .finish(&message.section, UnixTime::now())
-        .map_err(|error| NotSigned { text: lines::signing_failed(&error), exit: ExitCode::Software })?;
+        .finish(&message.section, clock::now())
+        .map_err(|error| NotSigned {
+            text: lines::signing_failed(&error),
+            exit: ExitCode::Software,
+        })?;
     Ok(fields
         .iter()
         .rev()

@@ -1,1 +1,0 @@
-//! New keys and the TXT record that publishes them (reference §8.1) (H4).
