@@ -213,10 +213,12 @@ fn write_configuration(folder: &Path) -> io::Result<()> {
     if !made.success() {
         return Err(io::Error::other("openssl made no key"));
     }
+    // The folder stands in a place where others may write, which opendkim refuses for keys.
     for name in ["dkimd", "opendkim"] {
         let text = format!(
             "Socket local:{socket}\nDomain example.com\nSelector bench\nKeyFile {key}\nMode s\n\
-             InternalHosts 127.0.0.1\nCanonicalization relaxed/simple\nBackground no\nUMask 007\n",
+             InternalHosts 127.0.0.1\nCanonicalization relaxed/simple\nRequireSafeKeys no\n\
+             Background no\nUMask 007\n",
             socket = folder.join(name).with_extension("sock").display(),
             key = key.display(),
         );
