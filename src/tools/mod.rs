@@ -1,1 +1,3 @@
 //! Commands beside the daemon, each in its own file.
+
+pub mod keygen;
