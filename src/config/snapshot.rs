@@ -39,6 +39,21 @@ pub struct Snapshot {
     pub macros: MacroList,
     /// SenderHeaders, in order, never empty.
     pub sender_headers: Vec<String>,
+    /// What verifying looks up.
+    pub verifying: VerifySets,
+}
+
+/// The data sets of the verifying side, opened.
+#[derive(Debug, Default)]
+pub struct VerifySets {
+    /// RemoveARFrom; `None`: only our own authserv-id.
+    pub remove_results_from: Option<Box<dyn DataSet>>,
+    /// TrustSignaturesFrom.
+    pub trust_signatures_from: Option<Box<dyn DataSet>>,
+    /// MustBeSigned, in order.
+    pub must_be_signed: Vec<String>,
+    /// TestDNSData.
+    pub test_dns_data: Option<Box<dyn DataSet>>,
 }
 
 /// Identities with their tables opened.

@@ -90,6 +90,20 @@ pub enum KeyError {
     },
 }
 
+impl KeyError {
+    /// The reason's stable word, for replies, logs and `dkimd explain`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "key-missing",
+            Self::Unreadable(_) | Self::Io { .. } => "key-unreadable",
+            Self::NotAFile(_) | Self::TooBig { .. } | Self::Unusable { .. } => "key-unusable",
+            Self::Unsafe { .. } => "key-unsafe",
+            Self::Changing(_) => "key-changing",
+            Self::TooSmall { .. } => "key-too-small",
+        }
+    }
+}
+
 /// Permission denied, with the component that denies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {

@@ -7,11 +7,7 @@ mod genkey;
 mod getopt;
 mod write;
 
-use std::{
-    fmt::Write as _,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{fmt::Write as _, path::PathBuf};
 
 pub use self::genkey::genkey_main;
 use self::write::{Overwrite, write_file};
@@ -21,6 +17,7 @@ use crate::{
         generate::{KeyKind, generate},
         record::{KeyRecord, Note, RecordFormat},
     },
+    process::ExitCode,
 };
 
 /// Signers must not use smaller RSA keys (RFC 8301 section 3.2).
@@ -105,62 +102,91 @@ pub enum KeyType {
 
 /// Runs `dkimd keygen`; complaints go to stderr.
 pub fn run(args: &KeygenArgs) -> ExitCode {
-    match make(args) {
+    match plan(args).and_then(|plan| make(args, &plan)) {
         Ok(next_steps) => {
             print!("{next_steps}");
-            ExitCode::SUCCESS
+            ExitCode::Ok
         }
-        Err(complaint) => {
+        Err((code, complaint)) => {
             eprintln!("dkimd keygen: {complaint}");
-            ExitCode::FAILURE
+            code
         }
     }
 }
 
-/// Makes and writes the key; the text says what to do next.
-fn make(args: &KeygenArgs) -> Result<String, String> {
-    Domain::parse(&args.domain).map_err(|cause| format!("the domain {:?} {cause}", args.domain))?;
+/// An exit code and what to say with it.
+type Complaint = (ExitCode, String);
+
+/// What is going to be made, and where.
+struct Plan {
+    kind: KeyKind,
+    private: PathBuf,
+    text: PathBuf,
+    overwrite: Overwrite,
+}
+
+/// Refuses what can't be done or should not be, before a key is made.
+fn plan(args: &KeygenArgs) -> Result<Plan, Complaint> {
+    let usage = |complaint| (ExitCode::Usage, complaint);
+    Domain::parse(&args.domain)
+        .map_err(|cause| usage(format!("the domain {:?} {cause}", args.domain)))?;
     Selector::parse(&args.selector)
-        .map_err(|cause| format!("the selector {:?} {cause}", args.selector))?;
+        .map_err(|cause| usage(format!("the selector {:?} {cause}", args.selector)))?;
     let kind = match args.kind {
         KeyType::Ed25519 => KeyKind::Ed25519,
         KeyType::Rsa if (LEAST_RSA_BITS..=MOST_RSA_BITS).contains(&args.bits) => {
             KeyKind::Rsa(args.bits)
         }
         KeyType::Rsa => {
-            return Err(format!(
+            return Err(usage(format!(
                 "an RSA key of {} bits is of no use for mail; from {LEAST_RSA_BITS} to \
                  {MOST_RSA_BITS} bits are possible, and 2048 is what receivers advise",
                 args.bits
-            ));
+            )));
         }
     };
     let directory = std::fs::canonicalize(&args.directory).map_err(|cause| {
-        format!(
-            "{}: {cause}; make it first: mkdir -p -m 700 {0}",
-            args.directory.display()
-        )
+        let directory = args.directory.display();
+        usage(format!(
+            "{directory}: {cause}; make it first: mkdir -p -m 700 {directory}"
+        ))
     })?;
     let private = directory.join(format!("{}.private", args.selector));
     let text = directory.join(format!("{}.txt", args.selector));
-    let overwrite = if args.force {
-        Overwrite::Replace
-    } else {
-        for path in [&private, &text] {
-            if path.symlink_metadata().is_ok() {
-                return Err(format!(
+    if args.force {
+        return Ok(Plan {
+            kind,
+            private,
+            text,
+            overwrite: Overwrite::Replace,
+        });
+    }
+    for path in [&private, &text] {
+        if path.symlink_metadata().is_ok() {
+            return Err((
+                ExitCode::IoError,
+                format!(
                     "{} exists already; take another selector (-s), or --force to overwrite it",
                     path.display()
-                ));
-            }
+                ),
+            ));
         }
-        Overwrite::Refuse
-    };
+    }
+    Ok(Plan {
+        kind,
+        private,
+        text,
+        overwrite: Overwrite::Refuse,
+    })
+}
 
+/// Makes and writes the key; the text says what to do next.
+fn make(args: &KeygenArgs, plan: &Plan) -> Result<String, Complaint> {
+    let kind = plan.kind;
     if args.verbose {
         eprintln!("dkimd keygen: making a key ({kind})");
     }
-    let key = generate(kind).map_err(|error| error.to_string())?;
+    let key = generate(kind).map_err(|error| (ExitCode::Software, error.to_string()))?;
     let record = KeyRecord {
         selector: args.selector.clone(),
         domain: args.domain.trim_end_matches('.').to_owned(),
@@ -175,45 +201,37 @@ fn make(args: &KeygenArgs) -> Result<String, String> {
     };
     let written = record.write(args.format);
     for (path, content, mode) in [
-        (&private, key.pem.as_bytes(), 0o600),
-        (&text, written.as_bytes(), 0o644),
+        (&plan.private, key.pem.as_bytes(), 0o600),
+        (&plan.text, written.as_bytes(), 0o644),
     ] {
-        write_file(path, content, mode, overwrite)
-            .map_err(|cause| format!("can't write {}: {cause}", path.display()))?;
+        write_file(path, content, mode, plan.overwrite).map_err(|cause| {
+            let complaint = format!("can't write {}: {cause}", path.display());
+            (ExitCode::IoError, complaint)
+        })?;
         if args.verbose {
             eprintln!("dkimd keygen: wrote {}", path.display());
         }
     }
-    Ok(next_steps(args, &record, &private, &text, &written))
+    Ok(next_steps(args, plan, &record, &written))
 }
 
-fn next_steps(
-    args: &KeygenArgs,
-    record: &KeyRecord,
-    private: &Path,
-    text: &Path,
-    written: &str,
-) -> String {
+fn next_steps(args: &KeygenArgs, plan: &Plan, record: &KeyRecord, written: &str) -> String {
+    let (private, text) = (plan.private.display(), plan.text.display());
     let name = record.name();
     let domain = &record.domain;
     let mut steps = format!(
-        "The private key ({}) is in {}; keep it secret.\n\
-         The record that publishes it is in {}:\n\n{written}\n\
+        "The private key ({}) is in {private}; keep it secret.\n\
+         The record that publishes it is in {text}:\n\n{written}\n\
          Next:\n\
          1. Put that TXT record into DNS. This shows when it is there:\n\
          \x20    dig +short TXT {name}\n\
          2. Let the daemon's user read the key, for instance:\n\
-         \x20    chown opendkim {}\n\
+         \x20    chown opendkim {private}\n\
          3. Name the key in KeyTable:\n\
-         \x20    {name} {domain}:{}:{}\n\
+         \x20    {name} {domain}:{}:{private}\n\
          \x20  and who signs with it in SigningTable (refile:):\n\
          \x20    *@{domain} {name}\n",
-        record.kind,
-        private.display(),
-        text.display(),
-        private.display(),
-        record.selector,
-        private.display(),
+        record.kind, record.selector,
     );
     if record.kind == KeyKind::Ed25519 {
         steps.push_str(
