@@ -110,7 +110,7 @@ fn main() -> ExitCode {
     if let [command, socket] = words.as_slice()
         && command == BARE_LOOP
     {
-        serve_bare_loop(Path::new(socket));
+        serve_bare_loop(socket);
         return ExitCode::SUCCESS;
     }
     match compare(&words) {
@@ -213,10 +213,12 @@ fn write_configuration(folder: &Path) -> io::Result<()> {
     if !made.success() {
         return Err(io::Error::other("openssl made no key"));
     }
+    // The folder stands in a place where others may write, which opendkim refuses for keys.
     for name in ["dkimd", "opendkim"] {
         let text = format!(
             "Socket local:{socket}\nDomain example.com\nSelector bench\nKeyFile {key}\nMode s\n\
-             InternalHosts 127.0.0.1\nCanonicalization relaxed/simple\nBackground no\nUMask 007\n",
+             InternalHosts 127.0.0.1\nCanonicalization relaxed/simple\nRequireSafeKeys no\n\
+             Background no\nUMask 007\n",
             socket = folder.join(name).with_extension("sock").display(),
             key = key.display(),
         );
@@ -433,12 +435,12 @@ impl Conversation for Nothing {
     }
 }
 
-fn serve_bare_loop(socket: &Path) {
+fn serve_bare_loop(socket: &str) {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("every process has this limit");
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("raising to the hard limit is allowed");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime can be had");
     runtime.block_on(async {
-        let spec = SocketSpec::Unix(socket.to_owned());
+        let spec = SocketSpec::parse(socket).expect("a form of Socket follows the command");
         let listener = Listener::open(&spec).expect("the temporary folder takes a socket");
         let report = |incident: milter::Incident| eprintln!("{incident}");
         milter::serve(vec![listener], || Nothing(false), &Shutdown::new(), report).await;

@@ -18,6 +18,8 @@ pub mod dataset;
 pub mod decide;
 pub mod diagnostic;
 pub mod dkim;
+pub mod dns;
+pub mod headers;
 pub mod keys;
 pub mod log;
 pub mod milter;

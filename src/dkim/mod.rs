@@ -11,10 +11,16 @@ pub mod canon;
 pub mod crypto;
 pub mod fold;
 pub mod header;
+pub mod key_answer;
+pub mod key_record;
 pub mod name;
+pub mod outcome;
+pub mod public_key;
 pub mod select;
 pub mod sign;
 pub mod signature;
+pub mod tag_list;
+pub mod verify;
 
 /// Seconds since 1970-01-01 00:00 UTC, as in the `t=` and `x=` tags (RFC 6376 section 3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -163,11 +163,11 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
         },
         |_, ready| {
             let run = || {
-                worker(
-                    first.take().map_or_else(|| load(order), Ok)?,
-                    vec![ready],
-                    None,
-                )
+                let snapshot = match first.take() {
+                    Some(snapshot) => snapshot,
+                    None => load(order, Some(log.as_ref()))?.0,
+                };
+                worker(snapshot, vec![ready], None)
             };
             run().unwrap_or_else(|failure| {
                 failure.tell(&order.program);

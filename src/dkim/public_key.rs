@@ -1,0 +1,278 @@
+//! The public-key operation: digest and signature in, yes or no out.
+
+use std::fmt;
+
+use aws_lc_rs::{
+    digest::{self, Digest},
+    signature::{
+        ED25519, ParsedPublicKey, RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
+        RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+    },
+};
+use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+
+/// RSA moduli above this many bits are not used: verifying with them costs too much.
+pub const MAX_RSA_BITS: u32 = 8192;
+
+/// RSA moduli below this many bits are not used whatever the administrator allows: a signature's
+/// padding and SHA-256 digest would not fit.
+pub const MIN_RSA_BITS: u32 = 512;
+
+/// From here on RSA is verified by AWS-LC, which refuses smaller keys.
+const AWS_MIN_RSA_BITS: u32 = 1024;
+
+/// DigestInfo up to the digest itself (RFC 8017 section 9.2, note 1).
+const SHA1_DIGEST_INFO: [u8; 15] = [
+    0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14,
+];
+const SHA256_DIGEST_INFO: [u8; 19] = [
+    0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
+    0x00, 0x04, 0x20,
+];
+
+/// The algorithm identifier of `rsaEncryption`, OBJECT IDENTIFIER and NULL.
+const RSA_ENCRYPTION: [u8; 13] = [
+    0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
+];
+
+/// A hash as the verifier computed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HashValue {
+    /// SHA-256.
+    Sha256([u8; 32]),
+    /// SHA-1.
+    Sha1([u8; 20]),
+}
+
+/// A public key from the `p=` of a key record, ready for use.
+pub enum PublicKey {
+    /// RSA, 1024 bits and more.
+    Rsa {
+        /// The key, prepared for SHA-256.
+        key: ParsedPublicKey,
+        /// Size of the modulus.
+        bits: u32,
+    },
+    /// RSA below 1024 bits.
+    SmallRsa {
+        /// The key.
+        key: RsaPublicKey,
+        /// Size of the modulus.
+        bits: u32,
+    },
+    /// Ed25519.
+    Ed25519(ParsedPublicKey),
+}
+
+/// Why `p=` holds no key that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum PublicKeyError {
+    /// Not base64.
+    #[error("p= is not base64")]
+    NotBase64,
+    /// Neither SubjectPublicKeyInfo nor RSAPublicKey, or octets left over.
+    #[error("p= is no RSA public key in DER")]
+    NotRsa,
+    /// Not 32 octets, or no point of the curve (RFC 8463 section 4).
+    #[error("p= is no Ed25519 public key of 32 octets")]
+    NotEd25519,
+    /// A modulus outside [`MIN_RSA_BITS`] and [`MAX_RSA_BITS`].
+    #[error("the RSA key has {0} bits, which is outside {MIN_RSA_BITS} to {MAX_RSA_BITS}")]
+    RsaSize(u32),
+}
+
+/// The signature does not fit the digest and the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the signature does not verify")]
+pub struct SignatureMismatch;
+
+impl PublicKey {
+    /// Reads an RSA key: SubjectPublicKeyInfo as everybody publishes it, or the RSAPublicKey that
+    /// RFC 6376 section 3.6.1 names (erratum 3017).
+    pub fn rsa(der: &[u8]) -> Result<Self, PublicKeyError> {
+        let parts = RsaParts::parse(der).ok_or(PublicKeyError::NotRsa)?;
+        let bits = parts.modulus_bits();
+        match bits {
+            ..MIN_RSA_BITS => Err(PublicKeyError::RsaSize(bits)),
+            MIN_RSA_BITS..AWS_MIN_RSA_BITS => {
+                let modulus = BigUint::from_bytes_be(parts.modulus);
+                let exponent = BigUint::from_bytes_be(parts.exponent);
+                RsaPublicKey::new(modulus, exponent)
+                    .map(|key| Self::SmallRsa { key, bits })
+                    .map_err(|_| PublicKeyError::NotRsa)
+            }
+            AWS_MIN_RSA_BITS..=MAX_RSA_BITS => {
+                ParsedPublicKey::new(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, der)
+                    .map(|key| Self::Rsa { key, bits })
+                    .map_err(|_| PublicKeyError::NotRsa)
+            }
+            _ => Err(PublicKeyError::RsaSize(bits)),
+        }
+    }
+
+    /// Reads an Ed25519 key: the 32 octets alone (RFC 8463 section 4).
+    pub fn ed25519(octets: &[u8]) -> Result<Self, PublicKeyError> {
+        if octets.len() != 32 || is_small_order(octets) {
+            return Err(PublicKeyError::NotEd25519);
+        }
+        ParsedPublicKey::new(&ED25519, octets)
+            .map(Self::Ed25519)
+            .map_err(|_| PublicKeyError::NotEd25519)
+    }
+
+    /// Size of the modulus for RSA, 256 for Ed25519.
+    pub fn bits(&self) -> u32 {
+        match self {
+            Self::Rsa { bits, .. } | Self::SmallRsa { bits, .. } => *bits,
+            Self::Ed25519(_) => 256,
+        }
+    }
+
+    /// Whether this is an RSA key.
+    pub fn is_rsa(&self) -> bool {
+        !matches!(self, Self::Ed25519(_))
+    }
+
+    /// Verifies RSASSA-PKCS1-v1_5 (RFC 6376 section 3.3), or PureEdDSA over the digest's octets
+    /// (RFC 8463 section 3).
+    pub fn verify(&self, hash: &HashValue, signature: &[u8]) -> Result<(), SignatureMismatch> {
+        let verified = match (self, hash) {
+            (Self::Rsa { key, .. }, HashValue::Sha256(octets)) => {
+                Digest::import_less_safe(octets, &digest::SHA256)
+                    .and_then(|digest| key.verify_digest_sig(&digest, signature))
+                    .is_ok()
+            }
+            (Self::Rsa { key, .. }, HashValue::Sha1(octets)) => {
+                let parsed = ParsedPublicKey::new(
+                    &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
+                    key.as_ref(),
+                );
+                let digest = Digest::import_less_safe(octets, &digest::SHA1_FOR_LEGACY_USE_ONLY);
+                matches!((parsed, digest), (Ok(key), Ok(digest))
+                    if key.verify_digest_sig(&digest, signature).is_ok())
+            }
+            (Self::SmallRsa { key, .. }, hash) => {
+                let (info, octets): (&[u8], &[u8]) = match hash {
+                    HashValue::Sha256(octets) => (&SHA256_DIGEST_INFO, octets),
+                    HashValue::Sha1(octets) => (&SHA1_DIGEST_INFO, octets),
+                };
+                let padding = Pkcs1v15Sign {
+                    hash_len: Some(octets.len()),
+                    prefix: info.into(),
+                };
+                key.verify(padding, octets, signature).is_ok()
+            }
+            (Self::Ed25519(key), HashValue::Sha256(octets)) => {
+                key.verify_sig(octets, signature).is_ok()
+            }
+            (Self::Ed25519(_), HashValue::Sha1(_)) => false,
+        };
+        verified.then_some(()).ok_or(SignatureMismatch)
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.is_rsa() { "rsa" } else { "ed25519" };
+        write!(f, "PublicKey({kind}, {} bits)", self.bits())
+    }
+}
+
+/// The encodings of points whose order divides 8. Under such a key one signature fits every
+/// message, so it proves nothing (RFC 8032 section 8.4 speaks of rejecting what is not needed).
+fn is_small_order(octets: &[u8]) -> bool {
+    const Y: [[u8; 32]; 5] = {
+        let mut y = [[0; 32]; 5];
+        y[1][0] = 1;
+        y[2] = [0xff; 32];
+        y[2][0] = 0xec;
+        y[2][31] = 0x7f;
+        y[3] = [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef,
+            0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88,
+            0x6d, 0x53, 0xfc, 0x05,
+        ];
+        y[4] = [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10,
+            0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77,
+            0x92, 0xac, 0x03, 0x7a,
+        ];
+        y
+    };
+    Y.iter()
+        .any(|y| y[..31] == octets[..31] && y[31] == octets[31] & 0x7f)
+}
+
+/// Modulus and exponent, without leading zeros.
+struct RsaParts<'a> {
+    modulus: &'a [u8],
+    exponent: &'a [u8],
+}
+
+impl<'a> RsaParts<'a> {
+    fn parse(der: &'a [u8]) -> Option<Self> {
+        let sequence = whole(der, 0x30)?;
+        let key = match element(sequence, 0x30) {
+            Some((algorithm, rest)) => {
+                if algorithm != RSA_ENCRYPTION {
+                    return None;
+                }
+                let (unused_bits, key) = whole(rest, 0x03)?.split_first()?;
+                if *unused_bits != 0 {
+                    return None;
+                }
+                whole(key, 0x30)?
+            }
+            None => sequence,
+        };
+        let (modulus, rest) = element(key, 0x02)?;
+        let exponent = whole(rest, 0x02)?;
+        Some(Self {
+            modulus: positive(modulus)?,
+            exponent: positive(exponent)?,
+        })
+    }
+
+    fn modulus_bits(&self) -> u32 {
+        let Some(first) = self.modulus.first() else {
+            return 0;
+        };
+        let octets = u32::try_from(self.modulus.len()).unwrap_or(u32::MAX / 8);
+        8 * octets - first.leading_zeros()
+    }
+}
+
+/// The contents of the one DER element that fills `der`.
+fn whole(der: &[u8], tag: u8) -> Option<&[u8]> {
+    element(der, tag).and_then(|(contents, rest)| rest.is_empty().then_some(contents))
+}
+
+/// The contents of the DER element at the start, and what follows it.
+fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (&found, rest) = der.split_first()?;
+    if found != tag {
+        return None;
+    }
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81 => {
+            let (&length, rest) = rest.split_first()?;
+            (usize::from(length), rest)
+        }
+        0x82 => {
+            let (length, rest) = rest.split_first_chunk::<2>()?;
+            (usize::from(u16::from_be_bytes(*length)), rest)
+        }
+        _ => return None,
+    };
+    rest.split_at_checked(length)
+}
+
+fn positive(integer: &[u8]) -> Option<&[u8]> {
+    match integer {
+        [] | [0x80..=0xff, ..] => None,
+        [0, magnitude @ ..] => Some(magnitude),
+        magnitude => Some(magnitude),
+    }
+}

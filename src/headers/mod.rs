@@ -1,0 +1,9 @@
+//! The fields that dkimd writes on, and takes off, mail that comes in.
+//!
+//! [`auth_results`] writes Authentication-Results (RFC 8601) in OpenDKIM's layout;
+//! [`auth_results_parse`] finds the incoming ones that claim to be ours; [`report`] tells signers
+//! who asked for it what failed.
+
+pub mod auth_results;
+pub mod auth_results_parse;
+pub mod report;

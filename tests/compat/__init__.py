@@ -1,0 +1,1 @@
+"""Comparisons of a program with Debian's opendkim."""

@@ -1,0 +1,3 @@
+-- ExemptDomains: such authors are neither signed nor verified.
+serve(SINGLE .. "ExemptDomains example.com\n")
+expect_unsigned(deliver())

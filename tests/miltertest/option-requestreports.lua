@@ -1,0 +1,3 @@
+-- RequestReports: r=y.
+serve(SINGLE .. "RequestReports yes\n")
+expect_signed(deliver(), { r = "y" })

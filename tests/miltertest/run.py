@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+"""Runs the miltertest scripts of this directory against the program named by DKIM_PROGRAM.
+
+Usage: run.py [name-pattern]
+"""
+
+import concurrent.futures
+import fnmatch
+import os
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from peers import keys, program
+
+HERE = pathlib.Path(__file__).resolve().parent
+AT_ONCE = 4
+SECONDS = 60
+
+
+def main(pattern="*"):
+    """Prints the scripts that fail with their output."""
+    directory = program.work_directory()
+    try:
+        make_keys(directory / "keys")
+        binary = named_opendkim(directory)
+        scripts = sorted(s for s in HERE.glob("*.lua") if s.name != "lib.lua" and fnmatch.fnmatchcase(s.stem, pattern))
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            failures = [f for f in pool.map(lambda s: run(s, directory, binary), scripts) if f]
+    finally:
+        program.remove(directory)
+    print("\n".join(failures))
+    print(f"{len(scripts) - len(failures)} of {len(scripts)} scripts pass")
+    return 1 if failures or not scripts else 0
+
+
+# Debian's opendkim takes 5 s to obey SIGTERM, or forever.
+IMPATIENT = """\
+#!/bin/sh
+"{}" "$@" &
+child=$!
+trap 'kill -9 $child; exit 0' TERM
+trap 'kill -USR1 $child' USR1
+while :; do
+    wait $child
+    status=$?
+    kill -0 $child 2>/dev/null || exit $status
+done
+"""
+
+
+def named_opendkim(directory):
+    """The program under the name `opendkim`, which takes opendkim's flags."""
+    path = program.under_test()
+    link = directory / "opendkim"
+    if program.is_opendkim(path):
+        link.write_text(IMPATIENT.format(path))
+        link.chmod(0o755)
+    else:
+        link.symlink_to(os.path.realpath(path))
+    return str(link)
+
+
+def make_keys(directory):
+    """Good, small, tiny, unsafe, unreadable and broken keys under plain names."""
+    for name, kind, bits in (("mail", "rsa", 2048), ("two", "rsa", 2048), ("small", "rsa", 1024), ("tiny", "rsa", 768),
+                             ("unsafe", "rsa", 2048), ("ed", "ed25519", 0)):
+        key = keys.Key(directory, "example.com", name, kind, bits)
+        key.path.rename(directory / f"{name}.private")
+    (directory / "unsafe.private").chmod(0o644)
+    (directory / "garbage.private").write_text("this is no key\n")
+    (directory / "empty.private").write_text("")
+    (directory / "garbage-pem.private").write_text("-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n")
+    for name in ("garbage", "empty", "garbage-pem"):
+        (directory / f"{name}.private").chmod(0o600)
+
+
+def run(script, directory, binary):
+    """One script in a directory of its own; returns what went wrong."""
+    work = directory / script.stem
+    work.mkdir()
+    environment = dict(
+        os.environ, DKIM_PROGRAM=binary, DKIM_WORK=str(work), DKIM_KEYS=str(directory / "keys"),
+        DKIM_IS_OPENDKIM="yes" if program.is_opendkim(program.under_test()) else "no", LUA_INIT="",
+    )
+    command = ["miltertest", "-s", "script.lua"]
+    (work / "script.lua").write_text(f'dofile("{HERE}/lib.lua")\n' + script.read_text())
+    try:
+        done = subprocess.run(command, env=environment, cwd=work, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"--- {script.name}: no end after {SECONDS} s"
+    if done.returncode:
+        return f"--- {script.name}: {done.stdout}{done.stderr}".rstrip()
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""What the tests share to drive a DKIM milter and to judge what it does."""
