@@ -15,6 +15,7 @@ use crate::{
     process::{ExitCode, start::Daemon},
     tools::{
         explain::{self, ExplainArgs},
+        keygen::{self, KeygenArgs},
         sign::{self, SignArgs},
     },
 };
@@ -25,7 +26,8 @@ Examples:
   dkimd serve --config /etc/opendkim.conf    in the foreground, log on standard error
   dkimd man --output /usr/local/share/man    write the manual pages
 
-Called by the name opendkim, it takes the flags of opendkim(8).
+Called by the name opendkim, it takes the flags of opendkim(8); by the name opendkim-genkey, those
+of opendkim-genkey(8).
 
 Exit codes:
    0  done, or stopped by a signal
@@ -59,6 +61,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Sign a message from standard input
     Sign(SignArgs),
+    /// Make a key, and the DNS record that publishes it
+    Keygen(KeygenArgs),
     /// Print the manual page, or write all pages to a directory
     Man(man::ManArgs),
     /// Print the completions of a shell
@@ -71,6 +75,7 @@ pub fn main(daemon: &impl Daemon) -> std::process::ExitCode {
     let mut args = env::args_os();
     let name = args.next().unwrap_or_default();
     match Path::new(&name).file_name().and_then(|name| name.to_str()) {
+        Some("opendkim-genkey") => return keygen::genkey_main(args),
         Some("opendkim") => serve::opendkim(args.collect(), daemon),
         _ => dkimd(args, daemon),
     }
@@ -96,6 +101,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Check(check) => check::run(&check),
         Command::Explain(explain) => explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),
+        Command::Keygen(keygen) => keygen::run(&keygen),
         Command::Man(man) => man::run(&man),
         Command::Completions(completions) => {
             clap_complete::generate(

@@ -80,11 +80,10 @@ fn examine(
 }
 
 fn diagnostic(source: &KeySource, error: &KeyError) -> Diagnostic {
-    let mut what = error.to_string();
-    if let (KeyError::Unsafe { .. }, Some(ownership)) = (error, error.ownership()) {
-        what = format!("{what} ({ownership})");
-    }
-    place(source, Diagnostic::error(what).remedy(error.remedy()))
+    place(
+        source,
+        Diagnostic::error(error.to_string()).remedy(error.remedy()),
+    )
 }
 
 fn place(source: &KeySource, diagnostic: Diagnostic) -> Diagnostic {

@@ -51,7 +51,8 @@ pub enum KeyError {
     #[error("can't load key from {}: Not a regular file", .0.display())]
     NotAFile(PathBuf),
     /// Somebody else may read or replace it, and RequireSafeKeys forbids that.
-    #[error("{}: key data is not secure: {finding}", path.display())]
+    #[error("{}: key data is not secure: {finding} ({})", path.display(),
+        told(&finding.component))]
     Unsafe {
         /// The file as configured.
         path: PathBuf,
@@ -124,9 +125,8 @@ impl Display for Denied {
         if let Some(component) = &self.component {
             write!(
                 f,
-                ": {} is {}, and {} may not {}",
-                component.path.display(),
-                ownership(component),
+                ": {}, and {} may not {}",
+                told(component),
                 self.me.name,
                 if component.directory {
                     "enter it"
@@ -139,10 +139,11 @@ impl Display for Denied {
     }
 }
 
-/// `owner:group, mode 0600`
-pub(super) fn ownership(component: &Component) -> String {
+/// `/path is owner:group, mode 0600`
+fn told(component: &Component) -> String {
     format!(
-        "{}:{}, mode {:04o}",
+        "{} is {}:{}, mode {:04o}",
+        component.path.display(),
         user_name(component.uid),
         group_name(component.gid),
         component.mode
@@ -172,20 +173,6 @@ impl KeyError {
                                       -d DOMAIN -s SELECTOR; or lower MinimumKeyBits"
                 .to_owned(),
         }
-    }
-
-    /// The owner and mode of what stands in the way, where that is the trouble.
-    pub fn ownership(&self) -> Option<String> {
-        let component = match self {
-            Self::Unreadable(denied) => denied.component.as_ref()?,
-            Self::Unsafe { finding, .. } => &finding.component,
-            _ => return None,
-        };
-        Some(format!(
-            "{} is {}",
-            component.path.display(),
-            ownership(component)
-        ))
     }
 }
 

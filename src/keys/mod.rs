@@ -12,7 +12,9 @@ mod cache;
 pub mod check;
 pub mod error;
 pub mod file;
+pub mod generate;
 pub mod load;
+pub mod record;
 pub mod safe;
 pub mod store;
 

@@ -2,5 +2,6 @@
 
 pub mod configuration;
 pub mod explain;
+pub mod keygen;
 pub mod message;
 pub mod sign;
