@@ -205,3 +205,12 @@ end
 function expect(condition, text)
     if not condition then error(text, 2) end
 end
+
+-- Runs a script and prints what it objects to, which miltertest keeps to itself.
+function run(path)
+    local ok, what = pcall(dofile, path)
+    if not ok then
+        io.stderr:write(what, "\n")
+        error(what)
+    end
+end
