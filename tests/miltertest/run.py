@@ -17,7 +17,7 @@ from peers import keys, program
 
 HERE = pathlib.Path(__file__).resolve().parent
 AT_ONCE = 4
-SECONDS = 60
+SECONDS = 30
 
 
 def main(pattern="*"):
