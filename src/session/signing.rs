@@ -89,13 +89,10 @@ fn body_length_keys(recipient: &str) -> Vec<String> {
     keys
 }
 
-/// RequestReports and ATPSDomains as tags, in the order in which OpenDKIM adds them.
+/// ATPSDomains as tags, in the order in which OpenDKIM adds them.
 pub async fn extra_tags(snapshot: &Snapshot, author_domain: &str) -> Vec<(String, String)> {
     let mut tags = Vec::new();
     let tag = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    if snapshot.settings.signing.request_reports {
-        tags.push(tag("r", "y"));
-    }
     if let Some(set) = snapshot.atps_domains.as_deref()
         && let Ok(Some(_)) = set.lookup(author_domain).get().await
     {
