@@ -9,7 +9,7 @@ use std::{
 
 use super::options::{self, Kind, OptionSpec};
 use crate::{
-    dataset::open::{errno_text, read_file, unreadable},
+    dataset::open::{read_file, unreadable},
     diagnostic::Diagnostic,
 };
 
@@ -63,11 +63,10 @@ pub fn parse(text: &str, file: &Path) -> (Vec<WrittenOption>, Vec<Diagnostic>) {
 }
 
 fn unreadable_file(file: &Path, error: &io::Error) -> Diagnostic {
-    let (facts, remedy) = unreadable(file, error);
+    let (reason, remedy) = unreadable(file, error);
     Diagnostic::error(format!(
-        "{}: configuration error at line 0: error reading configuration file: {}: {facts}",
-        file.display(),
-        errno_text(error)
+        "{}: configuration error at line 0: error reading configuration file: {reason}",
+        file.display()
     ))
     .remedy(remedy)
 }

@@ -46,6 +46,17 @@ pub fn resolve(
     written: &[WrittenOption],
     overrides: &Overrides,
 ) -> (Option<Settings>, Vec<Diagnostic>) {
+    let (settings, findings) = resolve_anyway(written, overrides);
+    let usable = !findings.iter().any(Diagnostic::is_error);
+    (usable.then_some(settings), findings)
+}
+
+/// As [`resolve`], with defaults in the place of what is wrong, so that what the other options name
+/// can be looked at too.
+pub(super) fn resolve_anyway(
+    written: &[WrittenOption],
+    overrides: &Overrides,
+) -> (Settings, Vec<Diagnostic>) {
     let mut findings = Vec::new();
     let mut last = HashMap::new();
     for option in written.iter().cloned().chain(overrides.written()) {
@@ -74,8 +85,7 @@ pub fn resolve(
     };
     // In the order of the file, whatever the order of resolving.
     findings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-    let usable = !findings.iter().any(Diagnostic::is_error);
-    (usable.then_some(settings), findings)
+    (settings, findings)
 }
 
 /// The warning about an option that dkimd does not act on.

@@ -95,13 +95,10 @@ impl Snapshot {
     /// error. Keys are not read here (see [`crate::keys`]); `dkimd check` does that besides.
     pub fn load(file: Option<&Path>, overrides: &Overrides) -> (Option<Self>, Vec<Diagnostic>) {
         let (written, mut findings) = file.map_or_else(Default::default, parse::read);
-        let (settings, found) = resolve::resolve(&written, overrides);
+        let (settings, found) = resolve::resolve_anyway(&written, overrides);
         findings.extend(found);
-        let Some(settings) = settings else {
-            return (None, findings);
-        };
         let snapshot = open::open(settings, &mut findings);
-        // Parse errors leave settings that are not what the administrator wrote.
+        // Errors in lines leave settings that are not what the administrator wrote.
         let usable = !findings.iter().any(Diagnostic::is_error);
         (snapshot.filter(|_| usable), findings)
     }

@@ -127,8 +127,8 @@ impl Entries {
             Grammar::Lines => {
                 let line =
                     &rest[..memchr::memchr2(b'\n', b'#', rest.as_bytes()).unwrap_or(rest.len())];
-                line.split_once(|c: char| c.is_ascii_whitespace())
-                    .unwrap_or((line, ""))
+                let blank = line.bytes().position(|octet| octet.is_ascii_whitespace());
+                line.split_at(blank.unwrap_or(line.len()))
             }
             Grammar::List => {
                 let item = rest.split(',').next().unwrap_or_default();

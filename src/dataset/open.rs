@@ -28,9 +28,9 @@ pub const MAX_FINDINGS_PER_SET: usize = 50;
 #[derive(Debug)]
 pub enum OpenSet {
     /// `csl:` or `file:`.
-    Keyed(KeyedSet),
+    Keyed(Box<KeyedSet>),
     /// `refile:`.
-    Patterns(PatternSet),
+    Patterns(Box<PatternSet>),
 }
 
 impl OpenSet {
@@ -51,11 +51,11 @@ impl OpenSet {
                 }
                 let entries =
                     Entries::of_list(list, Arc::clone(&spec.origin.file), spec.origin.line);
-                Some(Self::Keyed(KeyedSet::new(entries, case)))
+                Some(Self::Keyed(Box::new(KeyedSet::new(entries, case))))
             }
             DataSetKind::File(path) => {
                 let entries = read_entries(spec, path, base, findings)?;
-                Some(Self::Keyed(KeyedSet::new(entries, case)))
+                Some(Self::Keyed(Box::new(KeyedSet::new(entries, case))))
             }
             DataSetKind::Refile(path) => {
                 let entries = read_entries(spec, path, base, findings)?;
@@ -68,7 +68,7 @@ impl OpenSet {
                     )
                 });
                 push_bounded(findings, errors);
-                Some(Self::Patterns(set))
+                Some(Self::Patterns(Box::new(set)))
             }
             DataSetKind::Unsupported(value) => {
                 findings.push(
@@ -100,8 +100,8 @@ impl OpenSet {
     /// Behind the common interface.
     pub fn boxed(self) -> Box<dyn DataSet> {
         match self {
-            Self::Keyed(set) => Box::new(set),
-            Self::Patterns(set) => Box::new(set),
+            Self::Keyed(set) => set,
+            Self::Patterns(set) => set,
         }
     }
 
@@ -193,9 +193,10 @@ pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-/// What to do about a file that can't be read, and who owns it if that matters.
+/// Why a file can't be read, with its owner and mode if that matters, and what to do about it.
 pub fn unreadable(path: &Path, error: &io::Error) -> (String, String) {
     let shown = path.display();
+    let reason = errno_text(error);
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             let (blocked, facts) = match fs::metadata(path) {
@@ -219,18 +220,15 @@ pub fn unreadable(path: &Path, error: &io::Error) -> (String, String) {
             });
             let right = if blocked == path { "r" } else { "x" };
             (
-                format!("user {me} may not read it{facts}"),
+                format!("{reason}: user {me} may not read it{facts}"),
                 format!("run: setfacl -m u:{me}:{right} {}", blocked.display()),
             )
         }
         io::ErrorKind::NotFound => (
-            "there is no such file".to_owned(),
+            reason,
             format!("correct the path or create the file: touch {shown}"),
         ),
-        _ => (
-            "it can't be read".to_owned(),
-            format!("look at it with: ls -l {shown}"),
-        ),
+        _ => (reason, format!("look at it with: ls -l {shown}")),
     }
 }
 
@@ -258,15 +256,14 @@ fn read_entries(
     let octets = match read_file(&path) {
         Ok(octets) => octets,
         Err(error) => {
-            let (facts, remedy) = unreadable(&path, &error);
+            let (reason, remedy) = unreadable(&path, &error);
             findings.push(
                 at(
                     spec,
                     Diagnostic::error(format!(
-                        "{} {}: dkimf_db_open(): {}: {facts}",
+                        "{} {}: dkimf_db_open(): {reason}",
                         spec.origin.option,
-                        spec.kind.as_written(),
-                        errno_text(&error)
+                        spec.kind.as_written()
                     )),
                 )
                 .remedy(remedy),

@@ -8,8 +8,17 @@ use super::Case;
 /// Memory that one compiled pattern may take.
 const MAX_COMPILED_OCTETS: usize = 1 << 20;
 
-/// Characters that keep their meaning in a regular expression.
-const LIVE: [char; 11] = ['?', '[', ']', '(', ')', '|', '^', '$', '{', '}', '\\'];
+/// Octets that keep their meaning in a regular expression.
+const LIVE: [bool; 256] = {
+    let mut live = [false; 256];
+    let octets = b"?[]()|^${}\\";
+    let mut at = 0;
+    while at < octets.len() {
+        live[octets[at] as usize] = true;
+        at += 1;
+    }
+    live
+};
 
 /// A pattern that is no regular expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +32,7 @@ pub struct PatternError {
 
 /// Whether a pattern is literal text and `*` only.
 pub fn is_plain(pattern: &str) -> bool {
-    !pattern.contains(LIVE)
+    !pattern.bytes().any(|octet| LIVE[usize::from(octet)])
 }
 
 /// Whether `text` fits a pattern for which [`is_plain`] holds.

@@ -55,20 +55,32 @@ fn shape(pattern: &str) -> Shape<'_> {
     if !posix::is_plain(pattern) {
         return Shape::Tried;
     }
-    match (pattern.split_once('*'), pattern.rsplit_once('*')) {
-        (None, _) | (_, None) => Shape::Whole,
-        (_, Some((_, end))) if !end.is_empty() => Shape::End(end),
-        (Some((begin, _)), _) if !begin.is_empty() => Shape::Begin(begin),
-        _ => Shape::Tried,
+    let Some(last_star) = memchr::memrchr(b'*', pattern.as_bytes()) else {
+        return Shape::Whole;
+    };
+    let end = &pattern[last_star + 1..];
+    if !end.is_empty() {
+        return Shape::End(end);
+    }
+    match pattern.split('*').next() {
+        None | Some("") => Shape::Tried,
+        Some(begin) => Shape::Begin(begin),
     }
 }
 
-/// What an index stores for a pattern; only called for patterns that are in one.
-fn piece(pattern: &str) -> &str {
-    match shape(pattern) {
-        Shape::Whole | Shape::Tried => pattern,
-        Shape::End(piece) | Shape::Begin(piece) => piece,
-    }
+/// What [`PatternSet::whole`] stores.
+fn whole(pattern: &str) -> &str {
+    pattern
+}
+
+/// What [`PatternSet::end`] stores: all patterns there have a `*` and text after it.
+fn end(pattern: &str) -> &str {
+    memchr::memrchr(b'*', pattern.as_bytes()).map_or(pattern, |star| &pattern[star + 1..])
+}
+
+/// What [`PatternSet::begin`] stores: all patterns there have text before a `*`.
+fn begin(pattern: &str) -> &str {
+    memchr::memchr(b'*', pattern.as_bytes()).map_or(pattern, |star| &pattern[..star])
 }
 
 fn is_boundary(octet: u8) -> bool {
@@ -79,25 +91,36 @@ impl PatternSet {
     /// Compiles the patterns; those that can't be are left out and returned with their lines.
     pub fn new(entries: Entries, case: Case) -> (Self, Vec<(u32, PatternError)>) {
         let mut errors = Vec::new();
-        let mut whole = Index::new(case);
-        let mut end = Index::new(case);
-        let mut begin = Index::new(case);
-        let (mut end_lengths, mut begin_lengths) = (BTreeSet::new(), BTreeSet::new());
         let mut tried = Vec::new();
-        let piece_of = |number| piece(entries.key(number));
+        let (mut end_lengths, mut begin_lengths) = (BTreeSet::new(), BTreeSet::new());
+        let mut indexes = [Index::new(case), Index::new(case), Index::new(case)];
+        let [whole_index, end_index, begin_index] = &mut indexes;
+        let whole_of = |number| whole(entries.key(number));
+        let end_of = |number| end(entries.key(number));
+        let begin_of = |number| begin(entries.key(number));
+        let (wholes, ends) =
+            entries
+                .iter()
+                .fold((0, 0), |(wholes, ends), entry| match shape(entry.key) {
+                    Shape::Whole => (wholes + 1, ends),
+                    Shape::End(_) => (wholes, ends + 1),
+                    _ => (wholes, ends),
+                });
+        whole_index.reserve(wholes, whole_of);
+        end_index.reserve(ends, end_of);
         for number in 0..entries.len() as u32 {
             let entry = entries.get(number);
             match shape(entry.key) {
-                Shape::Whole => whole.insert(number, entry.key, piece_of),
+                Shape::Whole => whole_index.insert(number, entry.key, whole_of),
                 Shape::End(piece) => {
-                    if !piece.starts_with(['.', '@']) {
+                    if !is_boundary(piece.as_bytes()[0]) {
                         end_lengths.insert(piece.len());
                     }
-                    end.insert(number, piece, piece_of);
+                    end_index.insert(number, piece, end_of);
                 }
                 Shape::Begin(piece) => {
                     begin_lengths.insert(piece.len());
-                    begin.insert(number, piece, piece_of);
+                    begin_index.insert(number, piece, begin_of);
                 }
                 Shape::Tried if posix::is_plain(entry.key) => tried.push(Tried {
                     number,
@@ -112,6 +135,7 @@ impl PatternSet {
                 },
             }
         }
+        let [whole, end, begin] = indexes;
         let set = Self {
             case,
             whole,
@@ -165,13 +189,17 @@ impl PatternSet {
 
     /// Shows `visit` the ascending candidates of every probe; no entry comes twice.
     fn indexed(&self, key: &str, mut visit: impl FnMut(&mut dyn Iterator<Item = u32>)) {
-        let piece_of = |number| piece(self.entries.key(number));
-        visit(&mut self.whole.find(key, piece_of));
+        let end_of = |number| end(self.entries.key(number));
+        visit(
+            &mut self
+                .whole
+                .find(key, |number| whole(self.entries.key(number))),
+        );
         let octets = key.as_bytes();
         let reach = octets.len().saturating_sub(self.end.longest());
         for at in reach..octets.len() {
             if is_boundary(octets[at]) {
-                visit(&mut self.end.find(&key[at..], piece_of));
+                visit(&mut self.end.find(&key[at..], end_of));
             }
         }
         for length in &self.end_lengths {
@@ -179,12 +207,16 @@ impl PatternSet {
             if let Some(rest) = key.get(at..)
                 && !rest.starts_with(['.', '@'])
             {
-                visit(&mut self.end.find(rest, piece_of));
+                visit(&mut self.end.find(rest, end_of));
             }
         }
         for length in &self.begin_lengths {
-            if let Some(begin) = key.get(..*length) {
-                visit(&mut self.begin.find(begin, piece_of));
+            if let Some(piece) = key.get(..*length) {
+                visit(
+                    &mut self
+                        .begin
+                        .find(piece, |number| begin(self.entries.key(number))),
+                );
             }
         }
     }

@@ -101,7 +101,7 @@ impl KeyTable {
         };
         let bad = table.set.entries().iter().filter_map(|entry| {
             // `%` becomes an author domain, which is a name.
-            let error = table.key_entry(entry, entry.key, "author.invalid").err()?;
+            let error = names(entry, entry.key, "author.invalid").err()?;
             Some(
                 Diagnostic::warning(error.to_string())
                     .at(table.file(), entry.line)
@@ -166,24 +166,11 @@ impl KeyTable {
         key_name: &str,
         author_domain: &str,
     ) -> Result<KeyEntry, KeyTableError> {
-        let fields = Fields::of(entry.value).ok_or_else(|| KeyTableError::Corrupt {
-            key_name: key_name.to_owned(),
-        })?;
-        let bad_name = |field, value: &str, cause| KeyTableError::BadName {
-            key_name: key_name.to_owned(),
-            field,
-            value: value.to_owned(),
-            cause,
-        };
-        let domain = match fields.domain {
-            "%" => author_domain,
-            literal => literal,
-        };
+        let (fields, domain, selector) = names(entry, key_name, author_domain)?;
         Ok(KeyEntry {
-            domain: Domain::parse(domain).map_err(|cause| bad_name("domain", domain, cause))?,
-            selector: Selector::parse(fields.selector)
-                .map_err(|cause| bad_name("selector", fields.selector, cause))?,
-            key: self.key_source(fields.key, domain),
+            key: self.key_source(fields.key, domain.as_str()),
+            domain,
+            selector,
         })
     }
 
@@ -193,6 +180,31 @@ impl KeyTable {
         }
         key_source(key, self.base.as_deref())
     }
+}
+
+/// An entry's fields, with its domain and selector parsed.
+fn names<'a>(
+    entry: Entry<'a>,
+    key_name: &str,
+    author_domain: &str,
+) -> Result<(Fields<'a>, Domain, Selector), KeyTableError> {
+    let fields = Fields::of(entry.value).ok_or_else(|| KeyTableError::Corrupt {
+        key_name: key_name.to_owned(),
+    })?;
+    let bad_name = |field, value: &str, cause| KeyTableError::BadName {
+        key_name: key_name.to_owned(),
+        field,
+        value: value.to_owned(),
+        cause,
+    };
+    let domain = match fields.domain {
+        "%" => author_domain,
+        literal => literal,
+    };
+    let selector = Selector::parse(fields.selector)
+        .map_err(|cause| bad_name("selector", fields.selector, cause))?;
+    let domain = Domain::parse(domain).map_err(|cause| bad_name("domain", domain, cause))?;
+    Ok((fields, domain, selector))
 }
 
 impl<'a> Fields<'a> {

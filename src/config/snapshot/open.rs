@@ -7,7 +7,7 @@ use crate::{
     config::settings::{Identities, Settings},
     dataset::{
         Case, DataSet, DataSetSpec,
-        open::{OpenSet, at, errno_text, in_base, push_bounded, unreadable},
+        open::{OpenSet, at, in_base, push_bounded, unreadable},
     },
     diagnostic::Diagnostic,
     dkim::{name::Selector, select::HeaderSelection, sign::SigningPolicy},
@@ -157,14 +157,10 @@ fn trust_anchor(settings: &Settings, findings: &mut Vec<Diagnostic>) {
     let path = settings.process.resolve(path);
     match fs::read(&path) {
         Err(error) => {
-            let (facts, remedy) = unreadable(&path, &error);
+            let (reason, remedy) = unreadable(&path, &error);
             findings.push(
-                Diagnostic::error(format!(
-                    "TrustAnchorFile {}: {}: {facts}",
-                    path.display(),
-                    errno_text(&error)
-                ))
-                .remedy(remedy),
+                Diagnostic::error(format!("TrustAnchorFile {}: {reason}", path.display()))
+                    .remedy(remedy),
             );
         }
         Ok(text) => {
