@@ -75,11 +75,7 @@ fn relaxed_by_the_letter(body: &[u8]) -> Vec<u8> {
     out
 }
 
-fn canonical<'a>(
-    canon: Canon,
-    chunks: impl IntoIterator<Item = &'a [u8]>,
-    out: &mut Vec<u8>,
-) {
+fn canonical<'a>(canon: Canon, chunks: impl IntoIterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
     out.clear();
     let mut canonicalizer = BodyCanonicalizer::new(canon);
     for chunk in chunks {
@@ -143,8 +139,13 @@ fn every_short_body_is_relaxed_by_the_letter_in_every_chunking() {
 /// counting of line ends.
 #[test]
 fn short_bodies_inside_long_ones_are_canonical_by_the_letter() {
-    let surroundings: [(&[u8], usize); 5] =
-        [(b"a", 61), (b"a b ", 40), (b"\r\n", 300), (b" \t", 70), (b"a\t", 700)];
+    let surroundings: [(&[u8], usize); 5] = [
+        (b"a", 61),
+        (b"a b ", 40),
+        (b"\r\n", 300),
+        (b" \t", 70),
+        (b"a\t", 700),
+    ];
     let mut out = Vec::new();
     for (unit, times) in surroundings {
         for (before, after) in [(times, 0), (0, times), (times, times), (times + 1, 3)] {

@@ -155,7 +155,12 @@ fn exceptions() -> HashSet<(String, String, String, String)> {
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| {
             let mut columns = line.split('\t').map(str::to_owned);
-            Some((columns.next()?, columns.next()?, columns.next()?, columns.next()?))
+            Some((
+                columns.next()?,
+                columns.next()?,
+                columns.next()?,
+                columns.next()?,
+            ))
         })
         .collect()
 }

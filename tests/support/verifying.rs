@@ -44,7 +44,10 @@ impl Keys {
         let mut keys: HashMap<String, Vec<String>> = HashMap::new();
         let text = fs::read(path).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+        for line in text
+            .lines()
+            .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+        {
             let (name, record) = line.split_once([' ', '\t']).unwrap_or((line, ""));
             let records = keys.entry(name.to_ascii_lowercase()).or_default();
             records.push(record.trim_start().to_owned());
@@ -111,7 +114,9 @@ impl Mail {
             let Some(colon) = colon.filter(|colon| is_name(&field[..*colon])) else {
                 break;
             };
-            let value = field[colon + 1..].strip_suffix(b"\r\n").unwrap_or(&field[colon + 1..]);
+            let value = field[colon + 1..]
+                .strip_suffix(b"\r\n")
+                .unwrap_or(&field[colon + 1..]);
             section.push(&field[..colon], value, LeadingSpace::Kept);
             rest = &rest[end..];
         }
@@ -134,7 +139,11 @@ impl Mail {
         now: u64,
     ) -> Vec<SignatureResult> {
         let mut verifier = Verifier::new(&self.section, Arc::new(policy), None, UnixTime(now));
-        let answers: Vec<_> = verifier.queries().iter().map(|q| keys.answer(&q.name)).collect();
+        let answers: Vec<_> = verifier
+            .queries()
+            .iter()
+            .map(|q| keys.answer(&q.name))
+            .collect();
         let mut rest = self.body.as_slice();
         for size in [1, 2, 3, 7, 64, 1000].into_iter().cycle() {
             if rest.is_empty() || !verifier.wants_body() {
@@ -167,11 +176,15 @@ fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|octet| matches!(octet, b'!'..=b'~'))
 }
 
-
 /// One result for people.
 pub fn verdict(result: &SignatureResult) -> String {
     let outcome = &result.outcome;
-    format!("{} ({}: {})", result.word().as_str(), outcome.code(), outcome.explanation())
+    format!(
+        "{} ({}: {})",
+        result.word().as_str(),
+        outcome.code(),
+        outcome.explanation()
+    )
 }
 
 /// The message's verdict in one word.
