@@ -73,7 +73,7 @@ def choose(fields, names):
 def sign(key, fields, body, tags, canon=("relaxed", "relaxed"), digest="sha256", limit=None, covered=None, edit=None):
     """A DKIM-Signature value. `tags` is a list of (name, value) with bh and b as None to be filled;
     `edit` changes the finished text before it is signed (b= still empty)."""
-    names = covered if covered is not None else dict(tags).get("h", "").split(":")
+    names = [n.encode() for n in (covered if covered is not None else dict(tags).get("h", "").split(":"))]
     canonical = canonical_body(canon[1], body)
     hashed = base64.b64encode(hashlib.new(digest, canonical[:limit]).digest()).decode()
     filled = [(n, hashed if n == "bh" and v is None else v) for n, v in tags]
