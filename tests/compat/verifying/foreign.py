@@ -54,6 +54,8 @@ def opendkim(place):
     made = []
     for key in ("r2048", "ed"):
         for canon in cases.CANONS:
+            if key == "ed" and canon[0] == "simple":
+                continue  # opendkim's own signatures of this kind verify nowhere, not even with opendkim.
             for option, line, limit in (("x", "SignatureTTL 999999999", None), ("z", "Diagnostics yes", None), ("l", "MaximumSignedBytes 8", 8)):
                 name = f"opendkim-{key}-{'-'.join(canon)}-{option}"
                 algorithm = "ed25519-sha256" if key == "ed" else "rsa-sha256"
