@@ -119,5 +119,5 @@ def records_and_algorithms(place):
         put(f"good-then-bad-{shape}", [other, cases.corrupt_b(good)], "good-then-bad", "pass", "one good signature is enough (6.1)")
         put(f"malformed-then-good-{shape}", [malformed, good], "malformed-then-good", "pass", "a malformed signature is treated as absent (6.1.1)")
         put(f"good-then-malformed-{shape}", [good, malformed], "good-then-malformed", "pass", "a malformed signature is treated as absent (6.1.1)")
-        put(f"all-bad-{shape}", [wrong, malformed, sha1], "all-bad", "no", "none is good")
+        put(f"all-bad-{shape}", [wrong, malformed, sha1], "all-bad", "no", "none is good: the last one is rsa-sha1 (RFC 8301 section 3.1)")
     return made
