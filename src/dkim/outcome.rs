@@ -156,7 +156,8 @@ impl Outcome {
             Self::Pass => ResultWord::Pass,
             Self::BodyChanged | Self::SignatureWrong => ResultWord::Fail,
             Self::Ignored => ResultWord::Neutral,
-            Self::DnsFailed(_) => ResultWord::Temperror,
+            // RFC 6376 leaves several keys undefined; they may become one, so try again.
+            Self::DnsFailed(_) | Self::SeveralKeys => ResultWord::Temperror,
             Self::AlgorithmRefused
             | Self::KeyTooSmall
             | Self::FieldUnprotected(_)
@@ -167,7 +168,6 @@ impl Outcome {
             | Self::FromTheFuture
             | Self::BodyShorterThanSigned
             | Self::KeyNotFound
-            | Self::SeveralKeys
             | Self::KeyRecordInvalid(_)
             | Self::KeyRevoked
             | Self::KeyUnusable(_)

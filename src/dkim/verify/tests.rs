@@ -135,7 +135,7 @@ fn every_answer_of_dns_has_its_own_cause() {
         (
             KeyAnswer::Several { count: 2 },
             "several-keys",
-            ResultWord::Permerror,
+            ResultWord::Temperror,
         ),
         (
             KeyAnswer::Failed(DnsFailure::Timeout),
