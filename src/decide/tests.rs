@@ -50,7 +50,7 @@ impl Case {
         }
     }
 
-    fn decide(&self, alter: impl FnOnce(&mut Question<'_>)) -> Decision {
+    fn decide(&self, alter: impl for<'q> FnOnce(&mut Question<'q>)) -> Decision {
         let origin = OriginFinding {
             mta: Test::NotAsked,
             macros: Test::NotAsked,
@@ -167,7 +167,7 @@ fn mail_without_author_is_left_with_its_reason() {
 
 #[test]
 fn exceptions_of_the_administrator_are_honoured() {
-    let fault = HeaderFault::NotOnce("Date");
+    const FAULT: HeaderFault = HeaderFault::NotOnce("Date");
     assert_eq!(
         Case::ours().decide(|q| q.exempt = true),
         Decision::Leave(Reason::ExemptDomain)
@@ -177,11 +177,11 @@ fn exceptions_of_the_administrator_are_honoured() {
         Decision::Leave(Reason::ExcusedRecipient("list@example.org".into()))
     );
     assert_eq!(
-        Case::ours().decide(|q| q.strict_fault = Some(&fault)),
-        Decision::Leave(Reason::HeaderFault(fault))
+        Case::ours().decide(|q| q.strict_fault = Some(&FAULT)),
+        Decision::Leave(Reason::HeaderFault(FAULT))
     );
     assert_eq!(
-        Case::ours().decide(|q| q.required_fault = Some(&fault)),
-        Decision::Reject(Reason::HeaderFault(fault))
+        Case::ours().decide(|q| q.required_fault = Some(&FAULT)),
+        Decision::Reject(Reason::HeaderFault(FAULT))
     );
 }

@@ -5,6 +5,10 @@
 //! received, [`select`] chooses the fields for `h=`, [`canon`] and [`body_hash`] make the
 //! canonical bytes, [`sign`] writes the field with the help of [`signature`] and [`fold`], and
 //! [`crypto`] holds the one operation that needs a secret.
+//!
+//! The verifying side: [`verify`] reads DKIM-Signature fields with [`tag_list`], asks for keys and
+//! hashes as the signer does; a [`key_answer`] brings a [`key_record`] with its [`public_key`];
+//! [`outcome`] holds every cause and its words.
 
 pub mod body_hash;
 pub mod canon;

@@ -156,7 +156,8 @@ impl Outcome {
             Self::Pass => ResultWord::Pass,
             Self::BodyChanged | Self::SignatureWrong => ResultWord::Fail,
             Self::Ignored => ResultWord::Neutral,
-            Self::DnsFailed(_) => ResultWord::Temperror,
+            // RFC 6376 leaves several keys undefined; they may become one, so try again.
+            Self::DnsFailed(_) | Self::SeveralKeys => ResultWord::Temperror,
             Self::AlgorithmRefused
             | Self::KeyTooSmall
             | Self::FieldUnprotected(_)
@@ -167,7 +168,6 @@ impl Outcome {
             | Self::FromTheFuture
             | Self::BodyShorterThanSigned
             | Self::KeyNotFound
-            | Self::SeveralKeys
             | Self::KeyRecordInvalid(_)
             | Self::KeyRevoked
             | Self::KeyUnusable(_)
@@ -195,6 +195,10 @@ impl Outcome {
         match self {
             Self::Pass => quiet(Pass, "no signature error"),
             Self::Ignored => quiet(Neutral, "no signature error"),
+            // OpenDKIM compares the text of bh=, so to it a corrupt one is another hash.
+            Self::Malformed(SignatureError::Invalid { tag: "bh", .. }) => {
+                told(Fail, "signature verification failed")
+            }
             Self::Malformed(error) => quiet(Permerror, malformed_text(error)),
             Self::Expired => quiet(Permerror, "signature expired"),
             Self::FromTheFuture => quiet(Permerror, "signature timestamp in the future"),
@@ -233,6 +237,7 @@ impl Outcome {
     pub fn governor(&self) -> Governor {
         match self {
             Self::BodyChanged | Self::SignatureWrong | Self::KeyRevoked => Governor::OnBadSignature,
+            Self::Malformed(SignatureError::Invalid { tag: "bh", .. }) => Governor::OnBadSignature,
             Self::Malformed(error) if error.stops_opendkim() => Governor::OnBadSignature,
             Self::KeyUnprotected(KeyProtection::Fail) | Self::KeyBogus(KeyProtection::Fail) => {
                 Governor::OnBadSignature
@@ -324,7 +329,6 @@ fn malformed_text(error: &SignatureError) -> &'static str {
             "q" => "query method invalid",
             "l" => "body length value invalid",
             "i" => "invalid domain coverage",
-            "bh" => "body hash corrupt",
             "b" => "signature data corrupt",
             _ => "signature syntax error",
         },

@@ -93,7 +93,7 @@ impl<'a> TagList<'a> {
     /// Parses a whole field value or key record.
     ///
     /// White space may follow the last semicolon: the grammar does not say so, but signers write
-    /// it and every verifier takes it.
+    /// it and most verifiers take it.
     pub fn parse(raw: &'a [u8]) -> Result<Self, TagListError> {
         let mut tags: Vec<Tag<'a>> = Vec::with_capacity(12);
         let mut start = 0;

@@ -34,12 +34,14 @@ impl FieldIndex {
             let name = name.as_bytes();
             let below = |index: &usize| compare(name_at(section, *index), name) == Ordering::Less;
             let start = self.0.partition_point(below);
-            let Some(end) = ends.get_mut(start) else {
+            let same = |index: &usize| compare(name_at(section, *index), name).is_eq();
+            let run = self.0[start..].partition_point(same);
+            if run == 0 {
                 continue;
-            };
+            }
+            let end = &mut ends[start];
             if *end == UNTOUCHED {
-                let same = |index: &usize| compare(name_at(section, *index), name).is_eq();
-                *end = start + self.0[start..].partition_point(same);
+                *end = start + run;
             }
             while *end > start {
                 *end -= 1;
@@ -124,5 +126,44 @@ pub(super) fn header_hash(
             octets.copy_from_slice(hash(&digest::SHA1_FOR_LEGACY_USE_ONLY).as_ref());
             HashValue::Sha1(octets)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dkim::header::LeadingSpace;
+
+    fn chosen(fields: &[&str], names: &str, own: usize) -> Vec<usize> {
+        let mut section = HeaderSection::default();
+        for field in fields {
+            section.push(field.as_bytes(), b" x", LeadingSpace::Kept);
+        }
+        let names: Vec<Box<str>> = names.split(':').map(Into::into).collect();
+        FieldIndex::new(&section).choose(&section, &names, own)
+    }
+
+    #[test]
+    fn fields_are_taken_from_the_bottom_up_and_then_there_are_none() {
+        let fields = ["A", "To", "a", "to "];
+        assert_eq!(chosen(&fields, "to:A:TO:a:a:to", 9), [3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn a_name_that_is_absent_takes_nothing_from_the_next_one() {
+        let fields = ["Content-Type", "From", "Subject"];
+        assert_eq!(
+            chosen(&fields, "cc:content-type:date:from:sender:z:subject", 9),
+            [0, 1, 2]
+        );
+    }
+
+    #[test]
+    fn a_signature_never_covers_itself() {
+        let fields = ["DKIM-Signature", "From", "DKIM-Signature"];
+        assert_eq!(
+            chosen(&fields, "dkim-signature:dkim-signature:from", 0),
+            [2, 1]
+        );
     }
 }

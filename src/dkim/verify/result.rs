@@ -29,8 +29,9 @@ pub struct SignatureResult {
     pub signature: Option<Signature>,
 }
 
-/// The tags that name a signature, each only if its own syntax is right: safe to be written into
-/// a header field or a log line, also when the signature as a whole is malformed.
+/// The tags that name a signature, each only if its own syntax is right, also when the signature as
+/// a whole is malformed. None holds a control character; the local part in `auid` may hold anything
+/// else and must be quoted where it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// `d=` as written.

@@ -1,0 +1,1 @@
+"""Thousands of good and broken messages, judged by opendkim, dkimpy and Mail::DKIM."""
