@@ -53,10 +53,10 @@ impl Diagnostic {
         }
     }
 
-    /// Adds the place.
+    /// Adds the place; line 0 stands for the file as a whole, or the command line.
     pub fn at(mut self, file: &Arc<Path>, line: u32) -> Self {
         self.file = Some(Arc::clone(file));
-        self.line = Some(line);
+        self.line = (line > 0).then_some(line);
         self
     }
 

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use dkimd::{process::clock, session::daemon::MilterDaemon};
+
 fn main() -> ExitCode {
-    dkimd::cli::main()
+    dkimd::cli::main(&MilterDaemon { clock: clock::now })
 }

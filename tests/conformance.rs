@@ -4,7 +4,8 @@
 //! Layout of such a folder: `expected.tsv` with one line a case; `<suite>/<case>.eml` in wire
 //! form; `<suite>/keys.txt` and, replacing its names for one case, `<suite>/<case>.keys`.
 
-mod support;
+#[path = "support/verifying.rs"]
+mod verifying;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use support::verifying::{Keys, Mail, Rules, verdict, word};
+use verifying::{Keys, Mail, Rules, verdict, word};
 
 /// 2026-11-23: after every expiry in the corpora, before none of their signing times.
 const NOW: u64 = 1_795_392_000;

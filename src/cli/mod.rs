@@ -1,8 +1,134 @@
-//! The command line: dkimd's subcommands, and the names it answers to (H5).
+//! The command line: dkimd's subcommands, and the names it answers to.
 
-use std::process::ExitCode;
+pub mod check;
+pub mod getopt;
+pub mod man;
+pub mod opendkim;
+pub mod report;
+pub mod serve;
 
-/// Runs the program by the name it was called by, with the process's arguments.
-pub fn main() -> ExitCode {
-    todo!("H5")
+use std::{env, ffi::OsString, io, path::Path};
+
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+
+use crate::{
+    process::{ExitCode, start::Daemon},
+    tools::{
+        explain::{self, ExplainArgs},
+        keygen::{self, KeygenArgs},
+        sign::{self, SignArgs},
+    },
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  dkimd check --config /etc/opendkim.conf    every problem at once, with file and line
+  dkimd serve --config /etc/opendkim.conf    in the foreground, log on standard error
+  dkimd man --output /usr/local/share/man    write the manual pages
+
+Called by the name opendkim, it takes the flags of opendkim(8); by the name opendkim-genkey, those
+of opendkim-genkey(8).
+
+Exit codes:
+   0  done, or stopped by a signal
+  64  wrong command line
+  65  no such user, group or option; malformed message
+  69  socket or file not available; too many restarts
+  70  internal fault; data set can't be opened
+  71  the system refused a fork, directory or root change
+  74  output can't be written
+  75  mail would be deferred (explain)
+  77  privileges can't be dropped
+  78  configuration error";
+
+/// Signs mail with DKIM as a milter for Postfix, in OpenDKIM's place
+#[derive(Debug, Parser)]
+#[command(name = "dkimd", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the MTA in the foreground
+    Serve(serve::ServeArgs),
+    /// Read options and tables, and name every problem with file, line and remedy
+    Check(check::CheckArgs),
+    /// Tell, rule by rule, what would be done with an author's mail and why
+    Explain(ExplainArgs),
+    /// Sign a message from standard input
+    Sign(SignArgs),
+    /// Make a key, and the DNS record that publishes it
+    Keygen(KeygenArgs),
+    /// Print the manual page, or write all pages to a directory
+    Man(man::ManArgs),
+    /// Print the completions of a shell
+    Completions(man::CompletionsArgs),
+}
+
+/// Runs the program by the name it was called by, with the process's arguments. `daemon` is what
+/// serves mail.
+pub fn main(daemon: &impl Daemon) -> std::process::ExitCode {
+    let mut args = env::args_os();
+    let name = args.next().unwrap_or_default();
+    match Path::new(&name).file_name().and_then(|name| name.to_str()) {
+        Some("opendkim-genkey") => return keygen::genkey_main(args),
+        Some("opendkim") => serve::opendkim(args.collect(), daemon),
+        _ => dkimd(args, daemon),
+    }
+    .into()
+}
+
+/// Under the name `dkimd`, or any other.
+fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode {
+    let args: Vec<_> = args.collect();
+    let cli = match Cli::try_parse_from([OsString::from("dkimd")].iter().chain(&args)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe behind `--help` is nobody's problem.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::Ok,
+                _ => ExitCode::Usage,
+            };
+        }
+    };
+    match cli.command {
+        Command::Serve(serve) => serve::run(&serve, &args, daemon),
+        Command::Check(check) => check::run(&check),
+        Command::Explain(explain) => explain::run(&explain),
+        Command::Sign(sign) => sign::run(&sign),
+        Command::Keygen(keygen) => keygen::run(&keygen),
+        Command::Man(man) => man::run(&man),
+        Command::Completions(completions) => {
+            clap_complete::generate(
+                completions.shell,
+                &mut Cli::command(),
+                "dkimd",
+                &mut io::stdout(),
+            );
+            ExitCode::Ok
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_exit_code() {
+        for code in ExitCode::ALL {
+            let line = format!("{:4}  {}", code.number(), code.meaning());
+            assert!(EXAMPLES.contains(&line), "{line}");
+        }
+    }
 }

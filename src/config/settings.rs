@@ -3,9 +3,18 @@
 //! Pure values; data sets appear as they are named ([`DataSetSpec`]) and are opened by
 //! [`super::snapshot`].
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use crate::{dataset::DataSetSpec, dkim::Canonicalization, socket::SocketSpec};
+use crate::{
+    dataset::DataSetSpec,
+    dkim::{Algorithm, Canonicalization},
+    socket::SocketSpec,
+};
 
 /// Every setting that dkimd acts on.
 #[derive(Clone, Debug)]
@@ -20,6 +29,8 @@ pub struct Settings {
     pub signing: SigningSettings,
     /// Replies to what went wrong.
     pub on_failure: OnFailure,
+    /// How signatures are verified and results told.
+    pub verifying: VerifySettings,
 }
 
 /// reference §1.5.
@@ -45,6 +56,18 @@ pub struct ProcessSettings {
     pub core_dumps: bool,
     /// TrustAnchorFile: read and checked at load, used when verifying.
     pub trust_anchor_file: Option<PathBuf>,
+    /// StrictTestMode: test messages must have CRLF line ends.
+    pub strict_test_mode: bool,
+}
+
+impl ProcessSettings {
+    /// `path` as OpenDKIM would open it after changing to BaseDirectory.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        match &self.base_directory {
+            Some(base) => base.join(path),
+            None => path.to_owned(),
+        }
+    }
 }
 
 /// AutoRestart, AutoRestartCount, AutoRestartRate.
@@ -123,7 +146,7 @@ pub struct SigningSettings {
     /// MultipleSignatures.
     pub multiple: bool,
     /// SignatureAlgorithm: what the administrator prefers; the key's type decides.
-    pub preferred_algorithm: Option<String>,
+    pub preferred_algorithm: Option<Algorithm>,
     /// Canonicalization.
     pub canonicalization: Canonicalization,
     /// SignatureTTL; `None`: no `x=`.
@@ -215,6 +238,101 @@ pub enum FailureAction {
     Discard,
     /// Hold it in the MTA's quarantine.
     Quarantine,
+}
+
+/// reference §1.3 and the DNS options of §1.4.
+#[derive(Clone, Debug)]
+pub struct VerifySettings {
+    /// AlwaysAddARHeader: say `dkim=none` of unsigned mail.
+    pub always_add_results: bool,
+    /// AuthservID.
+    pub authserv_id: AuthservId,
+    /// AuthservIDWithJobID: append `/` and the queue id.
+    pub authserv_id_with_job: bool,
+    /// NoHeaderB: leave `header.b` out.
+    pub no_header_b: bool,
+    /// KeepAuthResults: delete no Authentication-Results field.
+    pub keep_results: bool,
+    /// RemoveARAll: delete matching fields of any method.
+    pub remove_all_results: bool,
+    /// RemoveARFrom: whose fields are deleted; `None`: our own authserv-id's.
+    pub remove_results_from: Option<DataSetSpec>,
+    /// MaximumSignaturesToVerify, 3 by default; 0: only those of the author's domain and of
+    /// TrustSignaturesFrom.
+    pub maximum_signatures: u32,
+    /// TrustSignaturesFrom: `d=` domains that are always verified.
+    pub trust_signatures_from: Option<DataSetSpec>,
+    /// MustBeSigned: fields that a signature must cover if they are there.
+    pub must_be_signed: Option<DataSetSpec>,
+    /// Minimum: how much of the body a signature must cover.
+    pub minimum: Option<MinimumCover>,
+    /// ClockDrift: tolerance for `t=` and `x=`, 300 s by default.
+    pub clock_drift: Duration,
+    /// WeakSyntaxChecks: verify although From can't be parsed.
+    pub weak_syntax: bool,
+    /// BogusKey: result for keys whose DNSSEC proof is false.
+    pub bogus_key: KeyAction,
+    /// UnprotectedKey: result for keys that DNSSEC doesn't protect.
+    pub unprotected_key: KeyAction,
+    /// RedirectFailuresTo: mailbox that gets mail with bad signatures.
+    pub redirect_failures_to: Option<String>,
+    /// CaptureUnknownErrors: quarantine on internal errors.
+    pub capture_unknown_errors: bool,
+    /// DiagnosticDirectory: where `z=` comparisons are written.
+    pub diagnostic_directory: Option<PathBuf>,
+    /// SendReports (RFC 6651).
+    pub send_reports: bool,
+    /// ReportAddress: From of reports.
+    pub report_address: Option<String>,
+    /// ReportBccAddress.
+    pub report_bcc: Option<String>,
+    /// MTACommand, `/usr/sbin/sendmail` by default.
+    pub mta_command: String,
+    /// Nameservers, in order; empty: the system's.
+    pub nameservers: Vec<SocketAddr>,
+    /// ResolverConfiguration.
+    pub resolver_configuration: Option<PathBuf>,
+    /// DNSTimeout for one key; `None`: no limit of its own (0 in the file).
+    pub dns_timeout: Option<Duration>,
+    /// QueryCache.
+    pub query_cache: bool,
+    /// TestDNSData: answers instead of DNS.
+    pub test_dns_data: Option<DataSetSpec>,
+    /// TestPublicKeys: a file of keys instead of DNS.
+    pub test_public_keys: Option<PathBuf>,
+}
+
+/// AuthservID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuthservId {
+    /// Not set: the MTA's macro `j`.
+    MtaName,
+    /// The literal `HOSTNAME`: this machine's name.
+    HostName,
+    /// As written.
+    Named(String),
+}
+
+/// Minimum: how much of the body a signature must cover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MinimumCover {
+    /// `n`: at least n octets.
+    Octets(u64),
+    /// `n%`: at least n per cent, 0 to 100.
+    Percent(u8),
+    /// `n+`: all but at most n octets.
+    AllBut(u64),
+}
+
+/// BogusKey and UnprotectedKey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyAction {
+    /// The key is good.
+    None,
+    /// The result is `neutral`.
+    Neutral,
+    /// The signature fails by policy.
+    Fail,
 }
 
 /// Settings shared by all who hold them.

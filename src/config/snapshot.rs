@@ -1,12 +1,19 @@
-//! What the running server holds: settings with their data sets opened and tables compiled (H2).
+//! What the running server holds: settings with their data sets opened and tables compiled.
+
+mod open;
 
 use std::{path::Path, sync::Arc};
 
-use super::{resolve::Overrides, settings::Settings};
+use super::{
+    parse,
+    resolve::{self, Overrides},
+    settings::{Identities, Settings},
+};
 use crate::{
     dataset::DataSet,
     diagnostic::Diagnostic,
     dkim::sign::SigningPolicy,
+    keys::KeySource,
     tables::{hosts::HostSet, key_table::KeyTable, macros::MacroList, signing_table::SigningTable},
 };
 
@@ -39,6 +46,21 @@ pub struct Snapshot {
     pub macros: MacroList,
     /// SenderHeaders, in order, never empty.
     pub sender_headers: Vec<String>,
+    /// What verifying looks up.
+    pub verifying: VerifySets,
+}
+
+/// The data sets of the verifying side, opened.
+#[derive(Debug, Default)]
+pub struct VerifySets {
+    /// RemoveARFrom; `None`: only our own authserv-id.
+    pub remove_results_from: Option<Box<dyn DataSet>>,
+    /// TrustSignaturesFrom.
+    pub trust_signatures_from: Option<Box<dyn DataSet>>,
+    /// MustBeSigned, in order.
+    pub must_be_signed: Vec<String>,
+    /// TestDNSData.
+    pub test_dns_data: Option<Box<dyn DataSet>>,
 }
 
 /// Identities with their tables opened.
@@ -55,7 +77,7 @@ pub enum SigningIdentities {
         /// Selector.
         selector: crate::dkim::name::Selector,
         /// KeyFile.
-        key: crate::keys::KeySource,
+        key: KeySource,
     },
     /// SigningTable and KeyTable.
     Tables {
@@ -72,6 +94,72 @@ impl Snapshot {
     /// Every finding is returned, not only the first; the snapshot is there if no finding is an
     /// error. Keys are not read here (see [`crate::keys`]); `dkimd check` does that besides.
     pub fn load(file: Option<&Path>, overrides: &Overrides) -> (Option<Self>, Vec<Diagnostic>) {
-        todo!("H2: {file:?} {overrides:?}")
+        let (written, mut findings) = file.map_or_else(Default::default, parse::read);
+        let (settings, found) = resolve::resolve(&written, overrides);
+        findings.extend(found);
+        let Some(settings) = settings else {
+            return (None, findings);
+        };
+        let snapshot = open::open(settings, &mut findings);
+        // Parse errors leave settings that are not what the administrator wrote.
+        let usable = !findings.iter().any(Diagnostic::is_error);
+        (snapshot.filter(|_| usable), findings)
     }
+
+    /// Every key that the configuration names, as far as that is known without a message.
+    pub fn keys(&self) -> Box<dyn Iterator<Item = NamedKey<'_>> + '_> {
+        match &self.signing {
+            SigningIdentities::None => Box::new(std::iter::empty()),
+            SigningIdentities::Single { selector, key, .. } => {
+                let origin = match &self.settings.signing.identities {
+                    Identities::Single { domains, .. } => Some(&domains.origin),
+                    _ => None,
+                };
+                Box::new(std::iter::once(NamedKey {
+                    name: "KeyFile",
+                    domain: None,
+                    selector: selector.as_str(),
+                    key: Some(key.clone()),
+                    file: origin.map(|origin| &origin.file),
+                    line: origin.map_or(0, |origin| origin.line),
+                }))
+            }
+            SigningIdentities::Tables { keys, .. } => Box::new(keys.rows().map(|row| NamedKey {
+                name: row.name,
+                domain: row.domain,
+                selector: row.selector,
+                key: row.key,
+                file: Some(keys.file()),
+                line: row.line,
+            })),
+        }
+    }
+
+    /// One warning for every SigningTable line whose key the KeyTable does not have.
+    pub fn referenced_keys_missing(&self) -> impl Iterator<Item = Diagnostic> + '_ {
+        let tables = match &self.signing {
+            SigningIdentities::Tables { signing, keys } => Some((signing, keys)),
+            _ => None,
+        };
+        tables
+            .into_iter()
+            .flat_map(|(signing, keys)| open::missing_keys(signing, keys))
+    }
+}
+
+/// A key as the configuration names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedKey<'a> {
+    /// Its name in the KeyTable, or `KeyFile`.
+    pub name: &'a str,
+    /// Its domain; `None`: depends on the author.
+    pub domain: Option<&'a str>,
+    /// Its selector.
+    pub selector: &'a str,
+    /// The key; `None`: its path depends on the author's domain.
+    pub key: Option<KeySource>,
+    /// Where it is named.
+    pub file: Option<&'a Arc<Path>>,
+    /// The line there, 0 on the command line.
+    pub line: u32,
 }

@@ -3,6 +3,14 @@
 //! A lookup returns an [`Answer`]: compiled sets answer at once, a database answers later. Callers
 //! `await` the answer; for compiled sets that costs nothing.
 
+pub mod entries;
+pub mod index;
+pub mod keyed;
+pub mod open;
+pub mod posix;
+pub mod refile;
+pub mod spec;
+
 use std::{fmt::Debug, future::Future, path::PathBuf, pin::Pin};
 
 /// A data set as named in an option, its type told apart (reference §2.3) but not opened.
@@ -36,6 +44,26 @@ pub enum DataSetKind {
     Refile(PathBuf),
     /// A kind that dkimd knows by name but can't open yet (`db:`, `dsn:`, `ldap:`, `lua:`, …).
     Unsupported(String),
+}
+
+/// Whether a set tells upper from lower case (ASCII; other octets always count as they are).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Case {
+    /// `A` is `a`.
+    #[default]
+    Ignored,
+    /// KeyTable, MTA, MacroList.
+    Counts,
+}
+
+impl Case {
+    /// Whether two texts are the same.
+    pub fn equal(self, a: &[u8], b: &[u8]) -> bool {
+        match self {
+            Self::Ignored => a.eq_ignore_ascii_case(b),
+            Self::Counts => a == b,
+        }
+    }
 }
 
 /// The answer to a lookup.

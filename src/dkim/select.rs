@@ -64,7 +64,7 @@ impl HeaderSelection {
         omit: Option<&[String]>,
         oversign: &[String],
     ) -> Result<Self, SelectionError> {
-        if let Some(entry) = oversign.iter().find(|entry| !is_field_name(entry)) {
+        if let Some(entry) = oversign.iter().find(|entry| !fits_into_h(entry.as_bytes())) {
             return Err(SelectionError {
                 entry: entry.clone(),
                 reason: "is not the name of a header field".into(),
@@ -103,7 +103,7 @@ impl HeaderSelection {
     /// Whether a field of that name is signed.
     fn signs(&self, name: &[u8]) -> bool {
         name.eq_ignore_ascii_case(b"from")
-            || (self.signed.contains(name) && !self.omitted.contains(name))
+            || (self.signed.contains(name) && !self.omitted.contains(name) && fits_into_h(name))
     }
 }
 
@@ -205,12 +205,13 @@ fn pattern_set(entries: &[String]) -> Result<RegexSet, regex::Error> {
         .build()
 }
 
-/// A field name (RFC 5322 section 3.6.8) that can stand in `h=`, so without `;`.
-fn is_field_name(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|octet| octet.is_ascii_graphic() && octet != b':' && octet != b';')
+/// Whether a field name (RFC 5322 section 3.6.8) can stand in `h=`: one with a semicolon would end
+/// the tag.
+fn fits_into_h(name: &[u8]) -> bool {
+    !name.is_empty()
+        && name
+            .iter()
+            .all(|&octet| octet.is_ascii_graphic() && octet != b':' && octet != b';')
 }
 
 #[cfg(test)]
@@ -325,6 +326,15 @@ mod tests {
         let selection = HeaderSelection::compile(Some(&many), None, &[]).unwrap();
         assert!(selection.signs(b"x-header-999-z"));
         assert!(!selection.signs(b"x-header-1000-z"));
+    }
+
+    #[test]
+    fn a_field_whose_name_would_break_the_tag_list_is_not_signed() {
+        let selection = HeaderSelection::compile(Some(&list("x*")), None, &[]).unwrap();
+        assert!(selection.signs(b"X-Good"));
+        for name in [&b"X;b"[..], b"X b", b"X-\xe9"] {
+            assert!(!selection.signs(name), "{name:?}");
+        }
     }
 
     #[test]

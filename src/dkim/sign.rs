@@ -233,15 +233,23 @@ impl SignedHeader {
     /// The digest to be signed: the header section, then the signature field itself as the MTA
     /// will write it, with one space after the colon and `b=` empty (RFC 6376 section 3.7).
     fn digest_with(&self, unsigned_value: &str, scratch: &mut Vec<u8>) -> Sha256Digest {
-        let value = [b" ", unsigned_value.as_bytes()].concat();
-        let own = Field {
-            name: signature::FIELD_NAME.as_bytes(),
-            value: &value,
-        };
-        scratch.clear();
-        canonical_signature_field(self.canon, own, scratch);
         let mut hash = self.hash.clone();
-        hash.update(scratch);
+        match self.canon {
+            Canon::Simple => {
+                hash.update(signature::FIELD_NAME.as_bytes());
+                hash.update(b": ");
+                hash.update(unsigned_value.as_bytes());
+            }
+            Canon::Relaxed => {
+                let own = Field {
+                    name: signature::FIELD_NAME.as_bytes(),
+                    value: unsigned_value.as_bytes(),
+                };
+                scratch.clear();
+                canonical_signature_field(self.canon, own, scratch);
+                hash.update(scratch);
+            }
+        }
         let mut digest = Sha256Digest::default();
         digest.copy_from_slice(hash.finish().as_ref());
         digest

@@ -1,8 +1,20 @@
 //! Private keys: reading every form that OpenDKIM reads, judging the file's safety, holding parsed
 //! keys in a bounded cache, making new ones (reference §9).
+//!
+//! A key's way: [`file`] opens the file and reads it within bounds, [`safe`] judges with the help
+//! of [`accounts`] who else may read or replace it, [`load`] turns the octets into a key that
+//! signs, [`store`] keeps it, [`error`] says what went wrong and which command mends it, [`check`]
+//! does all of that for a dry run. [`generate`] makes new keys, [`record`] the DNS text that
+//! publishes them.
 
+pub mod accounts;
+mod cache;
+pub mod check;
+pub mod error;
+pub mod file;
 pub mod generate;
 pub mod load;
+pub mod record;
 pub mod safe;
 pub mod store;
 

@@ -1,1 +1,158 @@
-//! The text of every log line (reference §6).
+//! The text of every log line about mail: OpenDKIM's words where it has such a line, because log
+//! watchers parse them; plain words of ours where it has none.
+//!
+//! A line about a message begins with its queue id: [`of_job`].
+
+use crate::{
+    decide::{Reason, Trust, identity::IdentityError},
+    dkim::{
+        name::{Domain, Selector},
+        sign::SignError,
+    },
+    keys::store::KeyError,
+    milter::Client,
+    session::record::{MessageRecord, Outcome},
+};
+
+/// Puts the queue id before a line.
+pub fn of_job(job: &str, line: impl AsRef<str>) -> String {
+    format!("{job}: {}", line.as_ref())
+}
+
+/// A signature was added (SyslogSuccess).
+pub fn signature_added(selector: &Selector, domain: &Domain) -> String {
+    format!("DKIM-Signature field added (s={selector}, d={domain})")
+}
+
+/// A message leaves unsigned: why, with the word that `dkimd explain` knows.
+pub fn not_signed(reason: &Reason) -> String {
+    format!("not signed: {reason} ({})", reason.code())
+}
+
+/// A key can't be used: which file, its owner and mode, and what mends it.
+pub fn key_unusable(error: &KeyError) -> String {
+    format!("{error}; to mend it: {}", error.remedy())
+}
+
+/// The tables don't lead to a key.
+pub fn identity_failed(error: &IdentityError) -> String {
+    format!("{error}; to mend it: {}", error.remedy())
+}
+
+/// The private-key operation failed.
+pub fn signing_failed(error: &SignError) -> String {
+    format!("internal DKIM error: {error}")
+}
+
+/// No From field.
+pub const NO_SENDER: &str = "can't determine message sender; accepting";
+
+/// A From field, or the SenderMacro, that can't be read.
+pub fn unparsable_sender(source: &str, value: &str) -> String {
+    if source.starts_with('{') {
+        format!("can't parse macro {source} header value '{value}'")
+    } else {
+        format!("can't parse {source}: header value '{value}'")
+    }
+}
+
+/// A stranger uses a domain that is ours.
+pub fn external_host(client: &Client, domain: &str) -> String {
+    format!(
+        "external host {} attempted to send as {domain}",
+        client.name
+    )
+}
+
+/// LogWhy: InternalHosts does not list the client.
+pub fn not_internal(client: &Client) -> String {
+    match client.address {
+        Some(address) => format!("{} [{address}] not internal", client.name),
+        None => format!("{} [unknown] not internal", client.name),
+    }
+}
+
+/// LogWhy: no SASL mechanism.
+pub const NOT_AUTHENTICATED: &str = "not authenticated";
+
+/// LogWhy: MTA does not list the daemon.
+pub fn no_mta_match(host: &str, daemon: &str) -> String {
+    let daemon = if daemon.is_empty() { "?" } else { daemon };
+    format!("no MTA name match (host={host}, MTA={daemon})")
+}
+
+/// LogWhy: MacroList does not fit.
+pub const NO_MACROS_MATCH: &str = "no macros match";
+
+/// LogWhy: Domain does not list the author's domain.
+pub fn no_domain_match(domain: &str) -> String {
+    format!("no signing domain match for '{domain}'")
+}
+
+/// LogWhy: nor one of its parents.
+pub fn no_subdomain_match(domain: &str) -> String {
+    format!("no signing subdomain match for '{domain}'")
+}
+
+/// LogWhy: no SigningTable entry fits.
+pub fn no_table_match(author: &str) -> String {
+    format!("no signing table match for '{author}'")
+}
+
+/// LogWhy: ExemptDomains.
+pub fn exempted(domain: &str) -> String {
+    format!("domain '{domain}' exempted, accepting")
+}
+
+/// DontSignMailTo.
+pub fn recipient_excused(recipient: &str) -> String {
+    format!("skipping signing of mail to '{recipient}'")
+}
+
+/// BodyLengthDB.
+pub fn body_length_matched(recipient: &str) -> String {
+    format!("BodyLengthDB matched {recipient}, signing with l= requested")
+}
+
+/// RequiredHeaders.
+pub fn header_requirement(fault: &str) -> String {
+    format!("RFC5322 header requirement error: {fault}")
+}
+
+/// MaximumHeaders.
+pub fn too_much_header(octets: usize, limit: u64) -> String {
+    format!("too much header data ({octets} octets, MaximumHeaders allows {limit})")
+}
+
+/// A header field whose name can't be hashed.
+pub fn field_ignored(name: &str) -> String {
+    format!("ignoring header field '{name}'")
+}
+
+/// The MTA sends no queue id.
+pub const NO_QUEUE_ID: &str = "WARNING: symbol 'i' not available";
+
+/// A failure after which the administrator lets mail through.
+pub fn sent_unsigned_by_choice(code: &str) -> String {
+    format!("not signed: {code}, and the On-* options let it through")
+}
+
+/// What became of a message, and how long it took.
+pub fn message_done(record: &MessageRecord) -> String {
+    let outcome = match &record.outcome {
+        Outcome::Pending => "unfinished".to_owned(),
+        Outcome::Signed => format!("signed {}", record.signatures.len()),
+        Outcome::NotSigned(reason) => format!("unsigned {}", reason.code()),
+        Outcome::Failed { code, .. } => format!("failed {code}"),
+        Outcome::Refused(reason) => format!("refused {}", reason.code()),
+        Outcome::Aborted => "aborted by the MTA".to_owned(),
+    };
+    let trust = record.trust.map_or("none", Trust::as_str);
+    format!(
+        "done: {outcome}, trust {trust}, header {} octets, body {} octets, {} us of which signing {} us",
+        record.header_octets,
+        record.body_octets,
+        record.times.total.as_micros(),
+        record.times.signing.as_micros(),
+    )
+}

@@ -1,5 +1,7 @@
-//! The log: where lines go ([`sink`]), and every line's text, one function each ([`lines`]).
+//! The log: where lines go ([`sink`]), and every line's text, one function each: [`lines`] about
+//! messages, [`daemon`] about the daemon itself.
 
+pub mod daemon;
 pub mod lines;
 pub mod sink;
 

@@ -3,9 +3,15 @@
 //! The wire's message types are indymilter's; the loop is ours. What happens inside a step is not
 //! known here: the loop calls [`Conversation`], which the session implements.
 
+mod connection;
 pub mod frame;
 pub mod negotiate;
+mod reply;
+mod scratch;
 pub mod serve;
+
+pub use connection::ConnectionError;
+pub use serve::{Incident, Shutdown, serve};
 
 use std::{future::Future, net::IpAddr};
 
@@ -100,7 +106,7 @@ pub struct Wishes {
 }
 
 /// What was agreed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Agreed {
     /// HDR_LEADSPC: header values come, and go, with their leading white space.
     pub leading_space: bool,
@@ -112,6 +118,15 @@ pub struct Agreed {
     pub change_recipients: bool,
 }
 
+/// Which part of the conversation a macro belongs to, and so how long it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Sent for the connect or HELO command.
+    Connection,
+    /// Sent for any later command.
+    Message,
+}
+
 /// One connection's side of the conversation. Steps come in the protocol's order; the loop turns
 /// protocol errors into the end of the connection.
 pub trait Conversation: Send {
@@ -121,8 +136,8 @@ pub trait Conversation: Send {
     /// What was agreed on.
     fn agreed(&mut self, agreed: Agreed);
 
-    /// A macro, at any time before the command it belongs to; names as sent (`i`, `{auth_type}`).
-    fn define_macro(&mut self, name: &[u8], value: &[u8]);
+    /// A macro, before the command it belongs to; names as sent (`i`, `{auth_type}`).
+    fn define_macro(&mut self, stage: Stage, name: &[u8], value: &[u8]);
 
     /// The client; `Accept` ends all interest in the connection.
     fn connect(&mut self, client: Client) -> Reply;

@@ -1,10 +1,31 @@
-//! InternalHosts, ExternalIgnoreList, PeerList: host names, `.domain`, addresses, networks, `!` (H2).
+//! InternalHosts, ExternalIgnoreList, PeerList: host names, `.domain`, addresses, networks, `!`.
+//!
+//! OpenDKIM compares texts; here addresses are addresses, so every spelling of one matches, and
+//! globs of `refile:` sets match names without turning into exclusions (reference §3.2 and §12).
 
-use std::net::IpAddr;
+use std::{collections::HashMap, net::IpAddr, path::Path};
+
+use regex::bytes::Regex;
+
+use crate::{
+    dataset::{
+        Case, DataSetSpec,
+        entries::Entry,
+        open::{OpenSet, push_bounded},
+        posix,
+    },
+    diagnostic::Diagnostic,
+};
 
 /// A compiled host set.
 #[derive(Debug, Default)]
-pub struct HostSet {}
+pub struct HostSet {
+    names: HashMap<Box<str>, Verdicts>,
+    networks: HashMap<Network, Verdicts>,
+    /// Prefix lengths in use, longest first: for IPv4 and for IPv6.
+    lengths: [Vec<u8>; 2],
+    globs: Vec<Glob>,
+}
 
 /// What a host set says of a client: the entry that decided, for log and `explain`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +38,446 @@ pub enum HostMatch<'a> {
     Unlisted,
 }
 
+/// The entries for one name or network, as written.
+#[derive(Debug, Default)]
+struct Verdicts {
+    listed: Option<Box<str>>,
+    excluded: Option<Box<str>>,
+}
+
+#[derive(Debug)]
+struct Glob {
+    pattern: Regex,
+    excludes: bool,
+    written: Box<str>,
+}
+
+/// An address and how many of its leading bits count, the others being zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Network {
+    address: IpAddr,
+    length: u8,
+}
+
 impl HostSet {
+    /// Opens and compiles the set that `spec` names.
+    pub fn open(spec: &DataSetSpec, base: Option<&Path>, findings: &mut Vec<Diagnostic>) -> Self {
+        let Some(open) = OpenSet::open(spec, base, Case::Ignored, findings) else {
+            return Self::default();
+        };
+        let has_globs = matches!(open, OpenSet::Patterns(_));
+        let mut set = Self::default();
+        let mut new = Vec::new();
+        for entry in open.entries().iter() {
+            if let Some(finding) = set.add(entry, has_globs) {
+                new.push(finding.at(open.entries().file(), entry.line));
+            }
+        }
+        push_bounded(findings, new);
+        set.sort_lengths();
+        set
+    }
+
+    /// The set of these entries, in the forms of a `csl:` list.
+    pub fn of_list<'e>(entries: impl IntoIterator<Item = &'e str>) -> Self {
+        let mut set = Self::default();
+        for key in entries {
+            set.add(
+                Entry {
+                    key,
+                    value: "",
+                    line: 0,
+                },
+                false,
+            );
+        }
+        set.sort_lengths();
+        set
+    }
+
+    /// InternalHosts when it is not set.
+    pub fn localhost() -> Self {
+        Self::of_list(["127.0.0.1", "::1"])
+    }
+
     /// Looks a client up: its name first, then its address (reference §3.2, with defects 7 and 8
     /// mended).
+    ///
+    /// A name that is excluded can still be a member by its address.
     pub fn find(&self, name: Option<&str>, address: Option<IpAddr>) -> HostMatch<'_> {
-        todo!("H2: {name:?} {address:?}")
+        let by_name = name.map_or(HostMatch::Unlisted, |name| self.find_name(name));
+        if matches!(by_name, HostMatch::Listed(_)) {
+            return by_name;
+        }
+        match address.map_or(HostMatch::Unlisted, |address| self.find_address(address)) {
+            HostMatch::Unlisted => by_name,
+            by_address => by_address,
+        }
+    }
+
+    fn find_name(&self, name: &str) -> HostMatch<'_> {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        // `[192.0.2.7]` stands for a client without a name.
+        if name.is_empty() || name.starts_with('[') {
+            return HostMatch::Unlisted;
+        }
+        let suffixes = name.match_indices('.').map(|(at, _)| at);
+        for at in std::iter::once(0).chain(suffixes) {
+            let known = self.names.get(&name[at..]);
+            match self.judge(known, &name[at..]) {
+                HostMatch::Unlisted => {}
+                decided => return decided,
+            }
+        }
+        HostMatch::Unlisted
+    }
+
+    fn find_address(&self, address: IpAddr) -> HostMatch<'_> {
+        let address = address.to_canonical();
+        let whole = Network::new(address, bits(address));
+        match self.judge(self.networks.get(&whole), &address.to_string()) {
+            HostMatch::Unlisted => {}
+            decided => return decided,
+        }
+        for length in &self.lengths[family(address)] {
+            if let Some(known) = self.networks.get(&Network::new(address, *length)) {
+                return known.judge();
+            }
+        }
+        HostMatch::Unlisted
+    }
+
+    /// What stands under this very text, `!` before plain, or what a glob says of it.
+    fn judge<'a>(&'a self, known: Option<&'a Verdicts>, text: &str) -> HostMatch<'a> {
+        let exact = known.map_or(HostMatch::Unlisted, Verdicts::judge);
+        if self.globs.is_empty() || matches!(exact, HostMatch::Excluded(_)) {
+            return exact;
+        }
+        let glob = |excludes| {
+            self.globs
+                .iter()
+                .filter(move |glob| glob.excludes == excludes)
+                .find(|glob| glob.pattern.is_match(text.as_bytes()))
+        };
+        if let Some(glob) = glob(true) {
+            return HostMatch::Excluded(&glob.written);
+        }
+        match exact {
+            HostMatch::Unlisted => {
+                glob(false).map_or(HostMatch::Unlisted, |glob| HostMatch::Listed(&glob.written))
+            }
+            exact => exact,
+        }
+    }
+
+    /// Adds an entry; the finding has no place yet.
+    fn add(&mut self, entry: Entry<'_>, has_globs: bool) -> Option<Diagnostic> {
+        let (excludes, text) = match entry.key.strip_prefix('!') {
+            Some(rest) => (true, rest.trim_ascii()),
+            None => (false, entry.key),
+        };
+        if let Some((network, finding)) = Network::parse(text) {
+            self.networks
+                .entry(network)
+                .or_default()
+                .set(excludes, entry.key);
+            return finding;
+        }
+        let name = text.trim_end_matches('.').to_ascii_lowercase();
+        if has_globs && (name.contains('*') || !posix::is_plain(&name)) {
+            // A pattern that doesn't compile was told when the set was opened.
+            self.globs.extend(
+                posix::compile(text, Case::Ignored)
+                    .ok()
+                    .map(|pattern| Glob {
+                        pattern,
+                        excludes,
+                        written: entry.key.into(),
+                    }),
+            );
+            return None;
+        }
+        let (name, finding) = match name.strip_prefix('*') {
+            Some(rest) if rest.starts_with('.') && !rest.contains('*') => (
+                rest.to_owned(),
+                Some(
+                    Diagnostic::warning(format!(
+                        "{:?} has a wildcard outside a refile: set; it is read as {rest:?}",
+                        entry.key
+                    ))
+                    .remedy(format!("write {rest}")),
+                ),
+            ),
+            _ => {
+                let finding = unlikely_name(&name).map(|(why, remedy)| {
+                    Diagnostic::warning(format!("host entry {:?} never matches: {why}", entry.key))
+                        .remedy(remedy)
+                });
+                (name, finding)
+            }
+        };
+        self.names
+            .entry(name.into())
+            .or_default()
+            .set(excludes, entry.key);
+        finding
+    }
+
+    fn sort_lengths(&mut self) {
+        for network in self.networks.keys() {
+            self.lengths[family(network.address)].push(network.length);
+        }
+        for lengths in &mut self.lengths {
+            lengths.sort_unstable_by(|a, b| b.cmp(a));
+            lengths.dedup();
+        }
+    }
+}
+
+impl Verdicts {
+    fn set(&mut self, excludes: bool, written: &str) {
+        let place = if excludes {
+            &mut self.excluded
+        } else {
+            &mut self.listed
+        };
+        place.get_or_insert_with(|| written.into());
+    }
+
+    fn judge(&self) -> HostMatch<'_> {
+        match (&self.excluded, &self.listed) {
+            (Some(written), _) => HostMatch::Excluded(written),
+            (None, Some(written)) => HostMatch::Listed(written),
+            (None, None) => HostMatch::Unlisted,
+        }
+    }
+}
+
+impl Network {
+    /// `address` with all bits after `length` cleared.
+    fn new(address: IpAddr, length: u8) -> Self {
+        let address = match address {
+            IpAddr::V4(v4) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
+                IpAddr::from((v4.to_bits() & mask).to_be_bytes())
+            }
+            IpAddr::V6(v6) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+                IpAddr::from((v6.to_bits() & mask).to_be_bytes())
+            }
+        };
+        Self { address, length }
+    }
+
+    /// `a`, `a/n`, `[a]`, `[a]/n`, `[a/n]`, IPv4 with its last octets left out; `None`: a name.
+    fn parse(text: &str) -> Option<(Self, Option<Diagnostic>)> {
+        let bare: String = text.chars().filter(|c| !matches!(c, '[' | ']')).collect();
+        let (address, length) = match bare.split_once('/') {
+            Some((address, length)) => (address, Some(length)),
+            None => (bare.as_str(), None),
+        };
+        let (address, shortened) = match address.parse::<IpAddr>() {
+            Ok(address) => (address, false),
+            Err(_) => (complete_ipv4(address, length)?, true),
+        };
+        let length = match length {
+            None => bits(address),
+            Some(length) => length.parse().ok().filter(|n| *n <= bits(address))?,
+        };
+        let (address, length) = match (address, address.to_canonical()) {
+            (IpAddr::V6(_), v4 @ IpAddr::V4(_)) if length >= 96 => (v4, length - 96),
+            _ => (address, length),
+        };
+        let network = Self::new(address, length);
+        let finding = (network.address != address || shortened).then(|| {
+            let right = format!("{}/{length}", network.address);
+            Diagnostic::warning(format!(
+                "{text:?} is no network written in full; it is read as {right}"
+            ))
+            .remedy(format!("write {right}"))
+        });
+        Some((network, finding))
+    }
+}
+
+/// `192.0.2` of `192.0.2/24`: the octets left out are zero.
+fn complete_ipv4(address: &str, length: Option<&str>) -> Option<IpAddr> {
+    length?;
+    let given = address.trim_end_matches('.');
+    let missing = 3_usize.checked_sub(given.matches('.').count())?;
+    (given.to_owned() + &".0".repeat(missing)).parse().ok()
+}
+
+/// Why no client can have this name, and what to write instead.
+fn unlikely_name(name: &str) -> Option<(&'static str, &'static str)> {
+    if name.contains(char::is_whitespace) {
+        Some((
+            "it contains a blank",
+            "separate entries of a list by commas, and of a file by line ends",
+        ))
+    } else if name.contains('*') {
+        Some((
+            "* is an ordinary character outside refile: sets",
+            "write .example.org for all hosts below a domain, 192.0.2.0/24 for a network",
+        ))
+    } else if name.contains('/') || name.contains(':') {
+        Some((
+            "it is neither a host name nor an address nor a network",
+            "write 192.0.2.7, 192.0.2.0/24, 2001:db8::/32, host.example.org or .example.org",
+        ))
+    } else if name.ends_with(',') {
+        Some((
+            "it ends in a comma",
+            "write one entry a line, without comma",
+        ))
+    } else {
+        None
+    }
+}
+
+fn bits(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
+}
+
+fn family(address: IpAddr) -> usize {
+    usize::from(address.is_ipv6())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{DataSetKind, Origin};
+
+    fn listed(set: &HostSet, name: &str, address: &str) -> bool {
+        let name = Some(name).filter(|name| !name.is_empty());
+        let found = set.find(name, address.parse().ok());
+        matches!(found, HostMatch::Listed(_))
+    }
+
+    fn csl(list: &str) -> HostSet {
+        HostSet::of_list(list.split(','))
+    }
+
+    fn refile(text: &str) -> (HostSet, Vec<Diagnostic>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let spec = DataSetSpec {
+            kind: DataSetKind::Refile(file.path().into()),
+            origin: Origin {
+                option: "InternalHosts",
+                file: Path::new("opendkim.conf").into(),
+                line: 3,
+            },
+        };
+        let mut findings = Vec::new();
+        (HostSet::open(&spec, None, &mut findings), findings)
+    }
+
+    #[test]
+    fn a_dotted_domain_means_the_hosts_below_it_and_a_name_means_itself() {
+        let set = csl(".example.org,h.example.com");
+        assert!(listed(&set, "a.b.example.org", ""));
+        assert!(listed(&set, "A.Example.ORG.", ""));
+        assert!(!listed(&set, "example.org", ""));
+        assert!(listed(&set, "h.example.com", ""));
+        assert!(!listed(&set, "x.h.example.com", ""));
+    }
+
+    #[test]
+    fn a_name_negation_ends_the_name_test_only() {
+        let set = csl("!h.example.org,.example.org,192.0.2.7");
+        assert!(listed(&set, "h.example.org", "192.0.2.7"));
+        assert!(listed(&set, "g.example.org", "192.0.2.8"));
+        assert_eq!(
+            set.find(Some("h.example.org"), "192.0.2.8".parse().ok()),
+            HostMatch::Excluded("!h.example.org")
+        );
+    }
+
+    #[test]
+    fn the_longest_prefix_decides_and_an_exclusion_before_a_member_of_its_length() {
+        let set = csl("10.0.0.0/8,!10.1.0.0/16,10.1.2.0/24,10.3.0.0/16,!10.3.0.0/16");
+        assert!(listed(&set, "", "10.9.9.9"));
+        assert!(!listed(&set, "", "10.1.9.9"));
+        assert!(listed(&set, "", "10.1.2.9"));
+        assert!(!listed(&set, "", "10.3.0.1"));
+    }
+
+    #[test]
+    fn every_spelling_of_an_address_matches() {
+        for entry in [
+            "2001:db8:0:0::/32",
+            "2001:DB8::/32",
+            "[2001:db8::]/32",
+            "[2001:db8::/32]",
+            "2001:db8::7/32",
+            "2001:db8:0:0:0:0:0:9",
+        ] {
+            assert!(listed(&csl(entry), "", "2001:db8::9"), "{entry}");
+        }
+        for entry in [
+            "192.0.2.7/24",
+            "192.0.2/24",
+            "[192.0.2.9]",
+            "::ffff:192.0.2.9",
+        ] {
+            assert!(listed(&csl(entry), "", "192.0.2.9"), "{entry}");
+            assert!(listed(&csl(entry), "", "::ffff:192.0.2.9"), "{entry}");
+        }
+        assert!(listed(&csl("0.0.0.0/0"), "", "192.0.2.9"));
+        assert!(!listed(&csl("0.0.0.0/0"), "", "2001:db8::9"));
+        assert!(listed(&csl("::/0"), "", "2001:db8::9"));
+    }
+
+    #[test]
+    fn host_bits_and_left_out_octets_are_warned_of() {
+        let (_, findings) = refile("192.0.2.7/24\n10/8\n192.0.2.0/24\n");
+        let remedies: Vec<_> = findings.iter().map(|f| f.remedy.as_deref()).collect();
+        assert_eq!(
+            remedies,
+            [Some("write 192.0.2.0/24"), Some("write 10.0.0.0/8")]
+        );
+        assert_eq!(findings[1].line, Some(2));
+    }
+
+    #[test]
+    fn globs_of_a_refile_set_list_hosts_and_exclude_only_with_a_mark() {
+        let (set, findings) = refile("*.example.org\n!bad.*\n192.168.*\n10.0.0.0/8\nplain.ex\n");
+        assert_eq!(findings, []);
+        assert!(listed(&set, "h.example.org", ""));
+        assert!(!listed(&set, "bad.example.org", ""));
+        assert!(listed(&set, "", "192.168.3.4"));
+        assert!(listed(&set, "", "10.3.4.5"));
+        assert!(listed(&set, "plain.ex", ""));
+        assert!(!listed(&set, "example.net", "192.0.2.1"));
+    }
+
+    #[test]
+    fn a_starred_domain_in_a_plain_list_is_read_as_the_dotted_one() {
+        let mut set = HostSet::default();
+        let entry = Entry {
+            key: "*.example.org",
+            value: "",
+            line: 1,
+        };
+        let finding = set.add(entry, false).unwrap();
+        assert_eq!(finding.remedy.as_deref(), Some("write .example.org"));
+        assert!(listed(&set, "h.example.org", ""));
+    }
+
+    #[test]
+    fn entries_that_never_match_are_warned_of() {
+        let (_, findings) = refile("192.0.2.0/33\nhost:25\n10.0.0.1,\n");
+        assert_eq!(findings.len(), 3);
+    }
+
+    #[test]
+    fn names_in_brackets_are_addresses_and_unknown_is_a_name() {
+        assert!(!listed(&csl("[192.0.2.7]"), "[192.0.2.7]", ""));
+        assert!(listed(&csl("[192.0.2.7]"), "[192.0.2.7]", "192.0.2.7"));
+        assert!(listed(&csl("unknown"), "unknown", "192.0.2.7"));
     }
 }

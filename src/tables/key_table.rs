@@ -1,14 +1,30 @@
-//! KeyTable: key name to domain, selector and key (reference §3.4) (H2).
+//! KeyTable: key name to domain, selector and key (reference §3.4).
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
-    dataset::{Answer, LookupError},
+    dataset::{
+        Answer, Case, DataSetSpec, LookupError,
+        entries::Entry,
+        open::{OpenSet, push_bounded},
+    },
+    diagnostic::Diagnostic,
     dkim::name::{Domain, NameError, Selector},
     keys::KeySource,
 };
 
+/// Base64 of the smallest private key (Ed25519, PKCS#8) is longer than this; few file names are.
+const MIN_INLINE_KEY: usize = 40;
+
 /// A compiled KeyTable.
 #[derive(Debug)]
-pub struct KeyTable {}
+pub struct KeyTable {
+    set: OpenSet,
+    base: Option<PathBuf>,
+}
 
 /// What a KeyTable line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +35,21 @@ pub struct KeyEntry {
     pub selector: Selector,
     /// The key.
     pub key: KeySource,
+}
+
+/// A line as it stands, for checks over the whole table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRow<'a> {
+    /// The key's name (a pattern in a `refile:` table).
+    pub name: &'a str,
+    /// The domain; `None`: `%`, whatever the author domain is.
+    pub domain: Option<&'a str>,
+    /// The selector.
+    pub selector: &'a str,
+    /// The key; `None` when its path depends on the author domain.
+    pub key: Option<KeySource>,
+    /// Its line.
+    pub line: u32,
 }
 
 /// Why a KeyTable gives no key.
@@ -47,13 +78,253 @@ pub enum KeyTableError {
     },
 }
 
+/// The three fields of a value.
+struct Fields<'a> {
+    domain: &'a str,
+    selector: &'a str,
+    key: &'a str,
+}
+
 impl KeyTable {
+    /// Opens and compiles the table. Bad lines are warnings, so that they do not keep the others
+    /// from signing.
+    pub fn open(
+        spec: &DataSetSpec,
+        base: Option<&Path>,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Option<Self> {
+        let set = OpenSet::open(spec, base, Case::Counts, findings)?;
+        set.warn_of_wildcards(spec, |_| false, findings);
+        let table = Self {
+            set,
+            base: base.map(Path::to_owned),
+        };
+        let bad = table.set.entries().iter().filter_map(|entry| {
+            // `%` becomes an author domain, which is a name.
+            let error = table.key_entry(entry, entry.key, "author.invalid").err()?;
+            Some(
+                Diagnostic::warning(error.to_string())
+                    .at(table.file(), entry.line)
+                    .remedy("write: KEYNAME DOMAIN:SELECTOR:/PATH/OF/KEY"),
+            )
+        });
+        push_bounded(findings, bad);
+        Some(table)
+    }
+
     /// The entry named `key_name` (case counts); `None` when there is none.
     pub fn find<'a>(
         &'a self,
         key_name: &'a str,
         author_domain: &'a str,
     ) -> Answer<'a, Result<Option<KeyEntry>, KeyTableError>> {
-        todo!("H2: {key_name} {author_domain}")
+        Answer::Now(
+            self.number(key_name)
+                .map(|number| {
+                    self.key_entry(self.set.entries().get(number), key_name, author_domain)
+                })
+                .transpose(),
+        )
+    }
+
+    /// Whether there is an entry of that name.
+    pub fn contains(&self, key_name: &str) -> bool {
+        self.number(key_name).is_some()
+    }
+
+    /// All lines whose fields are there, in order.
+    pub fn rows(&self) -> impl Iterator<Item = KeyRow<'_>> {
+        self.set.entries().iter().filter_map(|entry| {
+            let fields = Fields::of(entry.value)?;
+            let varies =
+                fields.domain == "%" && fields.key.starts_with('/') && fields.key.contains('%');
+            Some(KeyRow {
+                name: entry.key,
+                domain: Some(fields.domain).filter(|domain| *domain != "%"),
+                selector: fields.selector,
+                key: (!varies).then(|| self.key_source(fields.key, fields.domain)),
+                line: entry.line,
+            })
+        })
+    }
+
+    /// The file it stands in: its own, or for a list the configuration file.
+    pub fn file(&self) -> &Arc<Path> {
+        self.set.entries().file()
+    }
+
+    fn number(&self, key_name: &str) -> Option<u32> {
+        match &self.set {
+            OpenSet::Keyed(set) => set.find(key_name).next(),
+            OpenSet::Patterns(set) => set.first(key_name),
+        }
+    }
+
+    fn key_entry(
+        &self,
+        entry: Entry<'_>,
+        key_name: &str,
+        author_domain: &str,
+    ) -> Result<KeyEntry, KeyTableError> {
+        let fields = Fields::of(entry.value).ok_or_else(|| KeyTableError::Corrupt {
+            key_name: key_name.to_owned(),
+        })?;
+        let bad_name = |field, value: &str, cause| KeyTableError::BadName {
+            key_name: key_name.to_owned(),
+            field,
+            value: value.to_owned(),
+            cause,
+        };
+        let domain = match fields.domain {
+            "%" => author_domain,
+            literal => literal,
+        };
+        Ok(KeyEntry {
+            domain: Domain::parse(domain).map_err(|cause| bad_name("domain", domain, cause))?,
+            selector: Selector::parse(fields.selector)
+                .map_err(|cause| bad_name("selector", fields.selector, cause))?,
+            key: self.key_source(fields.key, domain),
+        })
+    }
+
+    fn key_source(&self, key: &str, domain: &str) -> KeySource {
+        if key.starts_with('/') {
+            return KeySource::File(key.replace('%', domain).into());
+        }
+        key_source(key, self.base.as_deref())
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// Domain, selector, and the rest with all its colons; `None` if one is missing or empty.
+    fn of(value: &'a str) -> Option<Self> {
+        let mut parts = value.splitn(3, ':').map(str::trim_ascii);
+        let fields = Self {
+            domain: parts.next()?,
+            selector: parts.next()?,
+            key: parts.next()?,
+        };
+        let complete =
+            !fields.domain.is_empty() && !fields.selector.is_empty() && !fields.key.is_empty();
+        complete.then_some(fields)
+    }
+}
+
+/// Tells a file from a key written in place.
+///
+/// OpenDKIM takes only what begins with `/`, `./` or `../` as a file, so that `keys/x.private` is
+/// a key of thirteen letters to it. Here text is a key only if it looks like one: PEM, or base64
+/// of DER (`MII…`, `MC4…`). All other text with a slash or a dot is a file, relative to
+/// BaseDirectory or else to the working directory.
+pub fn key_source(text: &str, base: Option<&Path>) -> KeySource {
+    let is_path = text.starts_with('/') || text.starts_with("./") || text.starts_with("../");
+    if is_path || (!looks_like_a_key(text) && text.contains(['/', '.'])) {
+        KeySource::File(base.map_or_else(|| text.into(), |base| base.join(text)))
+    } else {
+        KeySource::Inline(text.to_owned())
+    }
+}
+
+fn looks_like_a_key(text: &str) -> bool {
+    // DER of every private key is a SEQUENCE, whose octet 0x30 becomes an M.
+    text.starts_with("-----BEGIN")
+        || (text.len() >= MIN_INLINE_KEY
+            && text.starts_with('M')
+            && text
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric() || b"+/= \t".contains(&octet)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{DataSetKind, Origin};
+
+    fn table(text: &str) -> (KeyTable, Vec<Diagnostic>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let spec = DataSetSpec {
+            kind: DataSetKind::File(file.path().into()),
+            origin: Origin {
+                option: "KeyTable",
+                file: Path::new("opendkim.conf").into(),
+                line: 1,
+            },
+        };
+        let mut findings = Vec::new();
+        let table = KeyTable::open(&spec, Some(Path::new("/base")), &mut findings).unwrap();
+        (table, findings)
+    }
+
+    fn find(table: &KeyTable, name: &str) -> Result<Option<KeyEntry>, KeyTableError> {
+        match table.find(name, "author.ex") {
+            Answer::Now(found) => found,
+            Answer::Later(_) => panic!("a compiled table answers at once"),
+        }
+    }
+
+    fn key(table: &KeyTable, name: &str) -> KeySource {
+        find(table, name).unwrap().unwrap().key
+    }
+
+    #[test]
+    fn percent_signs_are_expanded_only_where_opendkim_does() {
+        let (table, findings) = table("a %:s:/k/%/x\nb b.ex:s:/k/%/x\nc c.ex:s:./%\n");
+        assert_eq!(findings, []);
+        assert_eq!(
+            find(&table, "a").unwrap().unwrap().domain.as_str(),
+            "author.ex"
+        );
+        assert_eq!(key(&table, "a"), KeySource::File("/k/author.ex/x".into()));
+        assert_eq!(key(&table, "b"), KeySource::File("/k/b.ex/x".into()));
+        assert_eq!(key(&table, "c"), KeySource::File("/base/./%".into()));
+    }
+
+    #[test]
+    fn relative_paths_are_files_and_base64_is_a_key() {
+        let base64 = "MC4CAQAwBQYDK2VwBCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/A";
+        let (table, _) = table(&format!(
+            "a a.ex:s:keys/a.private\nb b.ex:s:{base64}\nc c.ex:s:mail.private\nd d.ex:s:/x:y\n"
+        ));
+        assert_eq!(
+            key(&table, "a"),
+            KeySource::File("/base/keys/a.private".into())
+        );
+        assert_eq!(key(&table, "b"), KeySource::Inline(base64.into()));
+        assert_eq!(
+            key(&table, "c"),
+            KeySource::File("/base/mail.private".into())
+        );
+        assert_eq!(key(&table, "d"), KeySource::File("/x:y".into()));
+    }
+
+    #[test]
+    fn names_tell_case_and_absent_ones_are_none() {
+        let (table, _) = table("Key a.ex:s:/k\n");
+        assert!(table.contains("Key"));
+        assert_eq!(find(&table, "key"), Ok(None));
+    }
+
+    #[test]
+    fn broken_lines_are_warned_of_with_their_line_and_give_an_error_when_asked_for() {
+        let (table, findings) = table("a a.ex:s\nb b.ex::/k\nc b ad:s:/k\nd d.ex:s:/k\n");
+        assert_eq!(
+            findings.iter().map(|f| f.line).collect::<Vec<_>>(),
+            [Some(1), Some(2), Some(3)]
+        );
+        assert_eq!(
+            find(&table, "a").unwrap_err().to_string(),
+            "KeyTable entry for 'a' corrupt"
+        );
+        assert!(find(&table, "d").unwrap().is_some());
+    }
+
+    #[test]
+    fn rows_show_what_can_be_checked_without_a_message() {
+        let (table, _) = table("a %:s:/k/%\nb b.ex:s:/k/%\nbroken\n");
+        let rows: Vec<_> = table.rows().collect();
+        assert_eq!(rows.len(), 2);
+        assert_eq!((rows[0].domain, rows[0].key.clone()), (None, None));
+        assert_eq!(rows[1].key, Some(KeySource::File("/k/b.ex".into())));
     }
 }

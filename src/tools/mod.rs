@@ -1,1 +1,7 @@
 //! Commands beside the daemon, each in its own file.
+
+pub mod configuration;
+pub mod explain;
+pub mod keygen;
+pub mod message;
+pub mod sign;

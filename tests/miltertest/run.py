@@ -17,7 +17,7 @@ from peers import keys, program
 
 HERE = pathlib.Path(__file__).resolve().parent
 AT_ONCE = 4
-SECONDS = 60
+SECONDS = 30
 
 
 def main(pattern="*"):
@@ -86,7 +86,7 @@ def run(script, directory, binary):
         DKIM_IS_OPENDKIM="yes" if program.is_opendkim(program.under_test()) else "no", LUA_INIT="",
     )
     command = ["miltertest", "-s", "script.lua"]
-    (work / "script.lua").write_text(f'dofile("{HERE}/lib.lua")\n' + script.read_text())
+    (work / "script.lua").write_text(f'dofile("{HERE}/lib.lua")\nrun("{script}")\n')
     try:
         done = subprocess.run(command, env=environment, cwd=work, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:

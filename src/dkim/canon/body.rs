@@ -17,6 +17,8 @@ use crate::dkim::Canon;
 const SHORT_PIECE: usize = 64;
 /// Room in which short pieces are gathered.
 const GATHER: usize = 512;
+/// In bodies full of irregular white space the next is so near that no block is worth its while.
+const NEAR: usize = 12;
 /// Octets of which one step of the search for irregular white space makes sure.
 const BLOCK: usize = 64;
 
@@ -203,7 +205,11 @@ fn relax_content<F: FnMut(&[u8])>(content: &[u8], gather: &mut Gather<'_, F>) {
 /// The first white space that isn't simply one SP between two octets of content; a run of it is
 /// found at its start.
 fn find_irregular_blank(octets: &[u8]) -> Option<usize> {
-    let mut at = 0;
+    let near = first_irregular(&octets[..octets.len().min(NEAR + 1)]);
+    if near.is_some() || octets.len() <= NEAR {
+        return near;
+    }
+    let mut at = NEAR;
     // The octet after the block must exist, to be looked at.
     while at + BLOCK < octets.len() {
         let irregular = {
@@ -219,10 +225,13 @@ fn find_irregular_blank(octets: &[u8]) -> Option<usize> {
         }
         at += BLOCK;
     }
-    octets[at..]
+    first_irregular(&octets[at..]).map(|offset| at + offset)
+}
+
+fn first_irregular(octets: &[u8]) -> Option<usize> {
+    octets
         .windows(2)
         .position(|pair| is_irregular(pair[0], pair[1]))
-        .map(|offset| at + offset)
 }
 
 /// TAB, or SP before white space or before what may be CRLF.

@@ -1,0 +1,102 @@
+//! `dkimd serve`, and what opendkim(8) does.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use super::opendkim::{self, Action, CommandLine, DEFAULT_FILE};
+use crate::{
+    config::{resolve::Overrides, snapshot::Snapshot},
+    log::daemon as lines,
+    process::{
+        ExitCode,
+        start::{Daemon, LogTo, Order, start},
+    },
+};
+
+/// Arguments of `dkimd serve`.
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// Configuration file
+    #[arg(short = 'x', long, value_name = "FILE", default_value = DEFAULT_FILE)]
+    pub config: PathBuf,
+    /// Where to listen, instead of the file's Socket: local:PATH, inet:PORT@HOST, fd:N
+    #[arg(short = 'p', long, value_name = "SOCKET")]
+    pub socket: Option<String>,
+}
+
+/// Serves in the foreground with the log on standard error.
+pub fn run(args: &ServeArgs, all: &[OsString], daemon: &impl Daemon) -> ExitCode {
+    let mut options = vec![
+        ("Background", "no".to_owned()),
+        ("Syslog", "yes".to_owned()),
+    ];
+    if let Some(socket) = &args.socket {
+        options.push(("Socket", socket.clone()));
+    }
+    let order = Order {
+        program: "dkimd".to_owned(),
+        args: words(all),
+        file: Some(reloadable(&args.config)),
+        overrides: Overrides { options },
+        log_to: LogTo::Stderr,
+    };
+    start(&order, daemon)
+}
+
+/// Does what opendkim(8) does with these arguments.
+pub fn opendkim(args: Vec<OsString>, daemon: &impl Daemon) -> ExitCode {
+    const PROGRAM: &str = "opendkim";
+    let line = match CommandLine::parse(args.clone()) {
+        Ok(line) => line,
+        Err(failure) => {
+            failure.tell(PROGRAM);
+            return failure.code;
+        }
+    };
+    let file = line.file_to_load();
+    match &line.action {
+        Action::Version => {
+            print!("{}", opendkim::version());
+            ExitCode::Ok
+        }
+        Action::Serve => start(
+            &Order {
+                program: PROGRAM.to_owned(),
+                args: words(&args),
+                file: file.as_deref().map(reloadable),
+                overrides: line.overrides,
+                log_to: LogTo::Syslog,
+            },
+            daemon,
+        ),
+        Action::CheckOnly => {
+            let (snapshot, findings) = Snapshot::load(file.as_deref(), &line.overrides);
+            for finding in findings.iter().filter(|finding| finding.is_error()) {
+                eprintln!("{PROGRAM}: {}", lines::finding(finding));
+            }
+            snapshot.map_or(ExitCode::Config, |_| ExitCode::Ok)
+        }
+        Action::PrintOption(_) | Action::Query | Action::TestFiles(_) => {
+            eprintln!("{PROGRAM}: this version of dkimd does not answer -e, -Q and -t");
+            ExitCode::Usage
+        }
+    }
+}
+
+/// The path as a reload finds it after a change of directory; `-` stays standard input.
+fn reloadable(file: &Path) -> PathBuf {
+    match file == Path::new("-") {
+        true => file.to_owned(),
+        false => std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+    }
+}
+
+fn words(args: &[OsString]) -> Vec<String> {
+    args.iter()
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect()
+}

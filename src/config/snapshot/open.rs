@@ -1,0 +1,276 @@
+//! Opening all that the settings name: data sets, tables, the trust anchor.
+
+use std::{fs, path::Path, sync::Arc, thread};
+
+use super::{SigningIdentities, Snapshot, VerifySets};
+use crate::{
+    config::settings::{Identities, Settings},
+    dataset::{
+        Case, DataSet, DataSetSpec,
+        open::{OpenSet, at, errno_text, in_base, push_bounded, unreadable},
+    },
+    diagnostic::Diagnostic,
+    dkim::{name::Selector, select::HeaderSelection, sign::SigningPolicy},
+    keys::KeySource,
+    tables::{hosts::HostSet, key_table::KeyTable, macros::MacroList, signing_table::SigningTable},
+};
+
+/// Opens everything; `None` comes with an error among the findings.
+pub(super) fn open(settings: Settings, findings: &mut Vec<Diagnostic>) -> Option<Snapshot> {
+    let base = settings.process.base_directory.clone();
+    let base = base.as_deref();
+    trust_anchor(&settings, findings);
+    let signing = identities(&settings.signing.identities, base, findings);
+    let mut opener = Opener { base, findings };
+    let decision = &settings.decision;
+    let internal_hosts = match &decision.internal_hosts {
+        Some(spec) => HostSet::open(spec, base, opener.findings),
+        None => HostSet::localhost(),
+    };
+    let external_ignore = opener.hosts(&decision.external_ignore);
+    let peers = opener.hosts(&decision.peers);
+    let exempt_domains = opener.set(&decision.exempt_domains, |_| false);
+    let dont_sign_mail_to = opener.set(&decision.dont_sign_mail_to, |_| false);
+    let body_length = opener.set(&settings.signing.body_length, |key| {
+        key == "*" || key.ends_with("@*") || key.starts_with("*@")
+    });
+    let atps_domains = opener.set(&settings.signing.atps_domains, |_| false);
+    let mta_names = opener.names(&decision.mta_names, Case::Counts);
+    let macros = opener.macros(&decision.macros);
+    let mut sender_headers = opener
+        .names(&decision.sender_headers, Case::Ignored)
+        .unwrap_or_default();
+    if sender_headers.is_empty() {
+        sender_headers.push("From".to_owned());
+    }
+    let verify = &settings.verifying;
+    let verifying = VerifySets {
+        remove_results_from: opener.set(&verify.remove_results_from, |_| false),
+        trust_signatures_from: opener.set(&verify.trust_signatures_from, |_| false),
+        must_be_signed: opener
+            .names(&verify.must_be_signed, Case::Ignored)
+            .unwrap_or_default(),
+        test_dns_data: opener.set(&verify.test_dns_data, |_| false),
+    };
+    let signing_policy = Arc::new(opener.signing_policy(&settings)?);
+    Some(Snapshot {
+        signing_policy,
+        signing: signing?,
+        internal_hosts,
+        external_ignore,
+        peers,
+        exempt_domains,
+        dont_sign_mail_to,
+        body_length,
+        atps_domains,
+        mta_names: mta_names.unwrap_or_default(),
+        macros,
+        sender_headers,
+        verifying,
+        settings,
+    })
+}
+
+/// The SigningTable lines whose key the KeyTable does not have.
+pub(super) fn missing_keys<'a>(
+    signing: &'a SigningTable,
+    keys: &'a KeyTable,
+) -> impl Iterator<Item = Diagnostic> + 'a {
+    signing.rows().filter_map(move |row| {
+        let name = row.key_name.filter(|name| !keys.contains(name))?;
+        Some(
+            Diagnostic::warning(format!(
+                "SigningTable entry {:?}: could not find valid key record \"{name}\" in KeyTable",
+                row.pattern
+            ))
+            .at(signing.file(), row.line)
+            .remedy(format!(
+                "add a line to {}: {name} DOMAIN:SELECTOR:/PATH/OF/KEY",
+                keys.file().display()
+            )),
+        )
+    })
+}
+
+fn identities(
+    identities: &Identities,
+    base: Option<&Path>,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<SigningIdentities> {
+    match identities {
+        Identities::None => Some(SigningIdentities::None),
+        Identities::Single {
+            domains,
+            sub_domains,
+            selector,
+            key_file,
+        } => {
+            let set = OpenSet::open(domains, base, Case::Ignored, findings)?;
+            set.warn_of_wildcards(domains, |key| key == "*", findings);
+            let selector = match Selector::parse(selector) {
+                Ok(selector) => selector,
+                Err(cause) => {
+                    let what = format!("the Selector {selector:?} {cause}");
+                    findings
+                        .push(at(domains, Diagnostic::error(what)).remedy("write Selector mail"));
+                    return None;
+                }
+            };
+            Some(SigningIdentities::Single {
+                domains: set.boxed(),
+                sub_domains: *sub_domains,
+                selector,
+                key: KeySource::File(in_base(base, key_file)),
+            })
+        }
+        Identities::Tables { signing, keys } => tables(signing, keys, base, findings),
+    }
+}
+
+/// Large tables take seconds, so the two are compiled side by side.
+fn tables(
+    signing: &DataSetSpec,
+    keys: &DataSetSpec,
+    base: Option<&Path>,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<SigningIdentities> {
+    let mut found_in_keys = Vec::new();
+    let (signing, keys) = thread::scope(|scope| {
+        let keys = scope.spawn(|| KeyTable::open(keys, base, &mut found_in_keys));
+        let signing = SigningTable::open(signing, base, findings);
+        let keys = keys
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (signing, keys)
+    });
+    findings.append(&mut found_in_keys);
+    let (signing, keys) = (signing?, keys?);
+    push_bounded(findings, missing_keys(&signing, &keys));
+    Some(SigningIdentities::Tables { signing, keys })
+}
+
+/// Without a readable anchor OpenDKIM does not start; neither does dkimd.
+fn trust_anchor(settings: &Settings, findings: &mut Vec<Diagnostic>) {
+    let Some(path) = &settings.process.trust_anchor_file else {
+        return;
+    };
+    let path = settings.process.resolve(path);
+    match fs::read(&path) {
+        Err(error) => {
+            let (facts, remedy) = unreadable(&path, &error);
+            findings.push(
+                Diagnostic::error(format!(
+                    "TrustAnchorFile {}: {}: {facts}",
+                    path.display(),
+                    errno_text(&error)
+                ))
+                .remedy(remedy),
+            );
+        }
+        Ok(text) => {
+            let text = String::from_utf8_lossy(&text);
+            let is_record =
+                |word: &str| matches!(word, "DS" | "DNSKEY" | "trusted-keys" | "managed-keys");
+            if !text.split_ascii_whitespace().any(is_record) {
+                findings.push(
+                    Diagnostic::warning("no DS or DNSKEY record in the TrustAnchorFile")
+                        .in_file(&Arc::from(path))
+                        .remedy("write TrustAnchorFile /usr/share/dns/root.key"),
+                );
+            }
+        }
+    }
+}
+
+struct Opener<'a> {
+    base: Option<&'a Path>,
+    findings: &'a mut Vec<Diagnostic>,
+}
+
+impl Opener<'_> {
+    fn set(
+        &mut self,
+        spec: &Option<DataSetSpec>,
+        meant: impl Fn(&str) -> bool,
+    ) -> Option<Box<dyn DataSet>> {
+        let spec = spec.as_ref()?;
+        let set = OpenSet::open(spec, self.base, Case::Ignored, self.findings)?;
+        set.warn_of_wildcards(spec, meant, self.findings);
+        Some(set.boxed())
+    }
+
+    fn hosts(&mut self, spec: &Option<DataSetSpec>) -> HostSet {
+        spec.as_ref().map_or_else(HostSet::default, |spec| {
+            HostSet::open(spec, self.base, self.findings)
+        })
+    }
+
+    /// A set that is read as a list; patterns can't be.
+    fn listed(&mut self, spec: &Option<DataSetSpec>, case: Case) -> Option<OpenSet> {
+        let spec = spec.as_ref()?;
+        let set = OpenSet::open(spec, self.base, case, self.findings)?;
+        if matches!(set, OpenSet::Patterns(_)) {
+            let what = format!("{} can't be a refile: set", spec.origin.option);
+            let finding = at(spec, Diagnostic::error(what));
+            self.findings
+                .push(finding.remedy(format!("write {} file:/PATH", spec.origin.option)));
+            return None;
+        }
+        Some(set)
+    }
+
+    fn names(&mut self, spec: &Option<DataSetSpec>, case: Case) -> Option<Vec<String>> {
+        let set = self.listed(spec, case)?;
+        Some(set.entries().iter().map(|e| e.key.to_owned()).collect())
+    }
+
+    fn macros(&mut self, spec: &Option<DataSetSpec>) -> MacroList {
+        let set = self.listed(spec, Case::Counts);
+        match (spec, set) {
+            (Some(spec), Some(set)) => MacroList::new(spec, set.entries(), self.findings),
+            _ => MacroList::default(),
+        }
+    }
+
+    fn signing_policy(&mut self, settings: &Settings) -> Option<SigningPolicy> {
+        let signing = &settings.signing;
+        let sign = self.names(&signing.sign_headers, Case::Ignored);
+        let omit = self.names(&signing.omit_headers, Case::Ignored);
+        let oversign = self
+            .names(&signing.oversign_headers, Case::Ignored)
+            .unwrap_or_default();
+        match HeaderSelection::compile(sign.as_deref(), omit.as_deref(), &oversign) {
+            Ok(headers) => Some(SigningPolicy {
+                canonicalization: signing.canonicalization,
+                headers,
+                lifetime: signing.lifetime,
+                copied_headers: signing.copied_headers,
+                request_reports: signing.request_reports,
+                fix_crlf: signing.fix_crlf,
+            }),
+            Err(error) => {
+                let names = |list: &Option<Vec<String>>| {
+                    list.as_ref()
+                        .is_some_and(|list| list.contains(&error.entry))
+                };
+                let spec = if names(&omit) {
+                    &signing.omit_headers
+                } else if names(&sign) {
+                    &signing.sign_headers
+                } else {
+                    &signing.oversign_headers
+                };
+                let option = spec
+                    .as_ref()
+                    .map_or("SignHeaders", |spec| spec.origin.option);
+                let finding = Diagnostic::error(format!("{option}: {error}"))
+                    .remedy(format!("take {:?} out of {option}", error.entry));
+                self.findings.push(match spec {
+                    Some(spec) => at(spec, finding),
+                    None => finding,
+                });
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Why a key can't be used, in OpenDKIM's words where it has any, and the command that mends it.
+
+use std::{
+    fmt::{self, Display, Formatter},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    accounts::{Identity, group_name, user_name},
+    load::Unusable,
+    safe::{Component, Finding, shell_word},
+};
+
+/// Where a key came from, for messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyOrigin {
+    /// A file.
+    File(PathBuf),
+    /// The KeyTable's own text, which is never shown.
+    Inline,
+}
+
+impl Display for KeyOrigin {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Inline => f.write_str("the key text in the KeyTable"),
+        }
+    }
+}
+
+/// Why a key can't be used. Each says which file, its owner and mode where that matters, and the
+/// one command that mends it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// There is no such file.
+    #[error("can't load key from {}: No such file or directory", .0.display())]
+    Missing(PathBuf),
+    /// Permission is denied on the file or on a directory above it.
+    #[error("{0}")]
+    Unreadable(Box<Denied>),
+    /// The operating system refuses for another reason.
+    #[error("can't load key from {}: {cause}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        cause: String,
+    },
+    /// A directory, a pipe, a device.
+    #[error("can't load key from {}: Not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// Somebody else may read or replace it, and RequireSafeKeys forbids that.
+    #[error("{}: key data is not secure: {finding} ({})", path.display(),
+        told(&finding.component))]
+    Unsafe {
+        /// The file as configured.
+        path: PathBuf,
+        /// What is unsafe.
+        finding: Box<Finding>,
+    },
+    /// It is replaced again and again while it is being read.
+    #[error("can't load key from {}: it changes while it is being read", .0.display())]
+    Changing(PathBuf),
+    /// Larger than any key.
+    #[error("can't load key from {}: {octets} octets are too many for a key", path.display())]
+    TooBig {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        octets: u64,
+    },
+    /// What is there can't sign.
+    #[error("can't load key from {origin}: it {problem}")]
+    Unusable {
+        /// Whose content.
+        origin: KeyOrigin,
+        /// What is wrong with it.
+        problem: Unusable,
+    },
+    /// An RSA key below MinimumKeyBits.
+    #[error("private key too small ({bits} bits, need at least {minimum}): {origin}")]
+    TooSmall {
+        /// Which key.
+        origin: KeyOrigin,
+        /// Its modulus.
+        bits: u32,
+        /// MinimumKeyBits.
+        minimum: u32,
+    },
+}
+
+impl KeyError {
+    /// The reason's stable word, for replies, logs and `dkimd explain`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "key-missing",
+            Self::Unreadable(_) | Self::Io { .. } => "key-unreadable",
+            Self::NotAFile(_) | Self::TooBig { .. } | Self::Unusable { .. } => "key-unusable",
+            Self::Unsafe { .. } => "key-unsafe",
+            Self::Changing(_) => "key-changing",
+            Self::TooSmall { .. } => "key-too-small",
+        }
+    }
+}
+
+/// Permission denied, with the component that denies it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// The key file as configured.
+    pub path: PathBuf,
+    /// The component that stops us, as far as we can tell.
+    pub component: Option<Component>,
+    /// Who we are.
+    pub me: Identity,
+}
+
+impl Display for Denied {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "can't load key from {}: Permission denied",
+            self.path.display()
+        )?;
+        if let Some(component) = &self.component {
+            write!(
+                f,
+                ": {}, and {} may not {}",
+                told(component),
+                self.me.name,
+                if component.directory {
+                    "enter it"
+                } else {
+                    "read it"
+                }
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// `/path is owner:group, mode 0600`
+fn told(component: &Component) -> String {
+    format!(
+        "{} is {}:{}, mode {:04o}",
+        component.path.display(),
+        user_name(component.uid),
+        group_name(component.gid),
+        component.mode
+    )
+}
+
+impl KeyError {
+    /// The one command or sentence that mends it.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Missing(path) => format!(
+                "make a key there with `{}`, or correct the path",
+                keygen(path)
+            ),
+            Self::Unreadable(denied) => denied.remedy(),
+            Self::Io { path, .. } | Self::NotAFile(path) | Self::TooBig { path, .. } => format!(
+                "name the private key's file instead; ls -l {} shows what is there",
+                shell_word(&path.to_string_lossy())
+            ),
+            Self::Unsafe { finding, .. } => finding.remedy(),
+            Self::Changing(path) => format!(
+                "find out what keeps writing to {}; a new key is best moved there with mv",
+                path.display()
+            ),
+            Self::Unusable { origin, problem } => unusable_remedy(origin, problem),
+            Self::TooSmall { .. } => "make a larger key with a new selector: dkimd keygen -b 2048 \
+                                      -d DOMAIN -s SELECTOR; or lower MinimumKeyBits"
+                .to_owned(),
+        }
+    }
+}
+
+impl Denied {
+    fn remedy(&self) -> String {
+        let me = shell_word(&self.me.name);
+        match &self.component {
+            Some(component) => {
+                let path = shell_word(&component.path.to_string_lossy());
+                if component.directory {
+                    format!("chmod a+x {path}")
+                } else if component.uid == self.me.uid {
+                    format!("chmod 600 {path}")
+                } else {
+                    format!("chown {me} {path}")
+                }
+            }
+            None => format!(
+                "chown {me} {}, and check what else guards it (SELinux, AppArmor, a network \
+                 file system)",
+                shell_word(&self.path.to_string_lossy())
+            ),
+        }
+    }
+}
+
+fn unusable_remedy(origin: &KeyOrigin, problem: &Unusable) -> String {
+    let KeyOrigin::File(path) = origin else {
+        return "write base64 of an unencrypted private key there, or the path of its file \
+                beginning with / or ./"
+            .to_owned();
+    };
+    let word = shell_word(&path.to_string_lossy());
+    match problem {
+        Unusable::Encrypted => format!(
+            "openssl pkey -in {word} -out {word}.new && cat {word}.new > {word} && rm {word}.new"
+        ),
+        Unusable::NotAKey(_) => {
+            "name the private key's file instead (SELECTOR.private as keygen calls it)".to_owned()
+        }
+        Unusable::Empty
+        | Unusable::Unknown
+        | Unusable::CutShort
+        | Unusable::BadArmour
+        | Unusable::Material(_) => format!(
+            "restore the file from a backup, or make a new key with `{}` and publish its record",
+            keygen(path)
+        ),
+    }
+}
+
+/// The command that makes a key at this path.
+fn keygen(path: &Path) -> String {
+    let selector = path
+        .file_stem()
+        .map_or("SELECTOR".into(), |stem| stem.to_string_lossy());
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .map_or(".".into(), |parent| parent.to_string_lossy());
+    format!(
+        "dkimd keygen -d DOMAIN -s {} -D {}",
+        shell_word(&selector),
+        shell_word(&directory)
+    )
+}

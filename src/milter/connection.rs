@@ -1,0 +1,518 @@
+//! One connection of the MTA, from negotiation to its end.
+//!
+//! Order of commands: negotiation first; `M`, `R`, `L`, `N`, `B`, `E` in that order, all but `M`,
+//! `N` and `E` optional. As with libmilter, `C` may be missing, `M` may come in the middle of a
+//! message (which then is aborted), and `A` may come without one. Any other order ends the
+//! connection, upon which the MTA does what its default action says.
+
+use std::{
+    future::{Future, poll_fn},
+    io,
+    pin::{Pin, pin},
+    str,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use indymilter::message::reply::Reply as WireReply;
+use tokio::time::{self, Instant, MissedTickBehavior, Sleep};
+
+use super::{
+    Client, Conversation, EndOfMessage, Reply, Stage,
+    frame::{FrameError, FrameReader, Piece, strings},
+    negotiate::Terms,
+    reply,
+    scratch::{Input, Pool},
+    serve::Stopping,
+};
+use crate::socket::Stream;
+
+/// How long the MTA may say nothing, or take nothing that we send; libmilter's value, which its manual advises not to lower.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(7210);
+
+/// How often the MTA hears that the end of a message is still being worked on.
+pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(3);
+
+/// What a reply buffer may hold on to between messages.
+const KEPT_CAPACITY: usize = 1024;
+
+/// Why a connection ended before the MTA wanted it to.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// The stream of frames is broken.
+    #[error("milter protocol error: {0}")]
+    Frame(#[from] FrameError),
+    /// A command's payload is not what the protocol says.
+    #[error("milter protocol error: malformed command '{0}'")]
+    Malformed(char),
+    /// A command that the protocol does not allow at this place, or does not know.
+    #[error("milter protocol error: unexpected command '{0}'")]
+    Unexpected(char),
+    /// A protocol older than 2.
+    #[error("the MTA speaks milter protocol {0}, 2 or newer is needed; set milter_protocol = 6")]
+    OldProtocol(u32),
+    /// The MTA does not let us add header fields.
+    #[error(
+        "mlfi_negotiate(): required milter action(s) not available (got {got:#x}, need {need:#x})"
+    )]
+    MissingActions {
+        /// The offer.
+        got: u32,
+        /// What can't be done without.
+        need: u32,
+    },
+    /// Nothing came for [`READ_TIMEOUT`].
+    #[error("the MTA was silent for {limit} s", limit = READ_TIMEOUT.as_secs())]
+    Timeout,
+    /// The connection broke.
+    #[error("connection to the MTA: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Where in the protocol the connection stands.
+#[derive(Debug)]
+enum Phase {
+    /// Before negotiation.
+    Opening,
+    /// Between messages.
+    Idle,
+    /// From MAIL on.
+    Envelope,
+    /// From the first header field on.
+    Header,
+    /// From the end of the header on.
+    Body {
+        /// Whether the conversation still wants octets.
+        wanted: bool,
+    },
+    /// Decided, but the reply can only be given at the end of the message.
+    Decided(Reply),
+    /// The client was let through at connect: no more questions.
+    Released,
+}
+
+/// What the loop has to do after a piece.
+enum Step {
+    Next,
+    EndOfHeader,
+    EndOfMessage,
+    Quit,
+}
+
+pub(super) struct Connection<C, F> {
+    stream: Stream,
+    conversation: C,
+    make: Arc<F>,
+    pool: Pool,
+    stopping: Stopping,
+    phase: Phase,
+    terms: Option<Terms>,
+    out: Vec<u8>,
+    silence: Pin<Box<Sleep>>,
+    last_read: Instant,
+}
+
+impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
+    pub(super) fn new(stream: Stream, make: Arc<F>, pool: Pool, stopping: Stopping) -> Self {
+        let last_read = Instant::now();
+        Self {
+            stream,
+            conversation: make(),
+            make,
+            pool,
+            stopping,
+            phase: Phase::Opening,
+            terms: None,
+            out: Vec::new(),
+            silence: Box::pin(time::sleep_until(last_read + READ_TIMEOUT)),
+            last_read,
+        }
+    }
+
+    /// Serves the MTA until it quits, breaks the protocol, or the daemon stops.
+    pub(super) async fn run(mut self) -> Result<(), ConnectionError> {
+        let ended = self.serve().await;
+        if self.in_message() {
+            self.conversation.abort();
+        }
+        ended
+    }
+
+    async fn serve(&mut self) -> Result<(), ConnectionError> {
+        let mut reader = FrameReader::default();
+        while let Some(mut input) = self.read().await? {
+            let mut position = 0;
+            loop {
+                let (used, piece) = reader.next(&input[position..])?;
+                position += used;
+                let Some(piece) = piece else { break };
+                match self.step(piece)? {
+                    Step::Next => {}
+                    Step::Quit => return Ok(()),
+                    Step::EndOfHeader => {
+                        let decision = {
+                            let mut deciding = pin!(self.conversation.end_of_header());
+                            match poll_once(deciding.as_mut()).await {
+                                Poll::Ready(decision) => decision,
+                                Poll::Pending => {
+                                    input = input.keep_from(position, &self.pool);
+                                    position = 0;
+                                    deciding.await
+                                }
+                            }
+                        };
+                        self.end_of_header(decision);
+                    }
+                    Step::EndOfMessage => {
+                        let end = {
+                            let mut ending = pin!(self.conversation.end_of_message());
+                            match poll_once(ending.as_mut()).await {
+                                Poll::Ready(end) => end,
+                                Poll::Pending => {
+                                    input = input.keep_from(position, &self.pool);
+                                    position = 0;
+                                    with_progress(ending, &mut self.stream, &mut self.out).await?
+                                }
+                            }
+                        };
+                        self.end_of_message(end);
+                        self.flush().await?;
+                        if self.stopping.requested() {
+                            input.release(&self.pool);
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+            input.release(&self.pool);
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for octets; `None` at the end of the stream, and when an idle connection is to stop.
+    async fn read(&mut self) -> Result<Option<Input>, ConnectionError> {
+        let idle = !self.in_message();
+        let (length, buffer) = poll_fn(|cx| {
+            let mut buffer = self.pool.take();
+            match self.stream.poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(length)) => return Poll::Ready(Ok((length, Some(buffer)))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending => self.pool.put(buffer),
+            }
+            if idle && self.stopping.poll_requested(cx).is_ready() {
+                return Poll::Ready(Ok((0, None)));
+            }
+            while self.silence.as_mut().poll(cx).is_ready() {
+                // Moved on only here, so that a read costs no timer.
+                let deadline = self.last_read + READ_TIMEOUT;
+                if Instant::now() >= deadline {
+                    return Poll::Ready(Err(ConnectionError::Timeout));
+                }
+                self.silence.as_mut().reset(deadline);
+            }
+            Poll::Pending
+        })
+        .await?;
+        self.last_read = Instant::now();
+        Ok(match buffer {
+            Some(buffer) if length > 0 => Some(Input::Lent { buffer, length }),
+            Some(buffer) => {
+                self.pool.put(buffer);
+                None
+            }
+            None => None,
+        })
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        if !self.out.is_empty() {
+            write(&mut self.stream, &mut self.out).await?;
+            self.out.shrink_to(KEPT_CAPACITY);
+        }
+        Ok(())
+    }
+
+    fn in_message(&self) -> bool {
+        matches!(self.phase, Phase::Decided(_)) || self.conversation.in_message()
+    }
+
+    fn step(&mut self, piece: Piece<'_>) -> Result<Step, ConnectionError> {
+        match piece {
+            Piece::Body(octets) => self.body(octets),
+            Piece::ChunkEnd => self.end_of_chunk(),
+            Piece::MessageEnd => self.message_end(),
+            Piece::Command { command, payload } => self.command(command, payload),
+        }
+    }
+
+    fn command(&mut self, command: u8, payload: &[u8]) -> Result<Step, ConnectionError> {
+        let unexpected = ConnectionError::Unexpected(char::from(command));
+        let Some(terms) = self.terms else {
+            return match command {
+                b'O' => self.negotiate(payload),
+                b'Q' => Ok(Step::Quit),
+                _ => Err(unexpected),
+            };
+        };
+        let mut reply = WireReply::Continue;
+        match (command, &self.phase) {
+            (b'D', _) => {
+                self.define_macros(payload);
+                return Ok(Step::Next);
+            }
+            (b'A', _) => {
+                self.abort();
+                return Ok(Step::Next);
+            }
+            (b'Q', _) => return Ok(Step::Quit),
+            (b'K', _) => {
+                self.abort();
+                self.conversation = (self.make)();
+                self.conversation.agreed(terms.agreed());
+                self.phase = Phase::Idle;
+                return Ok(Step::Next);
+            }
+            (b'C', Phase::Idle) => {
+                let answer = self.conversation.connect(client(payload)?);
+                if answer != Reply::Continue {
+                    self.phase = Phase::Released;
+                }
+                reply = reply::wire_reply(answer);
+            }
+            (b'M', Phase::Opening | Phase::Released) => return Err(unexpected),
+            (b'M', _) => {
+                self.abort();
+                self.conversation.mail(first_string(command, payload)?);
+                self.phase = Phase::Envelope;
+            }
+            (b'R', Phase::Envelope) => {
+                self.conversation.recipient(first_string(command, payload)?);
+            }
+            (b'L', Phase::Envelope | Phase::Header) => {
+                let mut parts = strings(payload);
+                let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
+                    return Err(ConnectionError::Malformed('L'));
+                };
+                self.conversation.header(name, value);
+                self.phase = Phase::Header;
+            }
+            (b'N', Phase::Envelope | Phase::Header) => return Ok(Step::EndOfHeader),
+            (b'H' | b'U', _) | (b'T', Phase::Envelope) => {}
+            _ => return Err(unexpected),
+        }
+        if terms.reply_due(command) {
+            reply::put(&mut self.out, reply);
+        }
+        Ok(Step::Next)
+    }
+
+    fn negotiate(&mut self, offer: &[u8]) -> Result<Step, ConnectionError> {
+        let (terms, answer) = Terms::settle(offer, &self.conversation.wishes())?;
+        self.conversation.agreed(terms.agreed());
+        self.terms = Some(terms);
+        self.phase = Phase::Idle;
+        reply::put(&mut self.out, answer);
+        Ok(Step::Next)
+    }
+
+    /// The first octet says which command the macros belong to; they are told as they come.
+    fn define_macros(&mut self, payload: &[u8]) {
+        let stage = match payload.first() {
+            Some(b'C' | b'H') => Stage::Connection,
+            _ => Stage::Message,
+        };
+        let mut parts = strings(payload.get(1..).unwrap_or_default());
+        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+            // sendmail and Postfix write `{name}` or a letter; libmilter takes `{i}` for `i`.
+            let name = match name {
+                [b'{', letter, b'}'] => std::slice::from_ref(letter),
+                name => name,
+            };
+            self.conversation.define_macro(stage, name, value);
+        }
+    }
+
+    /// The message under way, if any, is gone.
+    fn abort(&mut self) {
+        match self.phase {
+            Phase::Envelope | Phase::Header | Phase::Body { .. } => {
+                self.conversation.abort();
+                self.phase = Phase::Idle;
+            }
+            Phase::Decided(_) => self.phase = Phase::Idle,
+            Phase::Opening | Phase::Idle | Phase::Released => {}
+        }
+    }
+
+    fn end_of_header(&mut self, decision: Reply) {
+        let due = self.terms.is_some_and(|terms| terms.reply_due(b'N'));
+        self.phase = match &decision {
+            Reply::Continue => Phase::Body { wanted: true },
+            _ if due => Phase::Idle,
+            _ => Phase::Decided(decision.clone()),
+        };
+        if due {
+            reply::put(&mut self.out, reply::wire_reply(decision));
+        }
+    }
+
+    fn body(&mut self, octets: &[u8]) -> Result<Step, ConnectionError> {
+        match &mut self.phase {
+            Phase::Body { wanted } => *wanted = *wanted && self.conversation.body(octets),
+            Phase::Decided(_) => {}
+            _ => return Err(ConnectionError::Unexpected('B')),
+        }
+        Ok(Step::Next)
+    }
+
+    fn end_of_chunk(&mut self) -> Result<Step, ConnectionError> {
+        let wanted = match self.phase {
+            Phase::Body { wanted } => wanted,
+            Phase::Decided(_) => false,
+            _ => return Err(ConnectionError::Unexpected('B')),
+        };
+        if let Some(terms) = self.terms.filter(|terms| terms.reply_due(b'B')) {
+            let skip = !wanted && terms.skip();
+            let reply = if skip {
+                WireReply::Skip
+            } else {
+                WireReply::Continue
+            };
+            reply::put(&mut self.out, reply);
+        }
+        Ok(Step::Next)
+    }
+
+    fn message_end(&mut self) -> Result<Step, ConnectionError> {
+        match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Body { wanted } => {
+                // Should the daemon lose the connection now, the message counts as under way.
+                self.phase = Phase::Body { wanted };
+                Ok(Step::EndOfMessage)
+            }
+            Phase::Decided(decision) => {
+                reply::put(&mut self.out, reply::wire_reply(decision));
+                Ok(Step::Next)
+            }
+            _ => Err(ConnectionError::Unexpected('E')),
+        }
+    }
+
+    fn end_of_message(&mut self, end: EndOfMessage) {
+        if let Some(terms) = self.terms {
+            let agreed = terms.agreed();
+            for change in end.changes {
+                if let Some(change) = reply::wire_change(change, agreed) {
+                    reply::put(&mut self.out, change);
+                }
+            }
+        }
+        reply::put(&mut self.out, reply::wire_reply(end.reply));
+        self.phase = Phase::Idle;
+    }
+}
+
+/// Writes what is due.
+async fn write(stream: &mut Stream, out: &mut Vec<u8>) -> io::Result<()> {
+    time::timeout(READ_TIMEOUT, stream.write_all(out)).await??;
+    out.clear();
+    Ok(())
+}
+
+async fn poll_once<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+}
+
+/// Waits for the end of the message while keeping the MTA from giving up.
+async fn with_progress(
+    mut ending: Pin<&mut impl Future<Output = EndOfMessage>>,
+    stream: &mut Stream,
+    out: &mut Vec<u8>,
+) -> io::Result<EndOfMessage> {
+    let mut ticks = time::interval_at(Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            end = &mut ending => return Ok(end),
+            _ = ticks.tick() => {
+                reply::put(out, WireReply::Progress);
+                write(stream, out).await?;
+            }
+        }
+    }
+}
+
+fn first_string(command: u8, payload: &[u8]) -> Result<&[u8], ConnectionError> {
+    strings(payload)
+        .next()
+        .ok_or(ConnectionError::Malformed(char::from(command)))
+}
+
+/// Reads the payload of `C`: host name, family, port, address.
+///
+/// sendmail writes `IPv6:` before an address of that family. An address that does not parse ends
+/// the connection: taking it for none could make a stranger trusted.
+fn client(payload: &[u8]) -> Result<Client, ConnectionError> {
+    const MALFORMED: ConnectionError = ConnectionError::Malformed('C');
+    let name = strings(payload).next().ok_or(MALFORMED)?;
+    let rest = &payload[name.len() + 1..];
+    let (family, rest) = rest.split_first().ok_or(MALFORMED)?;
+    let address = match family {
+        b'U' => Some(std::net::Ipv4Addr::LOCALHOST.into()),
+        b'L' => None,
+        b'4' | b'6' => {
+            let text = strings(rest.get(2..).ok_or(MALFORMED)?)
+                .next()
+                .and_then(|text| str::from_utf8(text).ok())
+                .ok_or(MALFORMED)?;
+            let text = match text.split_at_checked(5) {
+                Some((prefix, address)) if prefix.eq_ignore_ascii_case("IPv6:") => address,
+                _ => text,
+            };
+            Some(text.parse().map_err(|_| MALFORMED)?)
+        }
+        _ => return Err(MALFORMED),
+    };
+    Ok(Client {
+        name: String::from_utf8_lossy(name).into_owned(),
+        address,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_is_read_as_postfix_and_sendmail_write_it() {
+        let address = |payload: &[u8]| client(payload).unwrap().address;
+        assert_eq!(
+            client(b"mail.example.com\x004\x01\xbb192.0.2.7\0").unwrap(),
+            Client {
+                name: "mail.example.com".into(),
+                address: Some("192.0.2.7".parse().unwrap()),
+            }
+        );
+        let v6 = Some("2001:db8::1".parse().unwrap());
+        assert_eq!(address(b"h\x006\0\x192001:db8::1\0"), v6);
+        assert_eq!(address(b"h\x006\0\x19IPv6:2001:db8::1\0"), v6);
+        assert_eq!(address(b"h\0U"), Some("127.0.0.1".parse().unwrap()));
+        assert_eq!(address(b"localhost\0L\0\0/run/x\0"), None);
+    }
+
+    #[test]
+    fn a_client_whose_address_does_not_parse_is_not_taken_for_a_trusted_one() {
+        for payload in [
+            b"h\x004\0\x19nonsense\0".as_slice(),
+            b"h\x004\0\x19192.0.2.7",
+            b"h\0",
+            b"h",
+            b"h\0X",
+        ] {
+            assert!(client(payload).is_err(), "{payload:?}");
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The start as a story, and the end.
+//!
+//! 1. Load the configuration with all it names, as the starting user; tell every finding.
+//! 2. Check what only a daemon needs: a socket, and a user that exists.
+//! 3. Go to the background, if asked; the starter waits for step 12.
+//! 4. Raise the limit of open files.
+//! 5. Write the pid file, still as the starting user.
+//! 6. With AutoRestart: become the supervisor, and go on in a worker.
+//! 7. Open the log and the way to the service manager, while their paths can be reached.
+//! 8. Change the root directory, if asked.
+//! 9. Become the user of UserID, for good; no core dumps from here.
+//! 10. Set the umask and start the runtime.
+//! 11. Bind the socket, as the daemon's user, with the umask.
+//! 12. Install the signal handlers, say ready, log the starting line.
+//! 13. Serve until asked to stop; on the way, reload at once when asked.
+//! 14. Remove the pid file, log the terminating line.
+//!
+//! A failure in any step ends the program with the exit code of [`ExitCode`] and one line that
+//! says why; up to step 12 that line reaches whoever started it, in the background, too.
+
+use std::{env, future::Future, path::PathBuf, sync::Arc};
+
+use tokio::runtime::{self, Runtime};
+
+use super::{
+    daemonize::{self, ReadyPipe},
+    exit::{ExitCode, Failure},
+    limits,
+    pidfile::{PidFile, PidFileError},
+    reload::{Reload, Reloader},
+    restart,
+    signals::{self, Request, Signals, Stage, Stop, Stopper},
+    surroundings,
+    systemd::Notifier,
+    user::Account,
+};
+use crate::{
+    config::{
+        resolve::Overrides,
+        settings::{LogSettings, ProcessSettings},
+        snapshot::Snapshot,
+    },
+    diagnostic::Diagnostic,
+    log::{
+        Level, Log, daemon as lines,
+        sink::{Both, Stderr, Syslog, stderr_is_terminal},
+    },
+    socket::SocketSpec,
+};
+
+/// What the command line asks for.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The name that messages begin with and that syslog shows.
+    pub program: String,
+    /// The arguments, for the starting line.
+    pub args: Vec<String>,
+    /// The configuration file; `None`: defaults alone. Absolute, so that a reload finds it after
+    /// a change of directory.
+    pub file: Option<PathBuf>,
+    /// What the command line sets.
+    pub overrides: Overrides,
+    /// Where log lines go.
+    pub log_to: LogTo,
+}
+
+/// Where log lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogTo {
+    /// Standard error, as service managers and containers expect.
+    Stderr,
+    /// As OpenDKIM: syslog. In the foreground standard error besides, if it is a terminal; if it
+    /// is not and `Syslog` is off, errors and warnings go there.
+    Syslog,
+}
+
+/// What the daemon does once all is prepared: the part that knows about mail.
+pub trait Daemon {
+    /// A bound socket.
+    type Listener;
+
+    /// Binds the socket, inside the runtime. An error is one line: what is wrong, and the remedy.
+    fn bind(
+        &self,
+        socket: Option<&SocketSpec>,
+    ) -> impl Future<Output = Result<Self::Listener, String>>;
+
+    /// Serves connections until `stop` says otherwise: at [`Stage::Drain`] it accepts no more and
+    /// returns when the messages under way are finished. (At [`Stage::Now`] it is dropped.)
+    fn serve(
+        &self,
+        listener: Self::Listener,
+        configuration: Arc<Reloader>,
+        stop: Stop,
+    ) -> impl Future<Output = ()>;
+}
+
+/// Runs the daemon from its first step to its last; what went wrong has been told.
+pub fn start(order: &Order, daemon: &impl Daemon) -> ExitCode {
+    prepare(order, daemon).unwrap_or_else(|failure| {
+        failure.tell(&order.program);
+        failure.code
+    })
+}
+
+/// Steps 1 to 6.
+fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
+    signals::hold_reload_signals();
+    let (snapshot, warnings) = load(order, None)?;
+    let process = snapshot.settings.process.clone();
+    let logging = snapshot.settings.logging.clone();
+    if process.socket.is_none() && env::var_os("LISTEN_FDS").is_none() {
+        return Err(Failure::new(
+            ExitCode::Config,
+            "milter socket must be specified; add a Socket line, \
+             for instance: Socket local:/run/opendkim/opendkim.sock",
+        ));
+    }
+    let account = process.user.as_deref().map(Account::find).transpose()?;
+    let starter = match process.background {
+        true => Some(daemonize::into_background()?),
+        false => None,
+    };
+    let notifier = Notifier::from_environment();
+    limits::raise_open_files();
+    let log = open_log(order, &process, &logging);
+    for warning in &warnings {
+        match logging.syslog {
+            true => log.line(Level::Warning, &lines::finding(warning)),
+            false => eprintln!("{}: {}", order.program, lines::finding(warning)),
+        }
+    }
+    let pid_file = write_pid_file(&process, log.as_ref())?;
+    let worker = |snapshot, ready: Vec<ReadyPipe>, pid_file| {
+        let worker = Worker {
+            order,
+            daemon,
+            process: &process,
+            account: account.as_ref(),
+            notifier: &notifier,
+            log: Arc::clone(&log),
+        };
+        worker.run(snapshot, ready, pid_file)
+    };
+    let Some(limits) = process.auto_restart else {
+        return worker(snapshot, starter.into_iter().collect(), pid_file);
+    };
+
+    let mut starter = starter;
+    // The first worker takes what is loaded. A later one loads anew, so a crash after a reload
+    // does not bring the old configuration back.
+    let mut first = Some(snapshot);
+    let code = restart::supervise(
+        limits,
+        log.as_ref(),
+        || {
+            // A service manager by default listens to the process that it started, this one.
+            notifier.ready();
+            if let Some(starter) = starter.take() {
+                starter.ready();
+                let _ = daemonize::leave_terminal();
+            }
+        },
+        |_, ready| {
+            let run = || {
+                let snapshot = match first.take() {
+                    Some(snapshot) => snapshot,
+                    None => load(order, Some(log.as_ref()))?.0,
+                };
+                worker(snapshot, vec![ready], None)
+            };
+            run().unwrap_or_else(|failure| {
+                failure.tell(&order.program);
+                failure.code
+            })
+        },
+    )?;
+    if let Some(pid_file) = pid_file {
+        pid_file.remove();
+    }
+    Ok(code)
+}
+
+/// Step 1: the snapshot with its warnings. Errors go to standard error, and to the log if it is
+/// open already.
+fn load(order: &Order, log: Option<&dyn Log>) -> Result<(Snapshot, Vec<Diagnostic>), Failure> {
+    let (snapshot, findings) = Snapshot::load(order.file.as_deref(), &order.overrides);
+    if let Some(snapshot) = snapshot {
+        return Ok((snapshot, findings));
+    }
+    for error in findings.iter().filter(|finding| finding.is_error()) {
+        eprintln!("{}: {}", order.program, lines::finding(error));
+        if let Some(log) = log {
+            log.line(Level::Err, &lines::finding(error));
+        }
+    }
+    Err(Failure::told(ExitCode::Config))
+}
+
+/// Step 5.
+fn write_pid_file(process: &ProcessSettings, log: &dyn Log) -> Result<Option<PidFile>, Failure> {
+    let Some(path) = &process.pid_file else {
+        return Ok(None);
+    };
+    match PidFile::write(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error @ PidFileError::Running { .. }) => {
+            Err(Failure::new(ExitCode::Unavailable, error.to_string()))
+        }
+        Err(error @ PidFileError::Unwritable { .. }) => {
+            log.line(Level::Err, &error.to_string());
+            Ok(None)
+        }
+    }
+}
+
+/// Step 7 (the log is opened early: the supervisor writes there, too).
+fn open_log(order: &Order, process: &ProcessSettings, logging: &LogSettings) -> Arc<dyn Log> {
+    if order.log_to == LogTo::Stderr {
+        return Arc::new(Stderr::new());
+    }
+    let syslog: Arc<dyn Log> = Arc::new(Syslog::open(logging, &order.program));
+    if process.background {
+        return syslog;
+    }
+    match (stderr_is_terminal(), logging.syslog) {
+        (true, _) => Arc::new(Both(syslog, Arc::new(Stderr::new()))),
+        (false, false) => Arc::new(Both(syslog, Arc::new(Stderr::from_level(Level::Warning)))),
+        (false, true) => syslog,
+    }
+}
+
+/// The process that serves: the only one, or the supervisor's child.
+struct Worker<'a, D> {
+    order: &'a Order,
+    daemon: &'a D,
+    process: &'a ProcessSettings,
+    account: Option<&'a Account>,
+    notifier: &'a Notifier,
+    log: Arc<dyn Log>,
+}
+
+impl<D: Daemon> Worker<'_, D> {
+    /// Steps 7 to 14.
+    fn run(
+        &self,
+        snapshot: Snapshot,
+        ready: Vec<ReadyPipe>,
+        pid_file: Option<PidFile>,
+    ) -> Result<ExitCode, Failure> {
+        let wants_log = snapshot.settings.logging.syslog;
+        let reloader = Arc::new(Reloader::new(
+            snapshot,
+            self.order.file.clone(),
+            self.order.overrides.clone(),
+            Arc::clone(&self.log),
+        ));
+        let ended = self
+            .confine()
+            .and_then(|()| build_runtime())
+            .and_then(|runtime| runtime.block_on(self.live(reloader, ready, wants_log)));
+        if let Some(pid_file) = pid_file {
+            pid_file.remove();
+        }
+        let status = ended.as_ref().err().map_or(ExitCode::Ok, |f| f.code);
+        if wants_log {
+            if let Err(failure) = &ended {
+                self.log.line(Level::Err, &failure.message);
+            }
+            self.log
+                .line(Level::Info, &lines::terminating(status.number()));
+        }
+        ended.map(|()| ExitCode::Ok)
+    }
+
+    /// Steps 8 to 10.
+    fn confine(&self) -> Result<(), Failure> {
+        if let Some(directory) = &self.process.change_root {
+            if self.account.is_none() {
+                self.log.line(
+                    Level::Warning,
+                    "ChangeRootDirectory without UserID: root can leave it again; add a UserID line",
+                );
+            }
+            surroundings::change_root(directory)?;
+        }
+        if let Some(account) = self.account {
+            account.assume()?;
+        }
+        limits::set_core_dumps(self.process.core_dumps);
+        if let Some(bits) = self.process.umask {
+            surroundings::set_umask(bits);
+        }
+        Ok(())
+    }
+
+    /// Steps 11 to 13.
+    async fn live(
+        &self,
+        reloader: Arc<Reloader>,
+        ready: Vec<ReadyPipe>,
+        wants_log: bool,
+    ) -> Result<(), Failure> {
+        let listener = self
+            .daemon
+            .bind(self.process.socket.as_ref())
+            .await
+            .map_err(|reason| Failure::new(ExitCode::Unavailable, reason))?;
+        let signals = Signals::register().map_err(|error| {
+            Failure::new(ExitCode::OsError, format!("signal handlers: {error}"))
+        })?;
+        if wants_log {
+            self.log
+                .line(Level::Info, &lines::starting(&self.order.args));
+            self.log.line(Level::Info, &lines::identity());
+        }
+        if self.process.background {
+            // The last moment at which a message reaches the starter has passed.
+            let _ = daemonize::leave_terminal();
+        }
+        self.notifier.ready();
+        for pipe in ready {
+            pipe.ready();
+        }
+
+        let (stopper, stop) = Stopper::new();
+        let serving = self.daemon.serve(listener, Arc::clone(&reloader), stop);
+        tokio::select! {
+            () = serving => {}
+            () = self.obey(signals, &reloader, &stopper) => {}
+            () = self.notifier.keep_alive() => {}
+        }
+        Ok(())
+    }
+
+    /// Carries out what signals ask for; returns when the daemon is to end without delay.
+    async fn obey(&self, mut signals: Signals, reloader: &Arc<Reloader>, stopper: &Stopper) {
+        loop {
+            match signals.next().await {
+                Request::Stop => {
+                    self.notifier.stopping();
+                    if stopper.ask() == Stage::Now {
+                        return;
+                    }
+                }
+                Request::Reload => {
+                    self.notifier.reloading();
+                    let loading = Arc::clone(reloader);
+                    // A load reads files and may take seconds; mail goes on meanwhile.
+                    let outcome = tokio::task::spawn_blocking(move || loading.reload()).await;
+                    self.notifier.status(match outcome {
+                        Ok(Reload::Done) => "configuration reloaded",
+                        Ok(Reload::NoFile) => "nothing to reload: started without a file",
+                        Ok(Reload::Kept) | Err(_) => {
+                            "the changed configuration is broken; the old one stays (see the log)"
+                        }
+                    });
+                    self.notifier.ready();
+                }
+            }
+        }
+    }
+}
+
+fn build_runtime() -> Result<Runtime, Failure> {
+    runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("dkimd")
+        .build()
+        .map_err(|error| Failure::new(ExitCode::OsError, format!("starting threads: {error}")))
+}

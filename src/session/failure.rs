@@ -1,0 +1,139 @@
+//! What the MTA is told when a message should be signed and can't be: one table of replies.
+//!
+//! Never unsigned mail unless the administrator chose so (On-InternalError, On-SignatureError,
+//! On-Security). The text carries a stable word that `dkimd explain` knows, and nothing of the
+//! server's inside.
+
+use crate::{
+    config::settings::{FailureAction, OnFailure},
+    decide::identity::IdentityError,
+    keys::store::KeyError,
+    milter::{Change, EndOfMessage, Reply},
+};
+
+/// The reason that OpenDKIM gives for a quarantine.
+const QUARANTINE_REASON: &str = "opendkim";
+
+/// A message that should be signed and can't be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SigningFailure {
+    /// The tables don't lead to a key.
+    Identity(IdentityError),
+    /// The key can't be used.
+    Key(KeyError),
+    /// The private-key operation failed.
+    Operation,
+    /// The header section is over MaximumHeaders.
+    HeaderTooLarge,
+}
+
+impl SigningFailure {
+    /// The stable word.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Identity(error) => error.code(),
+            Self::Key(error) => error.code(),
+            Self::Operation => "private-key-operation",
+            Self::HeaderTooLarge => "header-too-large",
+        }
+    }
+
+    /// What the administrator wants done.
+    pub fn action(&self, on_failure: &OnFailure) -> FailureAction {
+        match self {
+            Self::Key(KeyError::TooSmall { .. }) => on_failure.signature_error,
+            Self::HeaderTooLarge => on_failure.security,
+            Self::Identity(_) | Self::Key(_) | Self::Operation => on_failure.internal_error,
+        }
+    }
+
+    fn sentence(&self) -> &'static str {
+        match self {
+            Self::Identity(_) => "DKIM signing table error",
+            Self::Key(KeyError::TooSmall { .. }) => "DKIM signing error",
+            Self::Key(_) => "DKIM signing key unavailable",
+            Self::Operation => "internal DKIM error",
+            Self::HeaderTooLarge => "too much header data",
+        }
+    }
+
+    /// The reply, with a quarantine where that was chosen. Where the MTA can't quarantine, the
+    /// mail is deferred: it must not slip out unsigned.
+    pub fn end(&self, on_failure: &OnFailure, may_quarantine: bool) -> EndOfMessage {
+        let text = |code, enhanced: &str| Reply::Text {
+            code,
+            enhanced: enhanced.to_owned(),
+            text: format!("{} ({})", self.sentence(), self.code()),
+        };
+        let mut changes = Vec::new();
+        let reply = match self.action(on_failure) {
+            FailureAction::Accept => Reply::Accept,
+            FailureAction::Discard => Reply::Discard,
+            FailureAction::Reject => text(550, "5.7.0"),
+            FailureAction::Quarantine if may_quarantine => {
+                changes.push(Change::Quarantine(QUARANTINE_REASON.to_owned()));
+                Reply::Accept
+            }
+            FailureAction::Tempfail | FailureAction::Quarantine => text(451, "4.7.0"),
+        };
+        EndOfMessage { changes, reply }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(action: FailureAction) -> OnFailure {
+        OnFailure {
+            bad_signature: action,
+            key_not_found: action,
+            dns_error: Some(action),
+            no_signature: action,
+            internal_error: action,
+            security: action,
+            signature_error: action,
+        }
+    }
+
+    #[test]
+    fn a_failure_is_temporary_and_names_its_cause() {
+        let end = SigningFailure::Operation.end(&all(FailureAction::Tempfail), false);
+        let Reply::Text {
+            code,
+            enhanced,
+            text,
+        } = end.reply
+        else {
+            panic!("no text")
+        };
+        assert_eq!((code, enhanced.as_str()), (451, "4.7.0"));
+        assert_eq!(text, "internal DKIM error (private-key-operation)");
+    }
+
+    #[test]
+    fn quarantine_without_the_mtas_consent_defers() {
+        let chosen = all(FailureAction::Quarantine);
+        assert!(matches!(
+            SigningFailure::Operation.end(&chosen, false).reply,
+            Reply::Text { code: 451, .. }
+        ));
+        let end = SigningFailure::Operation.end(&chosen, true);
+        assert_eq!(end.reply, Reply::Accept);
+        assert_eq!(end.changes, [Change::Quarantine("opendkim".into())]);
+    }
+
+    #[test]
+    fn the_administrator_may_choose_otherwise() {
+        let ends = [
+            (FailureAction::Accept, Reply::Accept),
+            (FailureAction::Discard, Reply::Discard),
+        ];
+        for (action, reply) in ends {
+            assert_eq!(
+                SigningFailure::HeaderTooLarge.end(&all(action), true).reply,
+                reply
+            );
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Loading the configuration for a tool, with its findings on standard error.
+
+use std::{future::Future, path::Path};
+
+use crate::{
+    config::{resolve::Overrides, snapshot::Snapshot},
+    process::exit::ExitCode,
+};
+
+/// The file that is read when none is named, if it is there.
+pub const DEFAULT_FILE: &str = "/etc/opendkim.conf";
+
+/// Loads `file`, or the default file; prints errors, not warnings (`dkimd check` shows those).
+///
+/// # Errors
+/// The exit code, after everything was said.
+pub fn load_or_report(file: Option<&Path>) -> Result<Snapshot, ExitCode> {
+    let default = Path::new(DEFAULT_FILE);
+    let file = file.or_else(|| default.exists().then_some(default));
+    let (snapshot, diagnostics) = Snapshot::load(file, &Overrides::default());
+    for diagnostic in diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.is_error())
+    {
+        eprintln!("dkimd: {diagnostic}");
+    }
+    snapshot.ok_or(ExitCode::Config)
+}
+
+/// Runs a future that, with compiled tables, never waits.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => panic!("the operating system refuses an event queue: {error}"),
+    }
+}
