@@ -1,6 +1,6 @@
 //! DNS for verification: TXT records by name, each with what DNSSEC says of it.
 //!
-//! [`TxtLookup`] is the one interface. [`resolver`] asks name servers, [`file`] answers from test
+//! [`TxtLookup`] is the one interface. [`resolver`] asks name servers, [`mod@file`] answers from test
 //! data; [`cache`] stands before either, keeps what was made of an answer for as long as its TTL
 //! allows, and lets many askers of one name share one query. [`name`] turns names as they stand in
 //! signatures into names as they stand in DNS; [`nameservers`] and [`trust_anchor`] read the
@@ -62,7 +62,7 @@ pub struct TxtAnswer {
 /// The TXT records at a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TxtRecords {
-    /// The name exists not, or has no TXT record.
+    /// The name does not exist, or has no TXT record.
     None(Absence),
     /// One record, its character-strings joined (RFC 6376 section 3.6.2.2).
     One(Arc<[u8]>),

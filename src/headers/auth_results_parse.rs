@@ -4,7 +4,9 @@
 //! case, comments, quoting, folding, a trailing dot, a job after `/`, a version number, and U-labels
 //! make no difference, and garbage after the id does not save a field. OpenDKIM deletes only fields
 //! that it can parse to the end and that hold a `dkim` result, so forged ones survive it; nothing
-//! that a receiver further down could take for our word survives here.
+//! that a receiver further down could take for our word survives here. A filter that runs before
+//! dkimd and writes results of its own therefore needs an authserv-id of its own (or
+//! KeepAuthResults).
 
 use std::collections::HashSet;
 

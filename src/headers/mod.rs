@@ -7,3 +7,4 @@
 pub mod auth_results;
 pub mod auth_results_parse;
 pub mod report;
+mod value;
