@@ -268,6 +268,8 @@ pub struct VerifySettings {
     pub minimum: Option<MinimumCover>,
     /// ClockDrift: tolerance for `t=` and `x=`, 300 s by default.
     pub clock_drift: Duration,
+    /// AllowSHA1Only: rsa-sha1 may pass, against RFC 8301.
+    pub allow_sha1: bool,
     /// WeakSyntaxChecks: verify although From can't be parsed.
     pub weak_syntax: bool,
     /// BogusKey: result for keys whose DNSSEC proof is false.

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     dataset::DataSet,
     diagnostic::Diagnostic,
-    dkim::sign::SigningPolicy,
+    dkim::{sign::SigningPolicy, verify::VerificationPolicy},
+    dns::{file::FileRecords, trust_anchor::TrustAnchor},
     keys::KeySource,
     tables::{hosts::HostSet, key_table::KeyTable, macros::MacroList, signing_table::SigningTable},
 };
@@ -46,6 +47,8 @@ pub struct Snapshot {
     pub macros: MacroList,
     /// SenderHeaders, in order, never empty.
     pub sender_headers: Vec<String>,
+    /// How signatures are judged.
+    pub verification_policy: Arc<VerificationPolicy>,
     /// What verifying looks up.
     pub verifying: VerifySets,
 }
@@ -55,12 +58,27 @@ pub struct Snapshot {
 pub struct VerifySets {
     /// RemoveARFrom; `None`: only our own authserv-id.
     pub remove_results_from: Option<Box<dyn DataSet>>,
-    /// TrustSignaturesFrom.
-    pub trust_signatures_from: Option<Box<dyn DataSet>>,
     /// MustBeSigned, in order.
     pub must_be_signed: Vec<String>,
+    /// Where keys come from.
+    pub keys: KeyOrigin,
+}
+
+/// Where public keys come from.
+#[derive(Debug)]
+pub enum KeyOrigin {
+    /// DNS, validated from this trust anchor where there is one.
+    Dns(Option<TrustAnchor>),
     /// TestDNSData.
-    pub test_dns_data: Option<Box<dyn DataSet>>,
+    DataSet(Arc<dyn DataSet>),
+    /// TestPublicKeys.
+    File(Arc<FileRecords>),
+}
+
+impl Default for KeyOrigin {
+    fn default() -> Self {
+        Self::Dns(None)
+    }
 }
 
 /// Identities with their tables opened.

@@ -90,12 +90,12 @@ impl TxtLookup for FileRecords {
 /// A data set (TestDNSData) whose keys are names and whose values are records.
 #[derive(Debug)]
 pub struct DataSetRecords {
-    set: Box<dyn DataSet>,
+    set: Arc<dyn DataSet>,
 }
 
 impl DataSetRecords {
     /// Answers from `set`.
-    pub fn new(set: Box<dyn DataSet>) -> Self {
+    pub fn new(set: Arc<dyn DataSet>) -> Self {
         Self { set }
     }
 }

@@ -18,6 +18,7 @@ pub mod name;
 pub mod nameservers;
 mod reply;
 pub mod resolver;
+pub mod source;
 pub mod trust_anchor;
 
 use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc, time::Duration};

@@ -26,6 +26,6 @@ pub(super) const OPTIONS: &[O] = &[
     O::string("ReportBccAddress", "", "Who receives a copy of each report.").not_yet(),
     O::string("MTACommand", "/usr/sbin/sendmail", "The program that sends reports.").not_yet(),
     O::bool("Quarantine", "no", "Meant to hold bad mail.").historic("OpenDKIM never read it; write On-BadSignature quarantine"),
-    O::bool("AllowSHA1Only", "no", "Meant to start without SHA-256.").historic("SHA-256 is always there"),
+    O::bool("AllowSHA1Only", "no", "Let rsa-sha1 signatures pass, against RFC 8301."),
     O::bool("DomainKeysCompat", "no", "Meant to read keys of DomainKeys.").historic("DomainKeys is gone (RFC 6376 replaced it)"),
 ];

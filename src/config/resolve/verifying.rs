@@ -38,6 +38,7 @@ pub(super) fn verifying(values: &mut Values<'_>) -> VerifySettings {
                 .filter(|drift| *drift > 0)
                 .unwrap_or(DEFAULT_CLOCK_DRIFT),
         ),
+        allow_sha1: values.bool("AllowSHA1Only"),
         weak_syntax: values.bool("WeakSyntaxChecks"),
         bogus_key: key_action(values, "BogusKey").unwrap_or(KeyAction::Fail),
         unprotected_key: key_action(values, "UnprotectedKey").unwrap_or(KeyAction::None),

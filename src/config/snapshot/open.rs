@@ -2,15 +2,24 @@
 
 use std::{fs, path::Path, sync::Arc, thread};
 
-use super::{SigningIdentities, Snapshot, VerifySets};
+use super::{KeyOrigin, SigningIdentities, Snapshot, VerifySets};
 use crate::{
-    config::settings::{Identities, Settings},
+    config::settings::{Identities, KeyAction, MinimumCover, Settings},
     dataset::{
         Case, DataSet, DataSetSpec,
         open::{OpenSet, at, in_base, push_bounded, unreadable},
     },
     diagnostic::Diagnostic,
-    dkim::{name::Selector, select::HeaderSelection, sign::SigningPolicy},
+    dkim::{
+        name::{Domain, Selector},
+        select::HeaderSelection,
+        sign::SigningPolicy,
+        verify::{KeyProtection, MinimumBody, SignatureLimit, VerificationPolicy},
+    },
+    dns::{
+        file::FileRecords,
+        trust_anchor::{TrustAnchor, TrustAnchorError},
+    },
     keys::KeySource,
     tables::{hosts::HostSet, key_table::KeyTable, macros::MacroList, signing_table::SigningTable},
 };
@@ -19,7 +28,7 @@ use crate::{
 pub(super) fn open(settings: Settings, findings: &mut Vec<Diagnostic>) -> Option<Snapshot> {
     let base = settings.process.base_directory.clone();
     let base = base.as_deref();
-    trust_anchor(&settings, findings);
+    let keys = key_origin(&settings, base, findings);
     let signing = identities(&settings.signing.identities, base, findings);
     let mut opener = Opener { base, findings };
     let decision = &settings.decision;
@@ -46,12 +55,13 @@ pub(super) fn open(settings: Settings, findings: &mut Vec<Diagnostic>) -> Option
     let verify = &settings.verifying;
     let verifying = VerifySets {
         remove_results_from: opener.set(&verify.remove_results_from, |_| false),
-        trust_signatures_from: opener.set(&verify.trust_signatures_from, |_| false),
         must_be_signed: opener
             .names(&verify.must_be_signed, Case::Ignored)
             .unwrap_or_default(),
-        test_dns_data: opener.set(&verify.test_dns_data, |_| false),
+        keys,
     };
+    let trusted = opener.domains(&verify.trust_signatures_from);
+    let verification_policy = Arc::new(verification_policy(&settings, &verifying, trusted));
     let signing_policy = Arc::new(opener.signing_policy(&settings)?);
     Some(Snapshot {
         signing_policy,
@@ -66,6 +76,7 @@ pub(super) fn open(settings: Settings, findings: &mut Vec<Diagnostic>) -> Option
         mta_names: mta_names.unwrap_or_default(),
         macros,
         sender_headers,
+        verification_policy,
         verifying,
         settings,
     })
@@ -149,32 +160,96 @@ fn tables(
     Some(SigningIdentities::Tables { signing, keys })
 }
 
-/// Without a readable anchor OpenDKIM does not start; neither does dkimd.
-fn trust_anchor(settings: &Settings, findings: &mut Vec<Diagnostic>) {
-    let Some(path) = &settings.process.trust_anchor_file else {
-        return;
-    };
-    let path = settings.process.resolve(path);
-    match fs::read(&path) {
-        Err(error) => {
-            let (reason, remedy) = unreadable(&path, &error);
-            findings.push(
-                Diagnostic::error(format!("TrustAnchorFile {}: {reason}", path.display()))
-                    .remedy(remedy),
-            );
-        }
-        Ok(text) => {
-            let text = String::from_utf8_lossy(&text);
-            let is_record =
-                |word: &str| matches!(word, "DS" | "DNSKEY" | "trusted-keys" | "managed-keys");
-            if !text.split_ascii_whitespace().any(is_record) {
-                findings.push(
-                    Diagnostic::warning("no DS or DNSKEY record in the TrustAnchorFile")
-                        .in_file(&Arc::from(path))
-                        .remedy("write TrustAnchorFile /usr/share/dns/root.key"),
-                );
+/// Where keys come from. Without a readable anchor OpenDKIM does not start; neither does dkimd.
+fn key_origin(
+    settings: &Settings,
+    base: Option<&Path>,
+    findings: &mut Vec<Diagnostic>,
+) -> KeyOrigin {
+    let anchor = trust_anchor(settings, findings);
+    let verify = &settings.verifying;
+    if let Some(spec) = &verify.test_dns_data {
+        return match OpenSet::open(spec, base, Case::Ignored, findings) {
+            Some(set) => KeyOrigin::DataSet(set.boxed().into()),
+            None => KeyOrigin::default(),
+        };
+    }
+    if let Some(path) = &verify.test_public_keys {
+        let path = in_base(base, path);
+        return match test_keys(&path) {
+            Ok(records) => KeyOrigin::File(Arc::new(records)),
+            Err(finding) => {
+                findings.push(finding);
+                KeyOrigin::default()
             }
+        };
+    }
+    KeyOrigin::Dns(anchor)
+}
+
+fn test_keys(path: &Path) -> Result<FileRecords, Diagnostic> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        let (reason, remedy) = unreadable(path, &error);
+        Diagnostic::error(format!("TestPublicKeys {}: {reason}", path.display())).remedy(remedy)
+    })?;
+    FileRecords::parse(&text).map_err(|error| {
+        Diagnostic::error(error.to_string())
+            .in_file(&Arc::from(path))
+            .remedy("write SELECTOR._domainkey.DOMAIN v=DKIM1; p=…")
+    })
+}
+
+fn trust_anchor(settings: &Settings, findings: &mut Vec<Diagnostic>) -> Option<TrustAnchor> {
+    let path = settings
+        .process
+        .resolve(settings.process.trust_anchor_file.as_ref()?);
+    match TrustAnchor::load(&path) {
+        Ok(anchor) => Some(anchor),
+        Err(TrustAnchorError::Unreadable { cause, .. }) => {
+            let (reason, remedy) = unreadable(&path, &cause);
+            let what = format!("TrustAnchorFile {}: {reason}", path.display());
+            findings.push(Diagnostic::error(what).remedy(remedy));
+            None
         }
+        Err(error) => {
+            findings.push(
+                Diagnostic::warning(format!("{error}; keys count as unprotected"))
+                    .remedy("write TrustAnchorFile /usr/share/dns/root.key"),
+            );
+            None
+        }
+    }
+}
+
+fn verification_policy(
+    settings: &Settings,
+    sets: &VerifySets,
+    trusted: Vec<Domain>,
+) -> VerificationPolicy {
+    let verify = &settings.verifying;
+    let protection = |action| match action {
+        KeyAction::None => KeyProtection::Ignore,
+        KeyAction::Neutral => KeyProtection::Neutral,
+        KeyAction::Fail => KeyProtection::Fail,
+    };
+    VerificationPolicy {
+        limit: SignatureLimit {
+            maximum: verify.maximum_signatures as usize,
+            trusted,
+        },
+        minimum_key_bits: settings.signing.minimum_key_bits,
+        allow_sha1: verify.allow_sha1,
+        clock_drift: verify.clock_drift,
+        must_be_signed: sets.must_be_signed.clone(),
+        minimum_body: verify.minimum.map(|cover| match cover {
+            MinimumCover::Octets(least) => MinimumBody::Octets(least),
+            MinimumCover::Percent(share) => MinimumBody::Percent(share),
+            MinimumCover::AllBut(most) => MinimumBody::LeftOut(most),
+        }),
+        unprotected_key: protection(verify.unprotected_key),
+        bogus_key: protection(verify.bogus_key),
+        fix_crlf: settings.signing.fix_crlf,
+        ..VerificationPolicy::default()
     }
 }
 
@@ -218,6 +293,23 @@ impl Opener<'_> {
     fn names(&mut self, spec: &Option<DataSetSpec>, case: Case) -> Option<Vec<String>> {
         let set = self.listed(spec, case)?;
         Some(set.entries().iter().map(|e| e.key.to_owned()).collect())
+    }
+
+    /// TrustSignaturesFrom: a name that is no domain trusts nobody, and is told.
+    fn domains(&mut self, spec: &Option<DataSetSpec>) -> Vec<Domain> {
+        let names = self.names(spec, Case::Ignored).unwrap_or_default();
+        let mut domains = Vec::with_capacity(names.len());
+        for name in names {
+            match (Domain::parse(&name), spec) {
+                (Ok(domain), _) => domains.push(domain),
+                (Err(cause), Some(spec)) => {
+                    let what = format!("{}: {name:?} {cause}", spec.origin.option);
+                    self.findings.push(at(spec, Diagnostic::warning(what)));
+                }
+                (Err(_), None) => {}
+            }
+        }
+        domains
     }
 
     fn macros(&mut self, spec: &Option<DataSetSpec>) -> MacroList {
