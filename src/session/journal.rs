@@ -68,6 +68,13 @@ impl Journal {
         }
     }
 
+    /// A detail that LogWhy switches on top of Syslog.
+    pub fn why_debug(&self, text: &str) {
+        if self.enabled && self.why {
+            self.write(Level::Debug, text);
+        }
+    }
+
     fn write(&self, level: Level, text: &str) {
         match &self.job {
             Some(job) => self.log.line(level, &lines::of_job(job, text)),
