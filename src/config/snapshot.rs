@@ -56,8 +56,8 @@ pub struct Snapshot {
 /// The data sets of the verifying side, opened.
 #[derive(Debug, Default)]
 pub struct VerifySets {
-    /// RemoveARFrom; `None`: only our own authserv-id.
-    pub remove_results_from: Option<Box<dyn DataSet>>,
+    /// RemoveARFrom, besides our own authserv-id.
+    pub remove_results_from: Vec<String>,
     /// MustBeSigned, in order.
     pub must_be_signed: Vec<String>,
     /// Where keys come from.

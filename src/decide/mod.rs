@@ -23,6 +23,9 @@ use crate::config::settings::Mode;
 pub struct Question<'a> {
     /// Mode.
     pub mode: Mode,
+    /// WeakSyntaxChecks: where nothing is signed, an unreadable From does not keep a message from
+    /// being verified.
+    pub weak_syntax: bool,
     /// Who wrote it.
     pub author: &'a Result<Author, NoAuthor>,
     /// How often From occurs: a signature must not vouch for one of several.
@@ -149,7 +152,15 @@ pub fn decide(question: &Question<'_>) -> Decision {
         return Decision::Reject(Reason::HeaderFault(fault.clone()));
     }
     if let Err(missing) = author {
-        return Decision::Leave(Reason::NoAuthor(missing.clone()));
+        let reason = Reason::NoAuthor(missing.clone());
+        let weak = question.weak_syntax && matches!(missing, NoAuthor::Unparsable { .. });
+        return match mode {
+            Mode {
+                sign: false,
+                verify: true,
+            } if weak => Decision::Verify(reason),
+            _ => Decision::Leave(reason),
+        };
     }
     if question.exempt {
         return Decision::Leave(Reason::ExemptDomain);

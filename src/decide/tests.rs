@@ -60,6 +60,7 @@ impl Case {
         };
         let mut question = Question {
             mode: self.mode,
+            weak_syntax: false,
             author: &self.author,
             from_fields: 1,
             exempt: false,
@@ -163,6 +164,29 @@ fn mail_without_author_is_left_with_its_reason() {
         case.decision(),
         Decision::Leave(Reason::NoAuthor(NoAuthor::Missing))
     );
+}
+
+#[test]
+fn weak_syntax_checks_let_a_verifier_read_on() {
+    let unreadable = NoAuthor::Unparsable {
+        source: "From".into(),
+        value: "joe".into(),
+        error: AuthorError::Incomplete,
+    };
+    let case = Case {
+        mode: VERIFY_ONLY,
+        author: Err(unreadable.clone()),
+        ..Case::ours()
+    };
+    assert_eq!(
+        case.decision(),
+        Decision::Leave(Reason::NoAuthor(unreadable.clone()))
+    );
+    let weak = case.decide(|question| question.weak_syntax = true);
+    assert_eq!(weak, Decision::Verify(Reason::NoAuthor(unreadable.clone())));
+    let case = Case { mode: BOTH, ..case };
+    let weak = case.decide(|question| question.weak_syntax = true);
+    assert_eq!(weak, Decision::Leave(Reason::NoAuthor(unreadable)));
 }
 
 #[test]

@@ -176,18 +176,29 @@ pub fn signatures_from(domains: &[&str]) -> String {
 
 /// MaximumSignaturesToVerify left some signatures out.
 pub fn signatures_ignored(count: usize) -> String {
-    format!("ignoring {count} signature{}", if count == 1 { "" } else { "s" })
+    format!(
+        "ignoring {count} signature{}",
+        if count == 1 { "" } else { "s" }
+    )
 }
 
 /// The key name that a signature asks for.
 pub fn key_name(identity: &Identity) -> String {
     let part = |part: &Option<Box<str>>| part.as_deref().unwrap_or_default().to_owned();
-    format!("{}._domainkey.{}", part(&identity.selector), part(&identity.domain)).to_ascii_lowercase()
+    format!(
+        "{}._domainkey.{}",
+        part(&identity.selector),
+        part(&identity.domain)
+    )
+    .to_ascii_lowercase()
 }
 
 /// DNS gave no key.
 pub fn key_retrieval_failed(identity: &Identity, detail: &str) -> String {
-    format!("key retrieval failed ({}): {detail}", of_signature(identity, false))
+    format!(
+        "key retrieval failed ({}): {detail}",
+        of_signature(identity, false)
+    )
 }
 
 /// The key's `p=` is empty.
@@ -218,8 +229,18 @@ pub fn all_results(results: &[SignatureResult]) -> String {
     let items: Vec<String> = results
         .iter()
         .map(|result| {
-            let Identity { signature, domain, selector, .. } = &result.identity;
-            let begin: String = signature.as_deref().unwrap_or("?").chars().take(8).collect();
+            let Identity {
+                signature,
+                domain,
+                selector,
+                ..
+            } = &result.identity;
+            let begin: String = signature
+                .as_deref()
+                .unwrap_or("?")
+                .chars()
+                .take(8)
+                .collect();
             format!(
                 "signature={begin} domain={} selector={} result=\"{}\"",
                 domain.as_deref().unwrap_or("?"),
@@ -233,7 +254,12 @@ pub fn all_results(results: &[SignatureResult]) -> String {
 
 /// QueryCache.
 pub fn cache_figures(figures: CacheFigures) -> String {
-    let CacheFigures { queries, hits, expired, entries } = figures;
+    let CacheFigures {
+        queries,
+        hits,
+        expired,
+        entries,
+    } = figures;
     let plural = |count: u64, one: &str, many: &str| {
         format!("{count} {}", if count == 1 { one } else { many })
     };
@@ -248,7 +274,11 @@ pub fn cache_figures(figures: CacheFigures) -> String {
 
 fn of_signature(identity: &Identity, with_algorithm: bool) -> String {
     let part = |part: &Option<Box<str>>| part.as_deref().unwrap_or("?").to_owned();
-    let mut text = format!("s={}, d={}", part(&identity.selector), part(&identity.domain));
+    let mut text = format!(
+        "s={}, d={}",
+        part(&identity.selector),
+        part(&identity.domain)
+    );
     if with_algorithm {
         text += &format!(", a={}", part(&identity.algorithm));
     }

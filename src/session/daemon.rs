@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Connection, Server};
+use super::{Connection, Server, verifying::host_name};
 use crate::{
     dkim::UnixTime,
+    dns::source::KeySources,
     keys::store::KeyStore,
     log::Level,
     milter::{self, Incident, Shutdown},
@@ -49,6 +50,8 @@ impl Daemon for MilterDaemon {
         let server = Arc::new(Server {
             configuration,
             keys: KeyStore::new(KEYS_HELD),
+            public_keys: KeySources::new(Arc::clone(&log)),
+            host_name: host_name().unwrap_or_else(|_| "localhost".to_owned()),
             log: Arc::clone(&log),
             clock: self.clock,
             told_no_queue_id: false.into(),

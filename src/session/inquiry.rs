@@ -51,6 +51,7 @@ impl Findings<'_> {
     pub fn decide(&self, snapshot: &Snapshot) -> Decision {
         decide(&Question {
             mode: snapshot.settings.decision.mode,
+            weak_syntax: snapshot.settings.verifying.weak_syntax,
             author: &self.author,
             from_fields: self.from_fields,
             exempt: self.exempt,

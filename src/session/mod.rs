@@ -12,8 +12,11 @@ pub mod journal;
 pub mod macros;
 pub mod record;
 pub mod signing;
+pub mod verdict;
+pub mod verifying;
 
 use std::{
+    borrow::Cow,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -24,21 +27,28 @@ use std::{
 use self::{
     envelope::Envelope,
     failure::SigningFailure,
-    inquiry::inquire,
+    inquiry::{Findings, inquire},
     journal::Journal,
     macros::{Lifetime, Macros},
-    record::{AddedSignature, MessageRecord, Outcome, Times},
+    record::{AddedSignature, MessageRecord, Outcome, SignatureVerdict, Times},
+    verifying::Verifying,
 };
 use crate::{
     config::{
-        settings::{FailureAction, Settings},
+        settings::{AuthservId, FailureAction, Settings},
         snapshot::Snapshot,
     },
-    decide::{Decision, Identity, origin::OriginFacts},
+    decide::{Decision, Identity, Reason, origin::OriginFacts},
     dkim::{
         UnixTime,
         header::{HeaderSection, LeadingSpace},
+        outcome::Governor,
         sign::Signer,
+    },
+    dns::source::KeySources,
+    headers::{
+        auth_results::{AuthResults, ResultItem},
+        auth_results_parse::{self, RemovalRules, fields_to_delete},
     },
     keys::store::KeyStore,
     log::{Level, Log, daemon::OPENDKIM_VERSION, lines},
@@ -53,6 +63,9 @@ pub const MAX_HEADER_OCTETS: u64 = 16 * 1024 * 1024;
 /// The queue id of a message whose MTA tells none.
 const UNKNOWN_JOB: &str = "(unknown-jobid)";
 
+/// The name of an MTA that tells none.
+const UNKNOWN_HOST: &str = "unknown-host";
+
 /// What all connections share.
 #[derive(Debug)]
 pub struct Server {
@@ -60,6 +73,10 @@ pub struct Server {
     pub configuration: Arc<Reloader>,
     /// Parsed private keys.
     pub keys: KeyStore,
+    /// Public keys, as the configuration wants them found.
+    pub public_keys: KeySources,
+    /// This machine's name, for `AuthservID HOSTNAME`.
+    pub host_name: String,
     /// Where log lines go.
     pub log: Arc<dyn Log>,
     /// The clock behind `t=`.
@@ -117,10 +134,13 @@ enum Work {
         /// MaximumHeaders was exceeded.
         too_large: bool,
     },
+    /// Hash the body, then sign.
     Sign {
         signer: Box<Signer>,
         identities: Vec<Identity>,
     },
+    /// Hash the body while keys are asked for, then judge.
+    Verify(Box<Verifying>),
     /// Nothing more is to be done than to say this at the end.
     End(EndOfMessage),
 }
@@ -129,7 +149,7 @@ impl Connection {
     /// A new connection under the current configuration.
     pub fn new(server: Arc<Server>) -> Self {
         let snapshot = server.configuration.snapshot();
-        let wishes = wishes(&snapshot.settings);
+        let wishes = wishes(&snapshot);
         Self {
             server,
             snapshot,
@@ -145,7 +165,7 @@ impl Connection {
     /// than were agreed on when the connection began.
     fn newest_snapshot(&self) -> Arc<Snapshot> {
         let newest = self.server.configuration.snapshot();
-        if Arc::ptr_eq(&newest, &self.snapshot) || wishes(&newest.settings) != self.wishes {
+        if Arc::ptr_eq(&newest, &self.snapshot) || wishes(&newest) != self.wishes {
             Arc::clone(&self.snapshot)
         } else {
             newest
@@ -195,13 +215,22 @@ impl Connection {
             Decision::Verify(reason) => {
                 journal.not_signed(&reason, &findings);
                 record.outcome = Outcome::NotSigned(reason);
-                Work::End(self.untouched(snapshot, record))
+                let author_domain = findings.author_domain();
+                let now = (self.server.clock)();
+                let sources = &self.server.public_keys;
+                let verifying = Verifying::begin(snapshot, sources, section, author_domain, now);
+                if verifying.ignored() > 0 {
+                    journal.line(Level::Info, &lines::signatures_ignored(verifying.ignored()));
+                }
+                Work::Verify(Box::new(verifying))
             }
             Decision::Leave(reason) => {
                 journal.not_signed(&reason, &findings);
+                let changes =
+                    self.marks_of_unread(&reason, &findings, snapshot, section, &record.job);
                 record.outcome = Outcome::NotSigned(reason);
                 Work::End(EndOfMessage {
-                    changes: Vec::new(),
+                    changes,
                     reply: Reply::Accept,
                 })
             }
@@ -273,8 +302,7 @@ impl Connection {
         snapshot: &Snapshot,
         record: &mut MessageRecord,
     ) -> Work {
-        let on_failure = &snapshot.settings.on_failure;
-        let action = failure.action(on_failure);
+        let action = failure.action(&snapshot.settings);
         record.outcome = Outcome::Failed {
             code: failure.code(),
             action,
@@ -286,21 +314,110 @@ impl Connection {
                 &lines::sent_unsigned_by_choice(failure.code()),
             );
         }
-        Work::End(failure.end(on_failure, self.agreed.quarantine))
+        Work::End(failure.end(&snapshot.settings, self.agreed.quarantine))
     }
 
-    /// The end of a message that is processed to its normal end without a signature.
-    fn untouched(&self, snapshot: &Snapshot, record: &MessageRecord) -> EndOfMessage {
-        let changes = self.software_header(snapshot, record).into_iter().collect();
-        EndOfMessage {
-            changes,
-            reply: Reply::Accept,
+    /// What is changed on a stranger's message that is neither signed nor verified: results that
+    /// claim to be ours go, and one that can't be judged says so.
+    fn marks_of_unread(
+        &self,
+        reason: &Reason,
+        findings: &Findings<'_>,
+        snapshot: &Snapshot,
+        section: &HeaderSection,
+        job: &str,
+    ) -> Vec<Change> {
+        let decision = &snapshot.settings.decision;
+        if !decision.mode.verify || findings.origin.trusted.is_some() {
+            return Vec::new();
         }
+        let mut changes = self.removals(snapshot, section);
+        let unreadable = matches!(reason, Reason::NoAuthor(_) | Reason::HeaderFault(_));
+        if unreadable && !decision.ignore_malformed {
+            let value = AuthResults {
+                authserv_id: &self.authserv_id(snapshot),
+                job: snapshot
+                    .settings
+                    .verifying
+                    .authserv_id_with_job
+                    .then_some(job),
+                items: &[ResultItem::MALFORMED],
+                atps: None,
+                omit_signature: true,
+            }
+            .value();
+            changes.push(self.insert_on_top(auth_results_parse::NAME, &value));
+        }
+        changes
+    }
+
+    /// AuthservID, else the MTA's name.
+    fn authserv_id<'a>(&'a self, snapshot: &'a Snapshot) -> Cow<'a, str> {
+        match &snapshot.settings.verifying.authserv_id {
+            AuthservId::Named(name) => Cow::Borrowed(name),
+            AuthservId::HostName => Cow::Borrowed(&self.server.host_name),
+            AuthservId::MtaName => Cow::Borrowed(self.peer.macros.get("j").unwrap_or(UNKNOWN_HOST)),
+        }
+    }
+
+    /// Deletes the results that claim to be ours, the last first.
+    fn removals(&self, snapshot: &Snapshot, section: &HeaderSection) -> Vec<Change> {
+        let name = auth_results_parse::NAME;
+        if !self.agreed.delete_headers || section.named(name.as_bytes()).next().is_none() {
+            return Vec::new();
+        }
+        let verify = &snapshot.settings.verifying;
+        let rules = RemovalRules::new(&self.authserv_id(snapshot))
+            .remove_from(
+                snapshot
+                    .verifying
+                    .remove_results_from
+                    .iter()
+                    .map(String::as_str),
+            )
+            .all_methods(verify.remove_all_results)
+            .keep(verify.keep_results);
+        let occurrences = fields_to_delete(section, &rules);
+        occurrences
+            .into_iter()
+            .map(|occurrence| Change::DeleteHeader {
+                name: name.to_owned(),
+                occurrence,
+            })
+            .collect()
+    }
+
+    async fn finish_verifying(
+        &self,
+        verifying: Verifying,
+        snapshot: &Snapshot,
+        message: (&HeaderSection, &Envelope),
+        record: &mut MessageRecord,
+    ) -> EndOfMessage {
+        let (section, envelope) = message;
+        let settings = &snapshot.settings;
+        let journal = self.journal(settings).for_job(&record.job);
+        let verdict = verifying.finish().await;
+        verdict.log(&journal, settings);
+        record.verdicts = verdict.results.iter().map(SignatureVerdict::of).collect();
+        let mut changes = self.removals(snapshot, section);
+        if let Some(value) = verdict.field(settings, &self.authserv_id(snapshot), &record.job, None)
+        {
+            changes.push(self.insert_on_top(auth_results_parse::NAME, &value));
+        }
+        if let Some(mailbox) = &settings.verifying.redirect_failures_to
+            && verdict.governor == Governor::OnBadSignature
+            && self.agreed.change_recipients
+        {
+            changes.extend(redirection(envelope, mailbox, self.agreed.leading_space));
+        }
+        changes.extend(self.software_header(snapshot, record));
+        verdict.end(settings, changes, self.agreed.quarantine)
     }
 
     fn software_header(&self, snapshot: &Snapshot, record: &MessageRecord) -> Option<Change> {
         snapshot.settings.signing.software_header.then(|| {
-            let host = self.peer.macros.get("j").unwrap_or("unknown-host");
+            let host = self.peer.macros.get("j").unwrap_or(UNKNOWN_HOST);
             let value = format!("OpenDKIM Filter v{OPENDKIM_VERSION} {host} {}", record.job);
             self.insert_on_top("DKIM-Filter", &value)
         })
@@ -337,13 +454,12 @@ impl Connection {
             Err(error) => {
                 journal.line(Level::Err, &lines::signing_failed(&error));
                 let failure = SigningFailure::Operation;
-                let on_failure = &snapshot.settings.on_failure;
-                let action = failure.action(on_failure);
+                let action = failure.action(&snapshot.settings);
                 record.outcome = Outcome::Failed {
                     code: failure.code(),
                     action,
                 };
-                return failure.end(on_failure, self.agreed.quarantine);
+                return failure.end(&snapshot.settings, self.agreed.quarantine);
             }
         };
         debug_assert_eq!(fields.len(), identities.len());
@@ -433,6 +549,7 @@ impl Conversation for Connection {
                 trust: None,
                 outcome: Outcome::Pending,
                 signatures: Vec::new(),
+                verdicts: Vec::new(),
                 times: Times::default(),
                 header_octets: 0,
                 body_octets: 0,
@@ -498,6 +615,14 @@ impl Conversation for Connection {
                 signer.body(octets);
                 signer.wants_body()
             }
+            Some(Message {
+                work: Work::Verify(verifying),
+                record,
+                ..
+            }) => {
+                record.body_octets += octets.len() as u64;
+                verifying.body(octets)
+            }
             _ => false,
         }
     }
@@ -526,6 +651,17 @@ impl Conversation for Connection {
                     ..
                 } = &mut message;
                 self.finish_signing(*signer, &identities, snapshot, section, record)
+            }
+            Work::Verify(verifying) => {
+                let Message {
+                    snapshot,
+                    section,
+                    envelope,
+                    record,
+                    ..
+                } = &mut message;
+                self.finish_verifying(*verifying, snapshot, (section, envelope), record)
+                    .await
             }
             Work::End(end) => end,
             // An MTA that never ended the header section: nothing was decided, nothing may leave
@@ -563,23 +699,69 @@ fn header_limit(settings: &Settings) -> u64 {
 }
 
 /// What a configuration wants of the MTA.
-fn wishes(settings: &Settings) -> Wishes {
+fn wishes(snapshot: &Snapshot) -> Wishes {
+    let settings = &snapshot.settings;
     let on = &settings.on_failure;
-    let quarantines =
-        [on.internal_error, on.security, on.signature_error].contains(&FailureAction::Quarantine);
     let mode = settings.decision.mode;
+    let quarantines = [on.internal_error, on.security, on.signature_error]
+        .contains(&FailureAction::Quarantine)
+        || verdict::may_want_quarantine(on);
     let mut macros = Vec::new();
     if settings.decision.macros.is_some() || settings.decision.sender_macro.is_some() {
-        macros.extend(["i", "{daemon_name}", "{auth_type}"].map(str::to_owned));
-        macros.extend(settings.decision.sender_macro.clone());
+        let listed = snapshot
+            .macros
+            .entries
+            .iter()
+            .map(|(name, _)| name.as_str());
+        let sender = settings.decision.sender_macro.as_deref();
+        macros.extend(
+            ["i", "daemon_name", "auth_type"]
+                .into_iter()
+                .chain(listed)
+                .chain(sender)
+                .map(in_braces),
+        );
     }
     Wishes {
         delete_headers: settings.signing.remove_old_signatures || mode.verify,
-        change_recipients: false,
-        quarantine: quarantines,
+        change_recipients: settings.verifying.redirect_failures_to.is_some(),
+        quarantine: quarantines || settings.verifying.capture_unknown_errors,
         recipients: true,
         answer_end_of_header: mode.sign != mode.verify,
         answer_body: settings.signing.maximum_signed_bytes.is_some(),
         macros,
     }
+}
+
+/// A macro's name as MTAs spell it: braces around all but single letters.
+fn in_braces(name: &str) -> String {
+    let bare = name.trim_matches(['{', '}']);
+    if bare.len() == 1 {
+        bare.to_owned()
+    } else {
+        format!("{{{bare}}}")
+    }
+}
+
+/// RedirectFailuresTo: the recipients are noted in the header, the last first as OpenDKIM does, and
+/// the mailbox takes their place.
+fn redirection<'a>(
+    envelope: &'a Envelope,
+    mailbox: &'a str,
+    leading_space: bool,
+) -> impl Iterator<Item = Change> + 'a {
+    let space = if leading_space { " " } else { "" };
+    let recipients = envelope.recipients.iter();
+    recipients
+        .rev()
+        .flat_map(move |recipient| {
+            [
+                Change::DeleteRecipient(recipient.clone()),
+                Change::AppendHeader {
+                    name: "Original-Recipient".to_owned(),
+                    value: format!("{space}rfc822;{recipient}").into_bytes(),
+                },
+            ]
+        })
+        .chain([Change::AddRecipient(mailbox.to_owned())])
 }

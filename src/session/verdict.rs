@@ -54,12 +54,20 @@ impl Verdict {
             Governor::OnKeyNotFound => on.key_not_found,
             Governor::OnDnsError => on.dns_error.unwrap_or(FailureAction::Accept),
             // AlwaysAddARHeader says `none`, and lets the message through, as in OpenDKIM.
-            Governor::OnNoSignature if settings.verifying.always_add_results => FailureAction::Accept,
+            Governor::OnNoSignature if settings.verifying.always_add_results => {
+                FailureAction::Accept
+            }
             Governor::OnNoSignature => on.no_signature,
         };
-        let refuses =
-            matches!(action, FailureAction::Reject | FailureAction::Tempfail | FailureAction::Discard);
-        if self.testing && refuses { FailureAction::Accept } else { action }
+        let refuses = matches!(
+            action,
+            FailureAction::Reject | FailureAction::Tempfail | FailureAction::Discard
+        );
+        if self.testing && refuses {
+            FailureAction::Accept
+        } else {
+            action
+        }
     }
 
     fn sentence(&self) -> &'static str {
@@ -76,7 +84,12 @@ impl Verdict {
     }
 
     /// The reply, after `changes` to a message that is let through.
-    pub fn end(&self, settings: &Settings, mut changes: Vec<Change>, may_quarantine: bool) -> EndOfMessage {
+    pub fn end(
+        &self,
+        settings: &Settings,
+        mut changes: Vec<Change>,
+        may_quarantine: bool,
+    ) -> EndOfMessage {
         let text = |code, class: u8, detail: &str| Reply::Text {
             code,
             enhanced: format!("{class}.{detail}"),
@@ -128,16 +141,25 @@ impl Verdict {
 
     /// The log lines of a verified message, in OpenDKIM's order.
     pub fn log(&self, journal: &Journal, settings: &Settings) {
-        let domains: Vec<&str> =
-            self.results.iter().filter_map(|result| result.identity.domain.as_deref()).collect();
+        let domains: Vec<&str> = self
+            .results
+            .iter()
+            .filter_map(|result| result.identity.domain.as_deref())
+            .collect();
         if domains.len() > 1 {
             journal.line(Level::Info, &lines::signatures_from(&domains));
         }
         for (name, detail) in &self.details {
             for result in &self.results {
-                let asked = matches!(result.outcome, Outcome::KeyNotFound | Outcome::DnsFailed(_) | Outcome::SeveralKeys);
+                let asked = matches!(
+                    result.outcome,
+                    Outcome::KeyNotFound | Outcome::DnsFailed(_) | Outcome::SeveralKeys
+                );
                 if asked && lines::key_name(&result.identity) == **name {
-                    journal.line(Level::Err, &lines::key_retrieval_failed(&result.identity, detail));
+                    journal.line(
+                        Level::Err,
+                        &lines::key_retrieval_failed(&result.identity, detail),
+                    );
                 }
             }
         }
@@ -150,7 +172,9 @@ impl Verdict {
         };
         match &result.outcome {
             Outcome::Pass => journal.success(lines::VERIFIED),
-            Outcome::KeyRevoked => journal.line(Level::Notice, &lines::key_revoked(&result.identity)),
+            Outcome::KeyRevoked => {
+                journal.line(Level::Notice, &lines::key_revoked(&result.identity))
+            }
             Outcome::Malformed(error) => {
                 journal.line(Level::Err, &lines::syntax_error(&error.to_string()));
             }
@@ -160,7 +184,10 @@ impl Verdict {
             _ => {}
         }
         if !matches!(result.outcome, Outcome::Pass) {
-            journal.line(Level::Info, &lines::not_verified(&result.identity, &result.outcome));
+            journal.line(
+                Level::Info,
+                &lines::not_verified(&result.identity, &result.outcome),
+            );
         }
         if settings.logging.results {
             journal.line(Level::Info, &lines::all_results(&self.results));
@@ -170,8 +197,13 @@ impl Verdict {
 
 /// Whether some option of the verifying side asks for quarantine.
 pub fn may_want_quarantine(on: &OnFailure) -> bool {
-    [Some(on.bad_signature), Some(on.key_not_found), on.dns_error, Some(on.no_signature)]
-        .contains(&Some(FailureAction::Quarantine))
+    [
+        Some(on.bad_signature),
+        Some(on.key_not_found),
+        on.dns_error,
+        Some(on.no_signature),
+    ]
+    .contains(&Some(FailureAction::Quarantine))
 }
 
 #[cfg(test)]
@@ -180,8 +212,14 @@ mod tests {
     use crate::config::{resolve::Overrides, snapshot::Snapshot};
 
     fn settings(options: &[(&'static str, &str)]) -> Settings {
-        let options = options.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        Snapshot::load(None, &Overrides { options }).0.unwrap().settings
+        let options = options
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
+        Snapshot::load(None, &Overrides { options })
+            .0
+            .unwrap()
+            .settings
     }
 
     fn unsigned() -> Verdict {
@@ -195,18 +233,32 @@ mod tests {
 
     #[test]
     fn unsigned_mail_passes_unless_the_administrator_says_otherwise() {
-        assert_eq!(unsigned().end(&settings(&[]), Vec::new(), false).reply, Reply::Accept);
+        assert_eq!(
+            unsigned().end(&settings(&[]), Vec::new(), false).reply,
+            Reply::Accept
+        );
         let strict = settings(&[("On-NoSignature", "reject")]);
-        let Reply::Text { code, enhanced, text } = unsigned().end(&strict, Vec::new(), false).reply else {
+        let Reply::Text {
+            code,
+            enhanced,
+            text,
+        } = unsigned().end(&strict, Vec::new(), false).reply
+        else {
             panic!("no text");
         };
-        assert_eq!((code, enhanced.as_str(), text.as_str()), (550, "5.7.20", "no DKIM signature data"));
+        assert_eq!(
+            (code, enhanced.as_str(), text.as_str()),
+            (550, "5.7.20", "no DKIM signature data")
+        );
     }
 
     #[test]
     fn always_adding_a_result_lets_unsigned_mail_through() {
         let both = settings(&[("On-NoSignature", "reject"), ("AlwaysAddARHeader", "yes")]);
-        assert_eq!(unsigned().end(&both, Vec::new(), false).reply, Reply::Accept);
+        assert_eq!(
+            unsigned().end(&both, Vec::new(), false).reply,
+            Reply::Accept
+        );
         let field = unsigned().field(&both, "mx.example", "4X", None);
         assert_eq!(field.as_deref(), Some("mx.example; dkim=none"));
     }
@@ -214,16 +266,32 @@ mod tests {
     #[test]
     fn a_testing_domain_is_not_refused() {
         let strict = settings(&[("On-BadSignature", "reject")]);
-        let verdict = Verdict { governor: Governor::OnBadSignature, testing: true, ..unsigned() };
+        let verdict = Verdict {
+            governor: Governor::OnBadSignature,
+            testing: true,
+            ..unsigned()
+        };
         assert_eq!(verdict.end(&strict, Vec::new(), false).reply, Reply::Accept);
-        let verdict = Verdict { testing: false, ..verdict };
-        assert!(matches!(verdict.end(&strict, Vec::new(), false).reply, Reply::Text { code: 550, .. }));
+        let verdict = Verdict {
+            testing: false,
+            ..verdict
+        };
+        assert!(matches!(
+            verdict.end(&strict, Vec::new(), false).reply,
+            Reply::Text { code: 550, .. }
+        ));
     }
 
     #[test]
     fn a_dns_error_acts_only_where_it_was_set() {
-        let verdict = Verdict { governor: Governor::OnDnsError, ..unsigned() };
-        assert_eq!(verdict.end(&settings(&[]), Vec::new(), false).reply, Reply::Accept);
+        let verdict = Verdict {
+            governor: Governor::OnDnsError,
+            ..unsigned()
+        };
+        assert_eq!(
+            verdict.end(&settings(&[]), Vec::new(), false).reply,
+            Reply::Accept
+        );
         let set = settings(&[("On-DNSError", "tempfail")]);
         let Reply::Text { code, enhanced, .. } = verdict.end(&set, Vec::new(), false).reply else {
             panic!("no text");

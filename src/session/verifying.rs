@@ -35,7 +35,11 @@ impl Verifying {
     ) -> Self {
         let policy = Arc::clone(&snapshot.verification_policy);
         let verifier = Verifier::new(section, policy, author_domain, now);
-        let names = verifier.queries().iter().map(|query| query.name.clone()).collect();
+        let names = verifier
+            .queries()
+            .iter()
+            .map(|query| query.name.clone())
+            .collect();
         let keys = match verifier.queries() {
             [] => None,
             queries => {
@@ -43,7 +47,11 @@ impl Verifying {
                 cache.map(|cache| KeyFetch::start(&cache, queries))
             }
         };
-        Self { verifier, keys, names }
+        Self {
+            verifier,
+            keys,
+            names,
+        }
     }
 
     /// How many signatures limit or trust leaves unverified.
@@ -73,8 +81,15 @@ impl Verifying {
             })
             .collect();
         let results = self.verifier.finish(&answers);
-        let testing = deciding(&results).and_then(|result| result.key).is_some_and(|key| key.testing);
-        Verdict { governor: verdict::governor(&results), testing, results, details }
+        let testing = deciding(&results)
+            .and_then(|result| result.key)
+            .is_some_and(|key| key.testing);
+        Verdict {
+            governor: verdict::governor(&results),
+            testing,
+            results,
+            details,
+        }
     }
 }
 
