@@ -79,6 +79,10 @@ pub trait Daemon {
     /// A bound socket.
     type Listener;
 
+    /// What must be done while the process may still read what `user`, which it becomes, may not:
+    /// warnings, or one line that says why there can be no start.
+    fn prepare(&self, snapshot: &Snapshot, user: Option<u32>) -> Result<Vec<String>, String>;
+
     /// Binds the socket, inside the runtime. An error is one line: what is wrong, and the remedy.
     fn bind(
         &self,
@@ -249,6 +253,14 @@ impl<D: Daemon> Worker<'_, D> {
         pid_file: Option<PidFile>,
     ) -> Result<ExitCode, Failure> {
         let wants_log = snapshot.settings.logging.syslog;
+        let user = self.account.map(|account| account.uid.as_raw());
+        let warnings = self
+            .daemon
+            .prepare(&snapshot, user)
+            .map_err(|reason| Failure::new(ExitCode::Config, reason))?;
+        for warning in warnings {
+            self.log.line(Level::Warning, &warning);
+        }
         let reloader = Arc::new(Reloader::new(
             snapshot,
             self.order.file.clone(),
