@@ -149,7 +149,7 @@ pub fn decide(question: &Question<'_>) -> Decision {
         ..
     } = *question;
     if let Some(fault) = question.required_fault {
-        return Decision::Reject(Reason::HeaderFault(fault.clone()));
+        return Decision::Reject(Reason::HeaderFault(*fault));
     }
     if let Err(missing) = author {
         let reason = Reason::NoAuthor(missing.clone());
@@ -175,7 +175,7 @@ pub fn decide(question: &Question<'_>) -> Decision {
         (None, _) => Err(Reason::NotOurs),
     };
     if let Some(fault) = question.strict_fault {
-        return Decision::Leave(Reason::HeaderFault(fault.clone()));
+        return Decision::Leave(Reason::HeaderFault(*fault));
     }
     match wanted {
         Ok(_) if !mode.sign => Decision::Leave(Reason::SigningOff),
