@@ -4,6 +4,7 @@
 //! section, asks [`inquiry`] and [`crate::decide`] what is to be done, feeds the body to the signer,
 //! and turns the result into changes of the message. It keeps no body.
 
+pub mod atps;
 pub mod daemon;
 pub mod envelope;
 pub mod failure;
