@@ -17,6 +17,7 @@ use crate::{
         explain::{self, ExplainArgs},
         keygen::{self, KeygenArgs},
         sign::{self, SignArgs},
+        verify::{self, VerifyArgs},
     },
 };
 
@@ -31,13 +32,14 @@ of opendkim-genkey(8).
 
 Exit codes:
    0  done, or stopped by a signal
+   1  what was tested is not good (verify, genzone)
   64  wrong command line
   65  no such user, group or option; malformed message
   69  socket or file not available; too many restarts
   70  internal fault; data set can't be opened
   71  the system refused a fork, directory or root change
   74  output can't be written
-  75  mail would be deferred (explain)
+  75  mail would be deferred (explain); DNS gives no answer (verify)
   77  privileges can't be dropped
   78  configuration error";
 
@@ -61,6 +63,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Sign a message from standard input
     Sign(SignArgs),
+    /// Verify a message file: what was hashed, what failed, what the key record says
+    Verify(VerifyArgs),
     /// Make a key, and the DNS record that publishes it
     Keygen(KeygenArgs),
     /// Print the manual page, or write all pages to a directory
@@ -101,6 +105,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Check(check) => check::run(&check),
         Command::Explain(explain) => explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),
+        Command::Verify(verify) => verify::run(&verify),
         Command::Keygen(keygen) => keygen::run(&keygen),
         Command::Man(man) => man::run(&man),
         Command::Completions(completions) => {

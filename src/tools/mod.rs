@@ -5,3 +5,4 @@ pub mod explain;
 pub mod keygen;
 pub mod message;
 pub mod sign;
+pub mod verify;
