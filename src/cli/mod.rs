@@ -17,6 +17,7 @@ use crate::{
         explain::{self, ExplainArgs},
         keygen::{self, KeygenArgs},
         sign::{self, SignArgs},
+        testkey::{self, TestkeyArgs},
         verify::{self, VerifyArgs},
     },
 };
@@ -65,6 +66,8 @@ pub enum Command {
     Sign(SignArgs),
     /// Verify a message file: what was hashed, what failed, what the key record says
     Verify(VerifyArgs),
+    /// Test whether published key records serve the private keys
+    Testkey(TestkeyArgs),
     /// Make a key, and the DNS record that publishes it
     Keygen(KeygenArgs),
     /// Print the manual page, or write all pages to a directory
@@ -80,6 +83,7 @@ pub fn main(daemon: &impl Daemon) -> std::process::ExitCode {
     let name = args.next().unwrap_or_default();
     match Path::new(&name).file_name().and_then(|name| name.to_str()) {
         Some("opendkim-genkey") => return keygen::genkey_main(args),
+        Some("opendkim-testkey") => testkey::original_main(args),
         Some("opendkim") => serve::opendkim(args.collect(), daemon),
         _ => dkimd(args, daemon),
     }
@@ -106,6 +110,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Explain(explain) => explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),
         Command::Verify(verify) => verify::run(&verify),
+        Command::Testkey(testkey) => testkey::run(&testkey),
         Command::Keygen(keygen) => keygen::run(&keygen),
         Command::Man(man) => man::run(&man),
         Command::Completions(completions) => {

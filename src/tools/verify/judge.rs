@@ -93,8 +93,11 @@ pub fn dnssec_word(dnssec: Dnssec) -> &'static str {
     }
 }
 
-/// All names at once, the answers in their order.
-async fn ask_all(source: &Arc<dyn TxtLookup>, names: Vec<Box<str>>) -> Vec<(Box<str>, TxtAnswer)> {
+/// Asks for all names at once; the answers come in their order.
+pub async fn ask_all(
+    source: &Arc<dyn TxtLookup>,
+    names: Vec<Box<str>>,
+) -> Vec<(Box<str>, TxtAnswer)> {
     let failed = |failure| TxtAnswer {
         result: Err(failure),
         dnssec: Dnssec::Unknown,
