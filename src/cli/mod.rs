@@ -17,6 +17,8 @@ use crate::{
         explain::{self, ExplainArgs},
         keygen::{self, KeygenArgs},
         sign::{self, SignArgs},
+        testkey::{self, TestkeyArgs},
+        verify::{self, VerifyArgs},
     },
 };
 
@@ -31,13 +33,14 @@ of opendkim-genkey(8).
 
 Exit codes:
    0  done, or stopped by a signal
+   1  what was tested is not good (verify, genzone)
   64  wrong command line
   65  no such user, group or option; malformed message
   69  socket or file not available; too many restarts
   70  internal fault; data set can't be opened
   71  the system refused a fork, directory or root change
   74  output can't be written
-  75  mail would be deferred (explain)
+  75  mail would be deferred (explain); DNS gives no answer (verify)
   77  privileges can't be dropped
   78  configuration error";
 
@@ -61,6 +64,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Sign a message from standard input
     Sign(SignArgs),
+    /// Verify a message file: what was hashed, what failed, what the key record says
+    Verify(VerifyArgs),
+    /// Test whether published key records serve the private keys
+    Testkey(TestkeyArgs),
     /// Make a key, and the DNS record that publishes it
     Keygen(KeygenArgs),
     /// Print the manual page, or write all pages to a directory
@@ -76,6 +83,7 @@ pub fn main(daemon: &impl Daemon) -> std::process::ExitCode {
     let name = args.next().unwrap_or_default();
     match Path::new(&name).file_name().and_then(|name| name.to_str()) {
         Some("opendkim-genkey") => return keygen::genkey_main(args),
+        Some("opendkim-testkey") => testkey::original_main(args),
         Some("opendkim") => serve::opendkim(args.collect(), daemon),
         _ => dkimd(args, daemon),
     }
@@ -101,6 +109,8 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Check(check) => check::run(&check),
         Command::Explain(explain) => explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),
+        Command::Verify(verify) => verify::run(&verify),
+        Command::Testkey(testkey) => testkey::run(&testkey),
         Command::Keygen(keygen) => keygen::run(&keygen),
         Command::Man(man) => man::run(&man),
         Command::Completions(completions) => {

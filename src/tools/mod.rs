@@ -5,3 +5,5 @@ pub mod explain;
 pub mod keygen;
 pub mod message;
 pub mod sign;
+pub mod testkey;
+pub mod verify;
