@@ -88,48 +88,55 @@ impl Journal {
         let Some(domain) = findings.author_domain() else {
             return;
         };
-        let untrusted = findings.origin.trusted.is_none();
-        if untrusted
+        self.origin(findings, snapshot, facts);
+        if findings.origin.trusted.is_none()
             && !findings.external_ignored
             && matches!(snapshot.signing, SigningIdentities::Single { .. })
             && matches!(findings.identity, IdentityFinding::Found(_))
         {
             self.line(Level::Notice, &lines::external_host(facts.client(), domain));
         }
-        if self.why {
-            self.reasons(findings, snapshot, facts);
-        }
+        self.no_identity(findings, snapshot);
     }
 
-    fn reasons(&self, findings: &Findings<'_>, snapshot: &Snapshot, facts: &impl OriginFacts) {
+    /// LogWhy: why the origin is not trusted.
+    fn origin(&self, findings: &Findings<'_>, snapshot: &Snapshot, facts: &impl OriginFacts) {
         let origin = &findings.origin;
-        if origin.trusted.is_none() {
-            if let Test::Differs(daemon) = &origin.mta {
-                self.why(&lines::no_mta_match(
-                    facts.macro_value("j").unwrap_or("?"),
-                    daemon,
-                ));
-            }
-            if !matches!(origin.macros, Test::Fits(_)) && !snapshot.macros.entries.is_empty() {
-                self.why(lines::NO_MACROS_MATCH);
-            }
-            if !matches!(origin.host, HostMatch::Listed(_)) {
-                self.why(&lines::not_internal(facts.client()));
-            }
-            self.why(lines::NOT_AUTHENTICATED);
+        if !self.why || origin.trusted.is_some() {
+            return;
         }
-        let (Some(domain), Ok(author)) = (findings.author_domain(), &findings.author) else {
+        if let Test::Differs(daemon) = &origin.mta {
+            self.why(&lines::no_mta_match(
+                facts.macro_value("j").unwrap_or("?"),
+                daemon,
+            ));
+        }
+        if !matches!(origin.macros, Test::Fits(_)) && !snapshot.macros.entries.is_empty() {
+            self.why(lines::NO_MACROS_MATCH);
+        }
+        if !matches!(origin.host, HostMatch::Listed(_)) {
+            self.why(&lines::not_internal(facts.client()));
+        }
+        self.why(lines::NOT_AUTHENTICATED);
+    }
+
+    /// LogWhy: why no key is there for the author.
+    fn no_identity(&self, findings: &Findings<'_>, snapshot: &Snapshot) {
+        let Ok(author) = &findings.author else {
             return;
         };
-        match (&findings.identity, &snapshot.signing) {
-            (IdentityFinding::NoMatch, SigningIdentities::Single { .. }) => {
-                self.why(&lines::no_domain_match(domain));
-                self.why(&lines::no_subdomain_match(domain));
+        if !self.why || findings.identity != IdentityFinding::NoMatch {
+            return;
+        }
+        match &snapshot.signing {
+            SigningIdentities::Single { .. } => {
+                self.why(&lines::no_domain_match(&author.domain));
+                self.why(&lines::no_subdomain_match(&author.domain));
             }
-            (IdentityFinding::NoMatch, SigningIdentities::Tables { .. }) => {
+            SigningIdentities::Tables { .. } => {
                 self.why(&lines::no_table_match(&author.to_string()));
             }
-            _ => {}
+            SigningIdentities::None => {}
         }
     }
 
