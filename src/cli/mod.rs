@@ -1,15 +1,18 @@
 //! The command line: dkimd's subcommands, and the names it answers to.
 
 pub mod check;
+pub mod flags;
 pub mod getopt;
 pub mod man;
 pub mod opendkim;
+pub mod print_option;
+pub mod query;
 pub mod report;
 pub mod serve;
 
-use std::{env, ffi::OsString, io, path::Path};
+use std::{env, ffi::OsString, path::Path};
 
-use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{Parser, Subcommand, error::ErrorKind};
 
 use crate::{
     process::{ExitCode, start::Daemon},
@@ -26,7 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   dkimd check --config /etc/opendkim.conf    every problem at once, with file and line
   dkimd serve --config /etc/opendkim.conf    in the foreground, log on standard error
-  dkimd man --output /usr/local/share/man    write the manual pages
+  dkimd man --output /usr/local/share        install manual pages and completions
 
 Called by the name opendkim, it takes the flags of opendkim(8); by the name opendkim-genkey, those
 of opendkim-genkey(8).
@@ -58,7 +61,7 @@ pub struct Cli {
 pub enum Command {
     /// Serve the MTA in the foreground
     Serve(serve::ServeArgs),
-    /// Read options and tables, and name every problem with file, line and remedy
+    /// Read options, tables and keys, and name every problem with file, line and remedy
     Check(check::CheckArgs),
     /// Tell, rule by rule, what would be done with an author's mail and why
     Explain(ExplainArgs),
@@ -70,7 +73,7 @@ pub enum Command {
     Testkey(TestkeyArgs),
     /// Make a key, and the DNS record that publishes it
     Keygen(KeygenArgs),
-    /// Print the manual page, or write all pages to a directory
+    /// Print the manual page, or install all pages and completions
     Man(man::ManArgs),
     /// Print the completions of a shell
     Completions(man::CompletionsArgs),
@@ -113,20 +116,14 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Testkey(testkey) => testkey::run(&testkey),
         Command::Keygen(keygen) => keygen::run(&keygen),
         Command::Man(man) => man::run(&man),
-        Command::Completions(completions) => {
-            clap_complete::generate(
-                completions.shell,
-                &mut Cli::command(),
-                "dkimd",
-                &mut io::stdout(),
-            );
-            ExitCode::Ok
-        }
+        Command::Completions(completions) => man::completions(&completions),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]
