@@ -20,7 +20,9 @@ use crate::{
         keygen::{self, KeygenArgs},
         retired::Retired,
         sign::{self, SignArgs},
+        statistics,
         testkey::{self, TestkeyArgs},
+        testmsg::{self, TestmsgArgs},
         verify::{self, VerifyArgs},
     },
 };
@@ -71,6 +73,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Test whether published key records serve the private keys
     Testkey(TestkeyArgs),
+    /// Sign or verify one message with nothing but the command line
+    Testmsg(TestmsgArgs),
     /// Write the DNS records of all keys in a KeyTable
     Genzone(GenzoneArgs),
     /// Write the DNS records that let other domains sign for one (ATPS, RFC 6541)
@@ -91,6 +95,8 @@ pub fn main(daemon: &impl Daemon) -> std::process::ExitCode {
     match Path::new(&name).file_name().and_then(|name| name.to_str()) {
         Some("opendkim-genkey") => return keygen::genkey_main(args),
         Some("opendkim-testkey") => testkey::original_main(args),
+        Some("opendkim-testmsg") => testmsg::original_main(args),
+        Some("opendkim-stats") => statistics::original_main(args),
         Some("opendkim-genzone") => genzone::original_main(args),
         Some("opendkim-atpszone") => atpszone::original_main(args),
         Some("opendkim") => serve::opendkim(args.collect(), daemon),
@@ -124,6 +130,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Sign(sign) => sign::run(&sign),
         Command::Verify(verify) => verify::run(&verify),
         Command::Testkey(testkey) => testkey::run(&testkey),
+        Command::Testmsg(testmsg) => testmsg::run(&testmsg),
         Command::Genzone(genzone) => genzone::run(&genzone),
         Command::Atpszone(atpszone) => atpszone::run(&atpszone),
         Command::Keygen(keygen) => keygen::run(&keygen),

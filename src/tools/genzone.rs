@@ -184,6 +184,16 @@ fn records(program: &str, args: &GenzoneArgs, table: &KeyTable) -> Result<Vec<Tx
         require_safe: false,
         minimum_bits: 0,
     };
+    let broken = table.line_count() - table.rows().count();
+    if broken > 0 {
+        let what = format!(
+            "{}: {broken} of {} lines are no KeyTable entries; write: KEYNAME \
+             DOMAIN:SELECTOR:/PATH/OF/KEY",
+            table.file().display(),
+            table.line_count()
+        );
+        return Err(Failure::new(ExitCode::Failed, what));
+    }
     let mut records = Vec::new();
     for (index, row) in table.rows().enumerate() {
         let name = row.name;

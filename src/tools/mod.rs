@@ -8,6 +8,8 @@ pub mod keygen;
 pub mod message;
 pub mod retired;
 pub mod sign;
+pub mod statistics;
 pub mod testkey;
+pub mod testmsg;
 pub mod verify;
 pub mod zone;
