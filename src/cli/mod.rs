@@ -17,10 +17,15 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 use crate::{
     process::{ExitCode, start::Daemon},
     tools::{
+        atpszone::{self, AtpszoneArgs},
         explain::{self, ExplainArgs},
+        genzone::{self, GenzoneArgs},
         keygen::{self, KeygenArgs},
+        retired::Retired,
         sign::{self, SignArgs},
+        statistics,
         testkey::{self, TestkeyArgs},
+        testmsg::{self, TestmsgArgs},
         verify::{self, VerifyArgs},
     },
 };
@@ -71,6 +76,12 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Test whether published key records serve the private keys
     Testkey(TestkeyArgs),
+    /// Sign or verify one message with nothing but the command line
+    Testmsg(TestmsgArgs),
+    /// Write the DNS records of all keys in a KeyTable
+    Genzone(GenzoneArgs),
+    /// Write the DNS records that let other domains sign for one (ATPS, RFC 6541)
+    Atpszone(AtpszoneArgs),
     /// Make a key, and the DNS record that publishes it
     Keygen(KeygenArgs),
     /// Print the manual page, or install all pages and completions
@@ -87,8 +98,16 @@ pub fn main(daemon: &impl Daemon) -> std::process::ExitCode {
     match Path::new(&name).file_name().and_then(|name| name.to_str()) {
         Some("opendkim-genkey") => return keygen::genkey_main(args),
         Some("opendkim-testkey") => testkey::original_main(args),
+        Some("opendkim-testmsg") => testmsg::original_main(args),
+        Some("opendkim-stats") => statistics::original_main(args),
+        Some("opendkim-genzone") => genzone::original_main(args),
+        Some("opendkim-atpszone") => atpszone::original_main(args),
         Some("opendkim") => serve::opendkim(args.collect(), daemon),
-        _ => dkimd(args, daemon),
+        Some(name) => match Retired::find(name) {
+            Some(retired) => retired.tell(),
+            None => dkimd(args, daemon),
+        },
+        None => dkimd(args, daemon),
     }
     .into()
 }
@@ -114,6 +133,9 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Sign(sign) => sign::run(&sign),
         Command::Verify(verify) => verify::run(&verify),
         Command::Testkey(testkey) => testkey::run(&testkey),
+        Command::Testmsg(testmsg) => testmsg::run(&testmsg),
+        Command::Genzone(genzone) => genzone::run(&genzone),
+        Command::Atpszone(atpszone) => atpszone::run(&atpszone),
         Command::Keygen(keygen) => keygen::run(&keygen),
         Command::Man(man) => man::run(&man),
         Command::Completions(completions) => man::completions(&completions),
