@@ -149,13 +149,16 @@ impl Verdict {
         if domains.len() > 1 {
             journal.line(Level::Info, &lines::signatures_from(&domains));
         }
+        let decides = deciding(&self.results).map(|result| result.field);
         for (name, detail) in &self.details {
             for result in &self.results {
-                let asked = matches!(
-                    result.outcome,
-                    Outcome::KeyNotFound | Outcome::DnsFailed(_) | Outcome::SeveralKeys
-                );
-                if asked && lines::key_name(&result.identity) == **name {
+                // That some other key is not there is no trouble of ours; that DNS fails is.
+                let told = match result.outcome {
+                    Outcome::DnsFailed(_) => true,
+                    Outcome::KeyNotFound | Outcome::SeveralKeys => Some(result.field) == decides,
+                    _ => false,
+                };
+                if told && lines::key_name(&result.identity) == **name {
                     journal.line(
                         Level::Err,
                         &lines::key_retrieval_failed(&result.identity, detail),
@@ -175,10 +178,10 @@ impl Verdict {
             Outcome::KeyRevoked => {
                 journal.line(Level::Notice, &lines::key_revoked(&result.identity))
             }
-            Outcome::Malformed(error) => {
+            Outcome::Malformed(error) if error.stops_opendkim() => {
                 journal.line(Level::Err, &lines::syntax_error(&error.to_string()));
             }
-            Outcome::BodyChanged | Outcome::SignatureWrong => {
+            outcome if outcome.governor() == Governor::OnBadSignature => {
                 journal.line(Level::Notice, lines::BAD_SIGNATURE);
             }
             _ => {}

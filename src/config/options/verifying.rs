@@ -23,12 +23,12 @@ pub(super) const OPTIONS: &[O] = &[
     O::bool(
         "RemoveARAll",
         "no",
-        "Delete Authentication-Results fields of our name whatever method they tell of.",
+        "Delete Authentication-Results fields of the names in RemoveARFrom whatever method they tell of.",
     ),
     O::data_set(
         "RemoveARFrom",
         "",
-        "The names whose Authentication-Results fields are deleted, instead of our own.",
+        "Further names whose Authentication-Results fields are deleted if they tell of DKIM; .example.org means all below example.org.",
     ),
     O::integer(
         "MaximumSignaturesToVerify",
