@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Connection, Server, verifying::host_name};
+use super::{Connection, Server, diagnostics::Diagnostics, reports::Reports, verifying::host_name};
 use crate::{
     dkim::UnixTime,
     dns::source::KeySources,
@@ -51,6 +51,8 @@ impl Daemon for MilterDaemon {
             configuration,
             keys: KeyStore::new(KEYS_HELD),
             public_keys: KeySources::new(Arc::clone(&log)),
+            diagnostics: Diagnostics::default(),
+            reports: Reports::default(),
             host_name: host_name().unwrap_or_else(|_| "localhost".to_owned()),
             log: Arc::clone(&log),
             clock: self.clock,

@@ -5,13 +5,16 @@
 //! and turns the result into changes of the message. It keeps no body.
 
 pub mod daemon;
+pub mod diagnostics;
 pub mod envelope;
 pub mod failure;
 pub mod inquiry;
 pub mod journal;
 pub mod macros;
 pub mod record;
+pub mod reports;
 pub mod signing;
+pub mod throttle;
 pub mod verdict;
 pub mod verifying;
 
@@ -25,12 +28,14 @@ use std::{
 };
 
 use self::{
+    diagnostics::Diagnostics,
     envelope::Envelope,
     failure::SigningFailure,
     inquiry::{Findings, inquire},
     journal::Journal,
     macros::{Lifetime, Macros},
     record::{AddedSignature, MessageRecord, Outcome, SignatureVerdict, Times},
+    reports::{Reported, Reports},
     verifying::Verifying,
 };
 use crate::{
@@ -75,6 +80,10 @@ pub struct Server {
     pub keys: KeyStore,
     /// Public keys, as the configuration wants them found.
     pub public_keys: KeySources,
+    /// DiagnosticDirectory's files.
+    pub diagnostics: Diagnostics,
+    /// Failure reports to signers.
+    pub reports: Reports,
     /// This machine's name, for `AuthservID HOSTNAME`.
     pub host_name: String,
     /// Where log lines go.
@@ -397,13 +406,33 @@ impl Connection {
         let (section, envelope) = message;
         let settings = &snapshot.settings;
         let journal = self.journal(settings).for_job(&record.job);
-        let verdict = verifying.finish().await;
+        let (mut verdict, requests) = verifying.finish().await;
         verdict.log(&journal, settings);
         record.verdicts = verdict.results.iter().map(SignatureVerdict::of).collect();
         let mut changes = self.removals(snapshot, section);
-        if let Some(value) = verdict.field(settings, &self.authserv_id(snapshot), &record.job, None)
-        {
-            changes.push(self.insert_on_top(auth_results_parse::NAME, &value));
+        let field = verdict.field(settings, &self.authserv_id(snapshot), &record.job, None);
+        if let Some(value) = &field {
+            changes.push(self.insert_on_top(auth_results_parse::NAME, value));
+        }
+        if let Some(directory) = &settings.verifying.diagnostic_directory {
+            let directory = settings.process.resolve(directory);
+            let diagnostics = &self.server.diagnostics;
+            diagnostics.write(directory, &record.job, &verdict, section, &journal);
+        }
+        if settings.verifying.send_reports {
+            let reported = Reported {
+                job: &record.job,
+                mail_from: &envelope.sender,
+                source: self.peer.client.address,
+                section,
+                auth_results: field.as_deref().unwrap_or_default(),
+                host: &self.server.host_name,
+                now: (self.server.clock)(),
+            };
+            let (reports, settings) = (&self.server.reports, &settings.verifying);
+            verdict.signer_text = reports
+                .send(settings, requests, &verdict, reported, &journal)
+                .await;
         }
         if let Some(mailbox) = &settings.verifying.redirect_failures_to
             && verdict.governor == Governor::OnBadSignature
@@ -497,6 +526,19 @@ impl Connection {
         message.section.clear();
         self.spare_section = message.section;
         self.peer.macros.end_message();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let settings = &self.snapshot.settings;
+        if settings.verifying.query_cache
+            && let Some(figures) = self.server.public_keys.figures_due(Instant::now())
+        {
+            self.server
+                .log
+                .line(Level::Info, &lines::cache_figures(figures));
+        }
     }
 }
 

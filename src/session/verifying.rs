@@ -3,7 +3,10 @@
 
 use std::{io, sync::Arc};
 
-use super::verdict::{self, Verdict};
+use super::{
+    reports::ReportRequests,
+    verdict::{self, Verdict},
+};
 use crate::{
     config::snapshot::Snapshot,
     dkim::{
@@ -22,6 +25,7 @@ pub struct Verifying {
     /// `None` when the resolver could not be set up: every key is then unavailable for now.
     keys: Option<KeyFetch>,
     names: Vec<Box<str>>,
+    reports: ReportRequests,
 }
 
 impl Verifying {
@@ -40,17 +44,22 @@ impl Verifying {
             .iter()
             .map(|query| query.name.clone())
             .collect();
-        let keys = match verifier.queries() {
+        let cache = match verifier.queries() {
             [] => None,
-            queries => {
-                let cache = sources.of(snapshot).ok();
-                cache.map(|cache| KeyFetch::start(&cache, queries))
-            }
+            _ => sources.of(snapshot).ok(),
         };
+        let reports = match &cache {
+            Some(cache) if snapshot.settings.verifying.send_reports => {
+                ReportRequests::ask(cache.source(), verifier.signatures())
+            }
+            _ => ReportRequests::default(),
+        };
+        let keys = cache.map(|cache| KeyFetch::start(&cache, verifier.queries()));
         Self {
             verifier,
             keys,
             names,
+            reports,
         }
     }
 
@@ -65,8 +74,9 @@ impl Verifying {
         self.verifier.wants_body()
     }
 
-    /// Waits for the keys and judges. Never longer than the DNS deadline.
-    pub async fn finish(self) -> Verdict {
+    /// Waits for the keys and judges. Never longer than the DNS deadline. With the verdict comes
+    /// what the signers want to be told.
+    pub async fn finish(self) -> (Verdict, ReportRequests) {
         let answers = match self.keys {
             Some(keys) => keys.answers().await,
             None => vec![KeyAnswer::Failed(DnsFailure::Unreachable); self.names.len()],
@@ -84,12 +94,14 @@ impl Verifying {
         let testing = deciding(&results)
             .and_then(|result| result.key)
             .is_some_and(|key| key.testing);
-        Verdict {
+        let verdict = Verdict {
             governor: verdict::governor(&results),
             testing,
             results,
             details,
-        }
+            signer_text: None,
+        };
+        (verdict, self.reports)
     }
 }
 

@@ -84,27 +84,23 @@ pub(super) const OPTIONS: &[O] = &[
         "DiagnosticDirectory",
         "",
         "Where differences between z= and the received fields are written.",
-    )
-    .not_yet(),
+    ),
     O::bool(
         "SendReports",
         "no",
         "Send failure reports to domains that ask for them (RFC 6651).",
-    )
-    .not_yet(),
-    O::string("ReportAddress", "", "From of such reports.").not_yet(),
+    ),
+    O::string("ReportAddress", "", "From of such reports."),
     O::string(
         "ReportBccAddress",
         "",
         "Who receives a copy of each report.",
-    )
-    .not_yet(),
+    ),
     O::string(
         "MTACommand",
         "/usr/sbin/sendmail",
         "The program that sends reports.",
-    )
-    .not_yet(),
+    ),
     O::bool("Quarantine", "no", "Meant to hold bad mail.")
         .historic("OpenDKIM never read it; write On-BadSignature quarantine"),
     O::bool(

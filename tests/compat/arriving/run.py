@@ -9,6 +9,7 @@ Every difference must stand in differences.py.
 import collections
 import fnmatch
 import pathlib
+import re
 import sys
 import time
 
@@ -60,8 +61,8 @@ def main(pattern="*", messages="*"):
 
 def tell(found):
     """Prints what differs, each way once."""
-    for (kind, judge, tested), where in list(found.items())[:SHOWN]:
-        print(f"--- {len(where)} x {kind}, as {where[0][0]!r} / {where[0][1]!r}; in {sorted({w[0] for w in where})[:6]}\n  judge:  {judge}\n  tested: {tested}")
+    for (judge, tested), where in sorted(found.items(), key=lambda item: -len(item[1]))[:SHOWN]:
+        print(f"--- {len(where)} x, as {where[0][0]!r} / {where[0][1]!r}; in {sorted({w[0] for w in where})[:5]}\n  judge:  {judge}\n  tested: {tested}")
 
 
 def compare(path, directory, first, wanted, log, counts, found):
@@ -82,7 +83,7 @@ def compare(path, directory, first, wanted, log, counts, found):
                 word = differences.verdict(name, one, judge, tested)
                 counts[word] += 1
                 if word == "differ":
-                    key = (one.kind, shown(judge, tested), shown(tested, judge))
+                    key = (shown(judge, tested), shown(tested, judge))
                     found.setdefault(key, []).append((name, one.name))
     finally:
         program.stop_all([side.program for side in running])
@@ -94,7 +95,7 @@ def shown(outcome, other):
     for mine, its in ((outcome.changes, other.changes), (outcome.lines, other.lines)):
         only = [said for said in mine if said not in its]
         said += only if only or mine == its else [f"in another order or number: {mine}"]
-    return repr(said)
+    return re.sub(r"(header\.b|header\.s|signature|selector|s)=[\w+/]+", r"\1=…", repr(said))
 
 
 class Outcome:
