@@ -15,6 +15,7 @@ use crate::{
         ExitCode,
         start::{Daemon, LogTo, Order, start},
     },
+    tools::test_files,
 };
 
 /// Arguments of `dkimd serve`.
@@ -80,8 +81,9 @@ pub fn opendkim(args: Vec<OsString>, daemon: &impl Daemon) -> ExitCode {
             }
             snapshot.map_or(ExitCode::Config, |_| ExitCode::Ok)
         }
-        Action::PrintOption(_) | Action::Query | Action::TestFiles(_) => {
-            eprintln!("{PROGRAM}: this version of dkimd does not answer -e, -Q and -t");
+        Action::TestFiles(files) => test_files::run(&line, file.as_deref(), files),
+        Action::PrintOption(_) | Action::Query => {
+            eprintln!("{PROGRAM}: this version of dkimd does not answer -e and -Q");
             ExitCode::Usage
         }
     }
