@@ -17,9 +17,16 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 use crate::{
     process::{ExitCode, start::Daemon},
     tools::{
+        atpszone::{self, AtpszoneArgs},
         explain::{self, ExplainArgs},
+        genzone::{self, GenzoneArgs},
         keygen::{self, KeygenArgs},
+        retired::Retired,
         sign::{self, SignArgs},
+        statistics,
+        testkey::{self, TestkeyArgs},
+        testmsg::{self, TestmsgArgs},
+        verify::{self, VerifyArgs},
     },
 };
 
@@ -28,8 +35,9 @@ dkimd check --config /etc/opendkim.conf    every problem at once, with file and 
 dkimd serve --config /etc/opendkim.conf    in the foreground, log on standard error
 dkimd man --output /usr/local/share        install manual pages and completions";
 
-const NAMES: &str = "Called by the name opendkim, it takes the flags of opendkim(8); by the name \
-                     opendkim-genkey, those of opendkim-genkey(8).";
+const NAMES: &str = "Called by the name opendkim, it takes the flags of opendkim(8); by the names \
+                     opendkim-genkey, -testkey, -testmsg, -genzone, -atpszone and -stats, those of \
+                     these programs.";
 
 /// What `--help` ends with.
 fn after_help() -> String {
@@ -64,6 +72,16 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Sign a message from standard input
     Sign(SignArgs),
+    /// Verify a message file: what was hashed, what failed, what the key record says
+    Verify(VerifyArgs),
+    /// Test whether published key records serve the private keys
+    Testkey(TestkeyArgs),
+    /// Sign or verify one message with nothing but the command line
+    Testmsg(TestmsgArgs),
+    /// Write the DNS records of all keys in a KeyTable
+    Genzone(GenzoneArgs),
+    /// Write the DNS records that let other domains sign for one (ATPS, RFC 6541)
+    Atpszone(AtpszoneArgs),
     /// Make a key, and the DNS record that publishes it
     Keygen(KeygenArgs),
     /// Print the manual page, or install all pages and completions
@@ -79,8 +97,17 @@ pub fn main(daemon: &impl Daemon) -> std::process::ExitCode {
     let name = args.next().unwrap_or_default();
     match Path::new(&name).file_name().and_then(|name| name.to_str()) {
         Some("opendkim-genkey") => return keygen::genkey_main(args),
+        Some("opendkim-testkey") => testkey::original_main(args),
+        Some("opendkim-testmsg") => testmsg::original_main(args),
+        Some("opendkim-stats") => statistics::original_main(args),
+        Some("opendkim-genzone") => genzone::original_main(args),
+        Some("opendkim-atpszone") => atpszone::original_main(args),
         Some("opendkim") => serve::opendkim(args.collect(), daemon),
-        _ => dkimd(args, daemon),
+        Some(name) => match Retired::find(name) {
+            Some(retired) => retired.tell(),
+            None => dkimd(args, daemon),
+        },
+        None => dkimd(args, daemon),
     }
     .into()
 }
@@ -104,6 +131,11 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Check(check) => check::run(&check),
         Command::Explain(explain) => explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),
+        Command::Verify(verify) => verify::run(&verify),
+        Command::Testkey(testkey) => testkey::run(&testkey),
+        Command::Testmsg(testmsg) => testmsg::run(&testmsg),
+        Command::Genzone(genzone) => genzone::run(&genzone),
+        Command::Atpszone(atpszone) => atpszone::run(&atpszone),
         Command::Keygen(keygen) => keygen::run(&keygen),
         Command::Man(man) => man::run(&man),
         Command::Completions(completions) => man::completions(&completions),

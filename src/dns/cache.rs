@@ -115,6 +115,11 @@ impl<V: Clone + Send + Sync> Cache<V> {
         }
     }
 
+    /// Where answers come from, for records that are no keys.
+    pub fn source(&self) -> &dyn TxtLookup {
+        self.source.as_ref()
+    }
+
     /// What is known of `name`, asking the source if need be.
     ///
     /// Takes as long as the source at most: an asker that joins a query under way gets its answer,

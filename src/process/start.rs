@@ -113,7 +113,7 @@ pub fn start(order: &Order, daemon: &impl Daemon) -> ExitCode {
 fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
     signals::hold_reload_signals();
     let (snapshot, warnings) = load(order, None)?;
-    let process = snapshot.settings.process.clone();
+    let process = under_service_manager(snapshot.settings.process.clone());
     let logging = snapshot.settings.logging.clone();
     if process.socket.is_none() && env::var_os("LISTEN_FDS").is_none() {
         return Err(Failure::new(
@@ -185,6 +185,19 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
         pid_file.remove();
     }
     Ok(code)
+}
+
+/// A service manager that waits to be told when the daemon is ready (`NOTIFY_SOCKET`) watches the
+/// process it started and starts it again itself: no background, and no supervisor in between.
+fn under_service_manager(process: ProcessSettings) -> ProcessSettings {
+    match env::var_os("NOTIFY_SOCKET") {
+        Some(_) => ProcessSettings {
+            background: false,
+            auto_restart: None,
+            ..process
+        },
+        None => process,
+    }
 }
 
 /// Step 1: the snapshot with its warnings. Errors go to standard error, and to the log if it is

@@ -79,11 +79,11 @@ impl Connection {
         } = message;
         let settings = &snapshot.settings;
         let journal = self.journal(settings).for_job(&record.job);
-        let verdict = verifying.finish().await;
+        let (verdict, atps) = verifying.finish().await;
         verdict.log(&journal, settings);
         record.verdicts = verdict.results.iter().map(SignatureVerdict::of).collect();
         let mut changes = self.removals(snapshot, section);
-        if let Some(value) = verdict.field(settings, &self.authserv_id(snapshot), &record.job, None)
+        if let Some(value) = verdict.field(settings, &self.authserv_id(snapshot), &record.job, atps)
         {
             changes.push(self.insert_on_top(auth_results_parse::NAME, &value));
         }

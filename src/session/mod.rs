@@ -6,6 +6,7 @@
 //! [`end_of_message`] turns the result into [`changes`] of the message and a reply ([`failure`],
 //! [`verdict`]). What happened is one [`record`], of which the lines in the [`journal`] are views.
 
+pub mod atps;
 pub mod changes;
 pub mod connection;
 pub mod daemon;

@@ -3,24 +3,36 @@
 
 use std::{io, sync::Arc};
 
-use super::verdict::{self, Verdict};
+use super::{
+    atps,
+    verdict::{self, Verdict},
+};
 use crate::{
     config::snapshot::Snapshot,
     dkim::{
         UnixTime,
+        atps::AtpsQuery,
         header::HeaderSection,
         key_answer::{DnsFailure, KeyAnswer},
         verify::{Verifier, deciding},
     },
-    dns::{fetch::KeyFetch, key::retrieval_detail, name::DnsName, source::KeySources},
+    dns::{
+        fetch::KeyFetch,
+        key::{KeyCache, retrieval_detail},
+        name::DnsName,
+        source::KeySources,
+    },
+    headers::auth_results::AtpsResult,
 };
 
 /// A message that is being verified.
 #[derive(Debug)]
 pub struct Verifying {
     verifier: Verifier,
-    /// `None` when the resolver could not be set up: every key is then unavailable for now.
-    keys: Option<KeyFetch>,
+    /// `None` when nothing is asked for, or when the resolver could not be set up: every key is
+    /// then unavailable for now.
+    keys: Option<(Arc<KeyCache>, KeyFetch)>,
+    author_domain: Option<Box<str>>,
     names: Vec<Box<str>>,
 }
 
@@ -44,12 +56,16 @@ impl Verifying {
             [] => None,
             queries => {
                 let cache = sources.of(snapshot).ok();
-                cache.map(|cache| KeyFetch::start(&cache, queries))
+                cache.map(|cache| {
+                    let fetch = KeyFetch::start(&cache, queries);
+                    (cache, fetch)
+                })
             }
         };
         Self {
             verifier,
             keys,
+            author_domain: author_domain.map(Into::into),
             names,
         }
     }
@@ -65,9 +81,11 @@ impl Verifying {
         self.verifier.wants_body()
     }
 
-    /// Waits for the keys and judges. Never longer than the DNS deadline.
-    pub async fn finish(self) -> Verdict {
-        let answers = match self.keys {
+    /// Waits for the keys and judges, and asks for ATPS where a signature claims it. Never longer
+    /// than the DNS deadline, and for ATPS one query more.
+    pub async fn finish(self) -> (Verdict, Option<AtpsResult>) {
+        let (cache, keys) = self.keys.unzip();
+        let answers = match keys {
             Some(keys) => keys.answers().await,
             None => vec![KeyAnswer::Failed(DnsFailure::Unreachable); self.names.len()],
         };
@@ -84,12 +102,21 @@ impl Verifying {
         let testing = deciding(&results)
             .and_then(|result| result.key)
             .is_some_and(|key| key.testing);
-        Verdict {
+        let query = self
+            .author_domain
+            .and_then(|author| AtpsQuery::of(&results, &author))
+            .zip(cache);
+        let atps = match &query {
+            Some((query, cache)) => Some(atps::ask(cache.source(), query).await),
+            None => None,
+        };
+        let verdict = Verdict {
             governor: verdict::governor(&results),
             testing,
             results,
             details,
-        }
+        };
+        (verdict, atps)
     }
 }
 
