@@ -1,5 +1,10 @@
 //! The daemon as a whole, by the real program: start, reload, stop, and what it is told and tells.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
+
 mod support;
 mod support_daemon;
 
@@ -396,4 +401,96 @@ fn a_log_that_nobody_reads_stops_no_mail() {
         .filter(|line| line.contains("DKIM-Signature field added"))
         .count();
     assert_eq!(signed, 2000, "none is lost: the queue had room");
+}
+
+/// The text of a syslog datagram behind the time: `<22>`, then `name[pid]: text`.
+fn parsed(datagram: &str) -> (String, String) {
+    let (priority, rest) = datagram.split_once('>').unwrap();
+    // `Nov 23 19:00:00 `
+    (
+        priority[1..].to_owned(),
+        rest[16..].trim_end_matches('\0').to_owned(),
+    )
+}
+
+#[test]
+fn syslog_lines_have_name_level_and_facility_follow_a_reload_and_wait_for_a_log_that_hangs() {
+    // A /dev of the daemon's own, with a log of ours in it, leaves the log of this machine alone.
+    const OWN_DEV: &str = r#"
+        set -e
+        mkdir "$1/dev"
+        for node in null urandom; do
+            : >"$1/dev/$node"
+            mount --bind "/dev/$node" "$1/dev/$node"
+        done
+        : >"$1/dev/log"
+        mount --bind "$1/log.sock" "$1/dev/log"
+        mount --rbind "$1/dev" /dev
+        shift
+        exec "$@""#;
+    let own_mounts = Command::new("unshare").args(["-m", "true"]).output();
+    if !own_mounts.is_ok_and(|output| output.status.success()) {
+        eprintln!("mounts can't be made here: not tested");
+        return;
+    }
+    let scene = Scene::new("Selector one\nSyslog yes\nSyslogSuccess yes");
+    let log = std::os::unix::net::UnixDatagram::bind(scene.path("log.sock")).unwrap();
+    log.set_read_timeout(Some(PATIENCE)).unwrap();
+    let program = scene.path("opendkim");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_dkimd"), &program).unwrap();
+    let mut command = Command::new("unshare");
+    command
+        .args(["-m", "sh", "-c", OWN_DEV, "sh"])
+        .args([scene.folder.path(), &program])
+        .args(["-f", "-p", &scene.socket_option(), "-x"])
+        .arg(scene.config())
+        .stdin(Stdio::null());
+    let daemon = scene.start(&mut command);
+    let mut buffer = [0; 8192];
+    let mut next = |part: &str| loop {
+        let length = log
+            .recv(&mut buffer)
+            .unwrap_or_else(|error| panic!("no {part}: {error}"));
+        let line = parsed(&String::from_utf8_lossy(&buffer[..length]));
+        if line.1.contains(part) {
+            return line;
+        }
+    };
+    let name = format!("opendkim[{}]: ", daemon.child.id());
+    let started = next("starting");
+    assert_eq!(started.0, "22", "mail.info");
+    let text = format!("{name}OpenDKIM Filter v2.11.0 starting (args: -f -p ");
+    assert!(started.1.starts_with(&text), "{started:?}");
+
+    let mut mta = scene.client();
+    signature(&mta.message(&message()).unwrap());
+    let added = "4XyZ012345: DKIM-Signature field added (s=one, d=example.com)";
+    assert_eq!(
+        next("field added"),
+        ("22".to_owned(), format!("{name}{added}"))
+    );
+
+    scene.write(
+        "Selector one\nSyslog yes\nSyslogSuccess yes\nSyslogName other\nSyslogFacility local3",
+    );
+    daemon.reload(Signal::SIGHUP);
+    // The kernel holds but a dozen lines for a log that does not read.
+    const MESSAGES: usize = 200;
+    for _ in 0..MESSAGES {
+        signature(&mta.message(&message()).unwrap());
+    }
+    let name = format!("other[{}]: ", daemon.child.id());
+    for _ in 0..MESSAGES {
+        assert_eq!(
+            next("field added"),
+            ("158".to_owned(), format!("{name}{added}"))
+        );
+    }
+    drop(mta);
+    daemon.signal(Signal::SIGTERM);
+    let ended = next("terminating");
+    assert_eq!(
+        ended.1,
+        format!("{name}OpenDKIM Filter v2.11.0 terminating with status 0, errno = 0")
+    );
 }

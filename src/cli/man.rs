@@ -14,6 +14,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
+use self::page::Page;
 use super::Cli;
 use crate::process::{ExitCode, Failure};
 
@@ -47,9 +48,7 @@ const COMPLETIONS: [(Shell, &str); 3] = [
 pub fn run(args: &ManArgs) -> ExitCode {
     let done = match &args.output {
         Some(directory) => write_all(directory),
-        None => {
-            rendered(Cli::command()).and_then(|page| io::Write::write_all(&mut io::stdout(), &page))
-        }
+        None => main_page().and_then(|page| io::Write::write_all(&mut io::stdout(), &page)),
     };
     match done {
         Ok(()) => ExitCode::Ok,
@@ -109,8 +108,25 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
             rendered(command)?,
         ));
     }
-    pages.push(("dkimd.1".to_owned(), rendered(program)?));
+    pages.push(("dkimd.1".to_owned(), main_page()?));
     Ok(pages)
+}
+
+/// dkimd(1): its examples and exit codes are sections of their own.
+fn main_page() -> io::Result<Vec<u8>> {
+    let mut program = Cli::command()
+        .disable_help_subcommand(true)
+        .after_help(clap::builder::Resettable::Reset);
+    program.build();
+    let mut page = rendered(program)?;
+    let mut rest = Page::rest();
+    rest.section("EXAMPLES").example(super::EXAMPLES);
+    rest.section("OTHER NAMES").paragraph(super::NAMES);
+    rest.exit_codes(ExitCode::ALL);
+    rest.section("SEE ALSO")
+        .paragraph("opendkim(8), opendkim.conf(5), opendkim-genkey(8)");
+    page.extend_from_slice(rest.render().as_bytes());
+    Ok(page)
 }
 
 fn rendered(command: clap::Command) -> io::Result<Vec<u8>> {

@@ -70,7 +70,7 @@ pub(super) fn page() -> String {
     page.exit_codes(
         ExitCode::ALL
             .into_iter()
-            .filter(|code| *code != ExitCode::TryAgain),
+            .filter(|code| of_the_daemon(*code)),
     );
     page.paragraph(
         "In the background, too, the status is that of the whole start: the starter waits until \
@@ -79,6 +79,11 @@ pub(super) fn page() -> String {
     page.section("SEE ALSO");
     page.paragraph("opendkim.conf(5), dkimd(1), opendkim-genkey(8)");
     page.render()
+}
+
+/// Whether opendkim(8) ends with it; the others belong to commands of dkimd(1).
+fn of_the_daemon(code: ExitCode) -> bool {
+    !matches!(code, ExitCode::TryAgain | ExitCode::Failed)
 }
 
 /// Flags are told in the usage text without capital and full stop.
@@ -106,7 +111,7 @@ mod tests {
         }
         for code in ExitCode::ALL {
             let told = page.contains(&format!("fB{}fR\n{}", code.number(), code.meaning()));
-            assert_eq!(told, code != ExitCode::TryAgain, "{code:?}");
+            assert_eq!(told, of_the_daemon(code), "{code:?}");
         }
     }
 }

@@ -19,6 +19,11 @@ impl Page {
         Self(roff)
     }
 
+    /// What follows the sections of another page.
+    pub(super) fn rest() -> Self {
+        Self(Roff::new())
+    }
+
     pub(super) fn section(&mut self, title: &str) -> &mut Self {
         self.0.control("SH", [title]);
         self
