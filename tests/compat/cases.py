@@ -123,6 +123,26 @@ def mode_groups(single):
     for mode in ("s", "v", "sv", "vs"):
         yield Group(f"Mode {mode}", single + f"Mode {mode}\n", cases)
     exempt = [case(a) for a in ("joe@example.com", "joe@EXAMPLE.ORG", "joe@sub.example.org", "joe@example.org")]
+    faulty = [
+        case(headers=[*h]) for h in (
+            [(b"From", b" joe@example.com"), (b"From", b" ann@example.org")], [(b"From", b" ann@example.org"), (b"Subject", b" two")],
+            [(b"From", b" joe@example.com"), (b"Subject", b" two")], [(b"From", b" x@exempt.example"), (b"Subject", b" two")],
+            [(b"From", b" ")], [(b"From", b"nobody"), (b"Subject", b" two")], [(b"Subject", b" no From")],
+        )
+    ]
+    faulty += [
+        case(to="list@example.net", headers=[(b"From", b" joe@example.com"), (b"Date", b" two")]),
+        case(host="stranger.example.net", address="203.0.113.9", headers=[(b"From", b" joe@example.com"), (b"Date", b" two")]),
+    ]
+    for option in ("RequiredHeaders", "StrictHeaders"):
+        for mode in ("s", "sv"):
+            yield Group(f"{option} {mode}", single + f"Mode {mode}\n{option} yes\nExemptDomains exempt.example\n"
+                        "DontSignMailTo list@example.net\n", faulty)
+    for action in ("", "accept", "reject", "tempfail", "discard"):
+        yield Group(f"MaximumHeaders {action}".strip(), single + "MaximumHeaders 100\n" + (f"On-Security {action}\n" if action else ""),
+                    [case(), case(headers=[(b"From", b" joe@example.com"), (b"X-Big", b" " + b"x" * 60)])])
+    yield Group("BodyLengthDB", single + "BodyLengthDB refile:{dir}/to\n", [case(to="a@example.net,b@example.net,c@example.org")],
+                {"to": "*@example.net x\n"})
     yield Group("ExemptDomains", single + "ExemptDomains example.org\n", exempt)
     yield Group("ExemptDomains own", single + "ExemptDomains EXAMPLE.com,example.org\n", exempt)
     to = [case(to=t) for t in ("rcpt@example.net", "list@example.net", "LIST@Example.net", "rcpt@example.net,list@example.net", "x@example.org")]
