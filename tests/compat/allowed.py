@@ -30,6 +30,7 @@ BY_GUESS = "a message whose author is not one plain From field is never signed b
 UNTOUCHED = "OpenDKIM adds an Authentication-Results field to mail of its own that it could not read"
 STEERED = "a Canonicalization field lets any sender choose the algorithm in OpenDKIM"
 ODD_NAME = "one field name with an octet that names can't have makes OpenDKIM give up on the message"
+BARE_END = "a bare LF ends no line; a CRLF is added to such a body, and no two verifiers agree what it is once it is sent"
 WHITE_SPACE = "only SP, TAB and folds are white space (RFC 6376 section 2.8); OpenDKIM counts CR, VT and FF too"
 BARE_BODY = "a bare CR or LF in a body is content; OpenDKIM drops or adds octets"
 NO_FIELD = "a value with a line end that is no fold is no field any more once it is sent; nobody can verify it"
@@ -50,6 +51,7 @@ SIGNING = (
         "* without end", "a CR", "a LF", "LF only", "LF LF", "CR only", "blank CR")),
     *(Difference("*", f"body {body}", "signed", BARE_BODY) for body in ("CR inside", "LF inside", "blank CR LF")),
     *(Difference("*", f"Subject {value}", "signed", WHITE_SPACE) for value in ("CR inside", "CR at end", "vertical tab")),
+    *(Difference("*", f"body {body}", "signed in vain", BARE_END) for body in ("a LF", "LF only", "LF LF")),
     Difference("*", "Subject LF without blank", "signed in vain", NO_FIELD),
     *(Difference("*", f"From {value}", "not by guess", BY_GUESS) for value in (
         "group with two members", "open angle", "two angles", "two ats", "no local part", "bare name like address")),

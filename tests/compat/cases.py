@@ -37,7 +37,7 @@ def case(author="joe@example.com", host="localhost", address="127.0.0.1", auth=N
     recipients = tuple(f"<{r}>" for r in to.split(","))
     name = f"{author} from {host} [{address}] auth={auth} daemon={daemon} macros={dict(macros)} to={to}"
     if headers is not None:
-        name += f" headers={headers}"
+        name += f" headers={headers}"[:200]
     envelope = Envelope(host=host, address=address, connect_macros=connect, mail_macros=mail, recipients=recipients)
     if not queue:
         envelope.queue_id = None
@@ -141,6 +141,8 @@ def mode_groups(single):
     for action in ("", "accept", "reject", "tempfail", "discard"):
         yield Group(f"MaximumHeaders {action}".strip(), single + "MaximumHeaders 100\n" + (f"On-Security {action}\n" if action else ""),
                     [case(), case(headers=[(b"From", b" joe@example.com"), (b"X-Big", b" " + b"x" * 60)])])
+    long = [(b"From", b" joe@example.com"), (b"X-Big", b" " + b"x" * 60000), (b"X-Big", b" " + b"x" * 60000)]
+    yield Group("MaximumHeaders 0", single + "MaximumHeaders 0\n", [case(headers=long)])
     yield Group("BodyLengthDB", single + "BodyLengthDB refile:{dir}/to\n", [case(to="a@example.net,b@example.net,c@example.org")],
                 {"to": "*@example.net x\n"})
     yield Group("ExemptDomains", single + "ExemptDomains example.org\n", exempt)

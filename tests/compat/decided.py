@@ -20,6 +20,7 @@ LINES_OF_OPENDKIM = (
 
 # Lines that only dkimd writes: why a message leaves unsigned, a signer that can't stand in i=, (LogWhy) what became of it.
 OWN_LINES = (
+    r"info this is dkimd .*",
     r"info \S+: not signed: .*", r"info \S+: done: .*", r"warning \S+: signer '.*' .*, signing without i=",
 )
 
