@@ -2,7 +2,7 @@
 
 pub mod judge;
 mod report;
-mod trace;
+pub mod trace;
 
 use std::{
     fs::File,
