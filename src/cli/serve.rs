@@ -19,7 +19,7 @@ use crate::{
         start::{Daemon, LogTo, Order, start},
         user::Account,
     },
-    tools::configuration::DEFAULT_FILE,
+    tools::{configuration::DEFAULT_FILE, test_files},
 };
 
 /// Arguments of `dkimd serve`.
@@ -96,10 +96,7 @@ pub fn opendkim(args: Vec<OsString>, daemon: &impl Daemon) -> ExitCode {
             )
         }
         Action::Query => told(PROGRAM, query::run()),
-        Action::TestFiles(_) => {
-            eprintln!("{PROGRAM}: this version of dkimd does not answer -t");
-            ExitCode::Usage
-        }
+        Action::TestFiles(files) => test_files::run(&line, file.as_deref(), files),
     }
 }
 

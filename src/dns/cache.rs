@@ -115,11 +115,6 @@ impl<V: Clone + Send + Sync> Cache<V> {
         }
     }
 
-    /// Where answers come from, for records that are no keys.
-    pub fn source(&self) -> &dyn TxtLookup {
-        self.source.as_ref()
-    }
-
     /// What is known of `name`, asking the source if need be.
     ///
     /// Takes as long as the source at most: an asker that joins a query under way gets its answer,
@@ -154,6 +149,11 @@ impl<V: Clone + Send + Sync> Cache<V> {
         self.queries.fetch_add(1, Relaxed);
         self.hits.fetch_add(1, Relaxed);
         Some(value)
+    }
+
+    /// What is asked when the cache does not know.
+    pub fn source(&self) -> &Arc<dyn TxtLookup> {
+        &self.source
     }
 
     /// The figures since the start.

@@ -5,6 +5,7 @@ use std::{io, sync::Arc};
 
 use super::{
     atps,
+    reports::ReportRequests,
     verdict::{self, Verdict},
 };
 use crate::{
@@ -34,6 +35,18 @@ pub struct Verifying {
     keys: Option<(Arc<KeyCache>, KeyFetch)>,
     author_domain: Option<Box<str>>,
     names: Vec<Box<str>>,
+    reports: ReportRequests,
+}
+
+/// What verifying came to.
+#[derive(Debug)]
+pub struct Judged {
+    /// The results, and what they lead to.
+    pub verdict: Verdict,
+    /// ATPS, where it is in play.
+    pub atps: Option<AtpsResult>,
+    /// What the signers want to be told.
+    pub reports: ReportRequests,
 }
 
 impl Verifying {
@@ -52,21 +65,26 @@ impl Verifying {
             .iter()
             .map(|query| query.name.clone())
             .collect();
-        let keys = match verifier.queries() {
+        let cache = match verifier.queries() {
             [] => None,
-            queries => {
-                let cache = sources.of(snapshot).ok();
-                cache.map(|cache| {
-                    let fetch = KeyFetch::start(&cache, queries);
-                    (cache, fetch)
-                })
-            }
+            _ => sources.of(snapshot).ok(),
         };
+        let reports = match &cache {
+            Some(cache) if snapshot.settings.verifying.send_reports => {
+                ReportRequests::ask(cache.source(), verifier.signatures())
+            }
+            _ => ReportRequests::default(),
+        };
+        let keys = cache.map(|cache| {
+            let fetch = KeyFetch::start(&cache, verifier.queries());
+            (cache, fetch)
+        });
         Self {
             verifier,
             keys,
             author_domain: author_domain.map(Into::into),
             names,
+            reports,
         }
     }
 
@@ -83,7 +101,7 @@ impl Verifying {
 
     /// Waits for the keys and judges, and asks for ATPS where a signature claims it. Never longer
     /// than the DNS deadline, and for ATPS one query more.
-    pub async fn finish(self) -> (Verdict, Option<AtpsResult>) {
+    pub async fn finish(self) -> Judged {
         let (cache, keys) = self.keys.unzip();
         let answers = match keys {
             Some(keys) => keys.answers().await,
@@ -107,7 +125,7 @@ impl Verifying {
             .and_then(|author| AtpsQuery::of(&results, &author))
             .zip(cache);
         let atps = match &query {
-            Some((query, cache)) => Some(atps::ask(cache.source(), query).await),
+            Some((query, cache)) => Some(atps::ask(cache.source().as_ref(), query).await),
             None => None,
         };
         let verdict = Verdict {
@@ -115,8 +133,13 @@ impl Verifying {
             testing,
             results,
             details,
+            signer_text: None,
         };
-        (verdict, atps)
+        Judged {
+            verdict,
+            atps,
+            reports: self.reports,
+        }
     }
 }
 

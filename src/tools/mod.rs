@@ -9,6 +9,7 @@ pub mod message;
 pub mod retired;
 pub mod sign;
 pub mod statistics;
+pub mod test_files;
 pub mod testkey;
 pub mod testmsg;
 pub mod verify;

@@ -62,10 +62,7 @@ fn show(input: impl BufRead) -> Result<(), Failure> {
         let line = String::from_utf8_lossy(&line);
         match dump.line(&line, &mut out).map_err(failed)? {
             Ok(()) => {}
-            Err(fault) => {
-                eprintln!("{PROGRAM}: {fault} at input line {number}");
-                break;
-            }
+            Err(fault) => eprintln!("{PROGRAM}: {fault} at input line {number}"),
         }
     }
     writeln!(out, "{}", dump.summary())
@@ -83,8 +80,7 @@ struct Dump {
 }
 
 impl Dump {
-    /// Shows one line of the file, or says what is wrong with it; what follows can't be trusted
-    /// then.
+    /// Shows one line of the file, or says what is wrong with it.
     fn line(&mut self, line: &str, out: &mut impl Write) -> io::Result<Result<(), String>> {
         let Some(kind) = line.chars().next() else {
             return Ok(Ok(()));

@@ -126,6 +126,13 @@ impl Verifier {
         &self.queries
     }
 
+    /// The signatures whose syntax is right.
+    pub fn signatures(&self) -> impl Iterator<Item = &Signature> {
+        self.signatures
+            .iter()
+            .filter_map(|candidate| candidate.signature.as_ref())
+    }
+
     /// Number of DKIM-Signature fields that will have a result.
     pub fn len(&self) -> usize {
         self.signatures.len()
