@@ -9,6 +9,7 @@ use crate::{
         verify::{SignatureResult, deciding},
     },
     headers::auth_results::{AtpsResult, AuthResults, ResultItem},
+    process::clock,
     session::atps,
     tools::{
         message::MessageFile,
@@ -20,7 +21,7 @@ impl Run<'_> {
     pub(super) async fn verify(&self, name: &str, message: &MessageFile, author: &str) {
         self.callback(Some(name), "mlfi_eoh", Reply::Continue);
         self.body(name, message, |_| {});
-        let verdicts = Verdicts::of(message, self.snapshot, self.source, self.now).await;
+        let verdicts = Verdicts::of(message, self.snapshot, self.source, clock::now()).await;
         let results = &verdicts.results;
         let query = AtpsQuery::of(results, author);
         let atps = match &query {
@@ -37,7 +38,7 @@ impl Run<'_> {
         if action == FailureAction::Quarantine && self.verbosity > 1 {
             println!("### QUARANTINE: reason='opendkim'");
         }
-        println!("{PROGRAM}: {name}: {}", sentence(results));
+        println!("{PROGRAM}: {name}: {}", sentence(&verdicts));
     }
 
     pub(super) fn results_field(
@@ -87,8 +88,8 @@ impl Run<'_> {
     }
 }
 
-fn sentence(results: &[SignatureResult]) -> String {
-    let Some(result) = deciding(results) else {
+fn sentence(verdicts: &Verdicts) -> String {
+    let Some(result) = deciding(&verdicts.results) else {
         return "message not signed".to_owned();
     };
     let tag = |value: &Option<Box<str>>| value.as_deref().unwrap_or("(null)").to_owned();
@@ -97,7 +98,9 @@ fn sentence(results: &[SignatureResult]) -> String {
     if result.outcome == Outcome::Pass {
         return format!("verification (s={selector}, d={domain}, {bits}-bit key) succeeded");
     }
-    let dnssec = result.key.map_or("unknown", |key| dnssec_word(key.dnssec));
+    let dnssec = verdicts
+        .key_of(result)
+        .map_or("unknown", |(_, answer)| dnssec_word(answer.dnssec));
     let reason = result.outcome.opendkim().text;
     format!("verification (s={selector} d={domain}, {bits}-bit key, {dnssec}) failed: {reason}")
 }
