@@ -28,8 +28,9 @@ impl Run<'_> {
             Some(query) => Some(atps::ask(self.source.as_ref(), Some(query)).await),
             None => None,
         };
-        let action = self.action(results);
+        let (governor, action) = self.action(results);
         self.end_of_message(name, action.into());
+        self.show_reply(governor, action, deciding(results));
         let wanted = self.snapshot.settings.verifying.always_add_results;
         if !results.is_empty() || wanted {
             let items: Vec<ResultItem<'_>> = results.iter().map(Into::into).collect();
@@ -68,8 +69,35 @@ impl Run<'_> {
         .value()
     }
 
-    /// What the On-* options say to the result that decides.
-    fn action(&self, results: &[SignatureResult]) -> FailureAction {
+    /// The reply's text, with `-vv`.
+    fn show_reply(
+        &self,
+        governor: Governor,
+        action: FailureAction,
+        result: Option<&SignatureResult>,
+    ) {
+        let text = match governor {
+            Governor::OnNoSignature => "no DKIM signature data",
+            Governor::OnKeyNotFound => "DKIM key retrieval failed",
+            Governor::OnBadSignature => "bad DKIM signature data",
+            Governor::Nobody | Governor::OnDnsError => return,
+        };
+        if result.is_some_and(|result| result.outcome == Outcome::KeyRevoked) {
+            return;
+        }
+        let (code, enhanced) = match (action, governor) {
+            (FailureAction::Reject, _) => ("550", "5.7.0"),
+            (FailureAction::Tempfail, Governor::OnKeyNotFound) => ("451", "4.7.5"),
+            (FailureAction::Tempfail, _) => ("451", "4.7.0"),
+            _ => return,
+        };
+        if self.verbosity > 1 {
+            println!("### SETREPLY: rcode='{code}' xcode='{enhanced}' replytxt='{text}'");
+        }
+    }
+
+    /// Which On-* option looks at the result that decides, and what it says.
+    fn action(&self, results: &[SignatureResult]) -> (Governor, FailureAction) {
         let on = &self.snapshot.settings.on_failure;
         let deciding = deciding(results);
         let governor = deciding.map_or(Governor::OnNoSignature, |result| result.outcome.governor());
@@ -82,8 +110,8 @@ impl Run<'_> {
         };
         let testing = deciding.is_some_and(|result| result.key.is_some_and(|key| key.testing));
         match testing && action != FailureAction::Quarantine {
-            true => FailureAction::Accept,
-            false => action,
+            true => (governor, FailureAction::Accept),
+            false => (governor, action),
         }
     }
 }
