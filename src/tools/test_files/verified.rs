@@ -30,12 +30,12 @@ impl Run<'_> {
         };
         let (governor, action) = self.action(results);
         self.end_of_message(name, action.into());
-        self.show_reply(governor, action, deciding(results));
         let wanted = self.snapshot.settings.verifying.always_add_results;
         if !results.is_empty() || wanted {
             let items: Vec<ResultItem<'_>> = results.iter().map(Into::into).collect();
             self.inserted("Authentication-Results", &self.results_field(&items, atps));
         }
+        self.show_reply(governor, action, deciding(results));
         if action == FailureAction::Quarantine && self.verbosity > 1 {
             println!("### QUARANTINE: reason='opendkim'");
         }
