@@ -1,15 +1,18 @@
 //! The command line: dkimd's subcommands, and the names it answers to.
 
 pub mod check;
+pub mod flags;
 pub mod getopt;
 pub mod man;
 pub mod opendkim;
+pub mod print_option;
+pub mod query;
 pub mod report;
 pub mod serve;
 
-use std::{env, ffi::OsString, io, path::Path};
+use std::{env, ffi::OsString, path::Path};
 
-use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{Parser, Subcommand, error::ErrorKind};
 
 use crate::{
     process::{ExitCode, start::Daemon},
@@ -28,30 +31,30 @@ use crate::{
 };
 
 const EXAMPLES: &str = "\
-Examples:
-  dkimd check --config /etc/opendkim.conf    every problem at once, with file and line
-  dkimd serve --config /etc/opendkim.conf    in the foreground, log on standard error
-  dkimd man --output /usr/local/share/man    write the manual pages
+dkimd check --config /etc/opendkim.conf    every problem at once, with file and line
+dkimd serve --config /etc/opendkim.conf    in the foreground, log on standard error
+dkimd man --output /usr/local/share        install manual pages and completions";
 
-Called by the name opendkim, it takes the flags of opendkim(8); by the name opendkim-genkey, those
-of opendkim-genkey(8).
+const NAMES: &str = "Called by the name opendkim, it takes the flags of opendkim(8); by the names \
+                     opendkim-genkey, -testkey, -testmsg, -genzone, -atpszone and -stats, those of \
+                     these programs.";
 
-Exit codes:
-   0  done, or stopped by a signal
-   1  what was tested is not good (verify, genzone)
-  64  wrong command line
-  65  no such user, group or option; malformed message
-  69  socket or file not available; too many restarts
-  70  internal fault; data set can't be opened
-  71  the system refused a fork, directory or root change
-  74  output can't be written
-  75  mail would be deferred (explain); DNS gives no answer (verify)
-  77  privileges can't be dropped
-  78  configuration error";
+/// What `--help` ends with.
+fn after_help() -> String {
+    let mut text = "Examples:".to_owned();
+    for line in EXAMPLES.lines() {
+        text += &format!("\n  {line}");
+    }
+    text += &format!("\n\n{NAMES}\n\nExit codes:");
+    for code in ExitCode::ALL {
+        text += &format!("\n  {:2}  {}", code.number(), code.meaning());
+    }
+    text
+}
 
 /// Signs mail with DKIM as a milter for Postfix, in OpenDKIM's place
 #[derive(Debug, Parser)]
-#[command(name = "dkimd", version, after_help = EXAMPLES)]
+#[command(name = "dkimd", version, after_help = after_help())]
 pub struct Cli {
     /// What is to be done.
     #[command(subcommand)]
@@ -63,7 +66,7 @@ pub struct Cli {
 pub enum Command {
     /// Serve the MTA in the foreground
     Serve(serve::ServeArgs),
-    /// Read options and tables, and name every problem with file, line and remedy
+    /// Read options, tables and keys, and name every problem with file, line and remedy
     Check(check::CheckArgs),
     /// Tell, rule by rule, what would be done with an author's mail and why
     Explain(ExplainArgs),
@@ -81,7 +84,7 @@ pub enum Command {
     Atpszone(AtpszoneArgs),
     /// Make a key, and the DNS record that publishes it
     Keygen(KeygenArgs),
-    /// Print the manual page, or write all pages to a directory
+    /// Print the manual page, or install all pages and completions
     Man(man::ManArgs),
     /// Print the completions of a shell
     Completions(man::CompletionsArgs),
@@ -135,20 +138,14 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Atpszone(atpszone) => atpszone::run(&atpszone),
         Command::Keygen(keygen) => keygen::run(&keygen),
         Command::Man(man) => man::run(&man),
-        Command::Completions(completions) => {
-            clap_complete::generate(
-                completions.shell,
-                &mut Cli::command(),
-                "dkimd",
-                &mut io::stdout(),
-            );
-            ExitCode::Ok
-        }
+        Command::Completions(completions) => man::completions(&completions),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]
@@ -158,9 +155,10 @@ mod tests {
 
     #[test]
     fn the_help_names_every_exit_code() {
+        let help = Cli::command().render_help().to_string();
         for code in ExitCode::ALL {
             let line = format!("{:4}  {}", code.number(), code.meaning());
-            assert!(EXAMPLES.contains(&line), "{line}");
+            assert!(help.contains(&line), "{line} in {help}");
         }
     }
 }

@@ -60,6 +60,7 @@ impl Case {
         };
         let mut question = Question {
             mode: self.mode,
+            weak_syntax: false,
             author: &self.author,
             from_fields: 1,
             exempt: false,
@@ -154,6 +155,33 @@ fn several_from_fields_are_never_signed() {
 }
 
 #[test]
+fn mail_whose_author_stands_elsewhere_than_in_from_is_never_signed_without_from() {
+    assert_eq!(
+        Case::ours().decide(|question| question.from_fields = 0),
+        Decision::Leave(Reason::NoAuthor(NoAuthor::Missing))
+    );
+}
+
+#[test]
+fn mail_that_is_left_alone_is_not_refused_for_its_header_fields() {
+    static FAULT: HeaderFault = HeaderFault::NotOnce("Date");
+    assert_eq!(
+        Case::ours().decide(|q| {
+            q.required_fault = Some(&FAULT);
+            q.exempt = true;
+        }),
+        Decision::Leave(Reason::ExemptDomain)
+    );
+    assert_eq!(
+        Case::ours().decide(|q| {
+            q.required_fault = Some(&FAULT);
+            q.excused_recipient = Some("list@example.org");
+        }),
+        Decision::Leave(Reason::ExcusedRecipient("list@example.org".into()))
+    );
+}
+
+#[test]
 fn mail_without_author_is_left_with_its_reason() {
     let case = Case {
         author: Err(NoAuthor::Missing),
@@ -163,6 +191,29 @@ fn mail_without_author_is_left_with_its_reason() {
         case.decision(),
         Decision::Leave(Reason::NoAuthor(NoAuthor::Missing))
     );
+}
+
+#[test]
+fn weak_syntax_checks_let_a_verifier_read_on() {
+    let unreadable = NoAuthor::Unparsable {
+        source: "From".into(),
+        value: "joe".into(),
+        error: AuthorError::Incomplete,
+    };
+    let case = Case {
+        mode: VERIFY_ONLY,
+        author: Err(unreadable.clone()),
+        ..Case::ours()
+    };
+    assert_eq!(
+        case.decision(),
+        Decision::Leave(Reason::NoAuthor(unreadable.clone()))
+    );
+    let weak = case.decide(|question| question.weak_syntax = true);
+    assert_eq!(weak, Decision::Verify(Reason::NoAuthor(unreadable.clone())));
+    let case = Case { mode: BOTH, ..case };
+    let weak = case.decide(|question| question.weak_syntax = true);
+    assert_eq!(weak, Decision::Leave(Reason::NoAuthor(unreadable)));
 }
 
 #[test]

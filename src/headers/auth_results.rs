@@ -116,7 +116,7 @@ impl<'a> From<&'a SignatureResult> for ResultItem<'a> {
             key: result
                 .key
                 .zip(bits)
-                .filter(|_| result.outcome != Outcome::Ignored)
+                .filter(|_| tells_key(&result.outcome))
                 .map(|(key, bits)| KeyComment {
                     bits,
                     dnssec: key.dnssec,
@@ -129,6 +129,14 @@ impl<'a> From<&'a SignatureResult> for ResultItem<'a> {
             signature: result.identity.signature.as_deref(),
         }
     }
+}
+
+/// OpenDKIM tells the size of keys that it went on to use.
+fn tells_key(outcome: &Outcome) -> bool {
+    !matches!(
+        outcome,
+        Outcome::Ignored | Outcome::KeyHashMismatch | Outcome::KeyNotForEmail
+    )
 }
 
 /// One field.

@@ -7,8 +7,11 @@ use crate::{
     decide::{Reason, Trust, identity::IdentityError},
     dkim::{
         name::{Domain, Selector},
+        outcome::Outcome as SignatureOutcome,
         sign::SignError,
+        verify::{Identity, SignatureResult},
     },
+    dns::cache::CacheFigures,
     keys::store::KeyError,
     milter::Client,
     session::record::{MessageRecord, Outcome},
@@ -155,4 +158,129 @@ pub fn message_done(record: &MessageRecord) -> String {
         record.times.total.as_micros(),
         record.times.signing.as_micros(),
     )
+}
+
+/// SyslogSuccess: some signature passed.
+pub const VERIFIED: &str = "DKIM verification successful";
+
+/// The deciding signature does not fit the message.
+pub const BAD_SIGNATURE: &str = "bad signature data";
+
+/// No signature was there.
+pub const NO_SIGNATURE_DATA: &str = "no signature data";
+
+/// More than one signature was there.
+pub fn signatures_from(domains: &[&str]) -> String {
+    format!("message has signatures from {}", domains.join(", "))
+}
+
+/// MaximumSignaturesToVerify left some signatures out.
+pub fn signatures_ignored(count: usize) -> String {
+    format!(
+        "ignoring {count} signature{}",
+        if count == 1 { "" } else { "s" }
+    )
+}
+
+/// The key name that a signature asks for.
+pub fn key_name(identity: &Identity) -> String {
+    let part = |part: &Option<Box<str>>| part.as_deref().unwrap_or_default().to_owned();
+    format!(
+        "{}._domainkey.{}",
+        part(&identity.selector),
+        part(&identity.domain)
+    )
+    .to_ascii_lowercase()
+}
+
+/// DNS gave no key.
+pub fn key_retrieval_failed(identity: &Identity, detail: &str) -> String {
+    format!(
+        "key retrieval failed ({}): {detail}",
+        of_signature(identity, false)
+    )
+}
+
+/// The key's `p=` is empty.
+pub fn key_revoked(identity: &Identity) -> String {
+    format!("key revoked ({})", of_signature(identity, true))
+}
+
+/// A DKIM-Signature field that is none.
+pub fn syntax_error(detail: &str) -> String {
+    format!("syntax error: {detail}")
+}
+
+/// Why a signature does not count, with the stable word for it.
+pub fn not_verified(identity: &Identity, outcome: &SignatureOutcome) -> String {
+    let part = |part: &Option<Box<str>>| part.as_deref().unwrap_or("?").to_owned();
+    format!(
+        "s={} d={} a={} not verified: {} ({})",
+        part(&identity.selector),
+        part(&identity.domain),
+        part(&identity.algorithm),
+        outcome.explanation(),
+        outcome.code(),
+    )
+}
+
+/// LogResults.
+pub fn all_results(results: &[SignatureResult]) -> String {
+    let items: Vec<String> = results
+        .iter()
+        .map(|result| {
+            let Identity {
+                signature,
+                domain,
+                selector,
+                ..
+            } = &result.identity;
+            let begin: String = signature
+                .as_deref()
+                .unwrap_or("?")
+                .chars()
+                .take(8)
+                .collect();
+            format!(
+                "signature={begin} domain={} selector={} result=\"{}\"",
+                domain.as_deref().unwrap_or("?"),
+                selector.as_deref().unwrap_or("?"),
+                result.outcome.opendkim().text,
+            )
+        })
+        .collect();
+    items.join("; ")
+}
+
+/// QueryCache.
+pub fn cache_figures(figures: CacheFigures) -> String {
+    let CacheFigures {
+        queries,
+        hits,
+        expired,
+        entries,
+    } = figures;
+    let plural = |count: u64, one: &str, many: &str| {
+        format!("{count} {}", if count == 1 { one } else { many })
+    };
+    let percent = (hits * 100).checked_div(queries).unwrap_or(0);
+    format!(
+        "cache: {}, {} ({percent}%), {expired} expired, {}",
+        plural(queries, "query", "queries"),
+        plural(hits, "hit", "hits"),
+        plural(entries as u64, "key", "keys"),
+    )
+}
+
+fn of_signature(identity: &Identity, with_algorithm: bool) -> String {
+    let part = |part: &Option<Box<str>>| part.as_deref().unwrap_or("?").to_owned();
+    let mut text = format!(
+        "s={}, d={}",
+        part(&identity.selector),
+        part(&identity.domain)
+    );
+    if with_algorithm {
+        text += &format!(", a={}", part(&identity.algorithm));
+    }
+    text
 }

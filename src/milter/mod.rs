@@ -36,6 +36,13 @@ pub enum Change {
         /// Value with LF line ends, leading space included if it was negotiated.
         value: Vec<u8>,
     },
+    /// Add a field below all others.
+    AppendHeader {
+        /// Name.
+        name: String,
+        /// Value with LF line ends, leading space included if it was negotiated.
+        value: Vec<u8>,
+    },
     /// Delete the `occurrence`-th field of that name, counted from 1.
     DeleteHeader {
         /// Name.

@@ -67,6 +67,10 @@ pub(super) fn wire_change(change: Change, agreed: Agreed) -> Option<WireReply> {
             name: c_string(name),
             value: c_string(value),
         },
+        Change::AppendHeader { name, value } => WireReply::AddHeader {
+            name: c_string(name),
+            value: c_string(value),
+        },
         Change::DeleteHeader { name, occurrence } if agreed.delete_headers => {
             WireReply::ChangeHeader {
                 name: c_string(name),

@@ -6,12 +6,9 @@ use crate::{
     headers::auth_results::AtpsResult,
 };
 
-/// Asks for the record. Without a question the result is neutral; so it is when DNS gives no
-/// answer, because then nothing is known.
-pub async fn ask(source: &dyn TxtLookup, query: Option<&AtpsQuery>) -> AtpsResult {
-    let Some(query) = query else {
-        return AtpsResult::Neutral;
-    };
+/// Asks for the record. When DNS gives no answer the result is neutral, because then nothing is
+/// known.
+pub async fn ask(source: &dyn TxtLookup, query: &AtpsQuery) -> AtpsResult {
     let Ok(name) = DnsName::parse(&query.name) else {
         return AtpsResult::Fail;
     };
@@ -47,8 +44,7 @@ mod tests {
             ("late.example", AtpsResult::Neutral),
         ] {
             let query = AtpsQuery::new(signer, AtpsHash::None, "a.example");
-            assert_eq!(ask(&records, Some(&query)).await, result, "{signer}");
+            assert_eq!(ask(&records, &query).await, result, "{signer}");
         }
-        assert_eq!(ask(&records, None).await, AtpsResult::Neutral);
     }
 }

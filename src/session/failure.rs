@@ -4,15 +4,13 @@
 //! On-Security). The text carries a stable word that `dkimd explain` knows, and nothing of the
 //! server's inside.
 
+use super::verdict::QUARANTINE_REASON;
 use crate::{
-    config::settings::{FailureAction, OnFailure},
+    config::settings::{FailureAction, OnFailure, Settings},
     decide::identity::IdentityError,
     keys::store::KeyError,
     milter::{Change, EndOfMessage, Reply},
 };
-
-/// The reason that OpenDKIM gives for a quarantine.
-const QUARANTINE_REASON: &str = "opendkim";
 
 /// A message that should be signed and can't be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +37,20 @@ impl SigningFailure {
     }
 
     /// What the administrator wants done.
-    pub fn action(&self, on_failure: &OnFailure) -> FailureAction {
+    pub fn action(&self, settings: &Settings) -> FailureAction {
+        let action = self.configured(&settings.on_failure);
+        // CaptureUnknownErrors holds what would only be deferred.
+        let captured = settings.verifying.capture_unknown_errors
+            && action == FailureAction::Tempfail
+            && !matches!(self, Self::HeaderTooLarge);
+        if captured {
+            FailureAction::Quarantine
+        } else {
+            action
+        }
+    }
+
+    fn configured(&self, on_failure: &OnFailure) -> FailureAction {
         match self {
             Self::Key(KeyError::TooSmall { .. }) => on_failure.signature_error,
             Self::HeaderTooLarge => on_failure.security,
@@ -59,14 +70,14 @@ impl SigningFailure {
 
     /// The reply, with a quarantine where that was chosen. Where the MTA can't quarantine, the
     /// mail is deferred: it must not slip out unsigned.
-    pub fn end(&self, on_failure: &OnFailure, may_quarantine: bool) -> EndOfMessage {
+    pub fn end(&self, settings: &Settings, may_quarantine: bool) -> EndOfMessage {
         let text = |code, enhanced: &str| Reply::Text {
             code,
             enhanced: enhanced.to_owned(),
             text: format!("{} ({})", self.sentence(), self.code()),
         };
         let mut changes = Vec::new();
-        let reply = match self.action(on_failure) {
+        let reply = match self.action(settings) {
             FailureAction::Accept => Reply::Accept,
             FailureAction::Discard => Reply::Discard,
             FailureAction::Reject => text(550, "5.7.0"),
@@ -83,22 +94,22 @@ impl SigningFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{resolve::Overrides, snapshot::Snapshot};
 
-    fn all(action: FailureAction) -> OnFailure {
-        OnFailure {
-            bad_signature: action,
-            key_not_found: action,
-            dns_error: Some(action),
-            no_signature: action,
-            internal_error: action,
-            security: action,
-            signature_error: action,
-        }
+    fn all(action: &str) -> Settings {
+        let options = [("On-InternalError", action), ("On-Security", action)];
+        let options = options
+            .map(|(name, value)| (name, value.to_owned()))
+            .to_vec();
+        Snapshot::load(None, &Overrides { options })
+            .0
+            .unwrap()
+            .settings
     }
 
     #[test]
     fn a_failure_is_temporary_and_names_its_cause() {
-        let end = SigningFailure::Operation.end(&all(FailureAction::Tempfail), false);
+        let end = SigningFailure::Operation.end(&all("tempfail"), false);
         let Reply::Text {
             code,
             enhanced,
@@ -113,7 +124,7 @@ mod tests {
 
     #[test]
     fn quarantine_without_the_mtas_consent_defers() {
-        let chosen = all(FailureAction::Quarantine);
+        let chosen = all("quarantine");
         assert!(matches!(
             SigningFailure::Operation.end(&chosen, false).reply,
             Reply::Text { code: 451, .. }
@@ -125,10 +136,7 @@ mod tests {
 
     #[test]
     fn the_administrator_may_choose_otherwise() {
-        let ends = [
-            (FailureAction::Accept, Reply::Accept),
-            (FailureAction::Discard, Reply::Discard),
-        ];
+        let ends = [("accept", Reply::Accept), ("discard", Reply::Discard)];
         for (action, reply) in ends {
             assert_eq!(
                 SigningFailure::HeaderTooLarge.end(&all(action), true).reply,

@@ -10,6 +10,7 @@ use crate::{
     dkim::{
         Algorithm,
         name::{Domain, Selector},
+        verify::SignatureResult,
     },
     milter::Client,
 };
@@ -29,6 +30,8 @@ pub struct MessageRecord {
     pub outcome: Outcome,
     /// The signatures added, in order.
     pub signatures: Vec<AddedSignature>,
+    /// What verifying found, from the top.
+    pub verdicts: Vec<SignatureVerdict>,
     /// How long it took.
     pub times: Times,
     /// Size of the header section in octets.
@@ -68,6 +71,28 @@ pub struct AddedSignature {
     pub selector: Selector,
     /// `a=`.
     pub algorithm: Algorithm,
+}
+
+/// What verifying one signature came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignatureVerdict {
+    /// `d=`, where it could be read.
+    pub domain: Option<Box<str>>,
+    /// `s=`, where it could be read.
+    pub selector: Option<Box<str>>,
+    /// The stable word for the cause.
+    pub code: &'static str,
+}
+
+impl SignatureVerdict {
+    /// The record of a result.
+    pub fn of(result: &SignatureResult) -> Self {
+        Self {
+            domain: result.identity.domain.clone(),
+            selector: result.identity.selector.clone(),
+            code: result.outcome.code(),
+        }
+    }
 }
 
 /// Durations since the message began (MAIL).

@@ -420,7 +420,7 @@ fn failed(
     failure: &SigningFailure,
     sentence: String,
 ) -> (&'static str, Option<&'static str>, String, ExitCode) {
-    let (decision, words, exit) = match failure.action(&snapshot.settings.on_failure) {
+    let (decision, words, exit) = match failure.action(&snapshot.settings) {
         FailureAction::Accept => (
             "accept",
             "let through UNSIGNED, as the On-* options say",

@@ -54,7 +54,9 @@ pub(super) fn open(settings: Settings, findings: &mut Vec<Diagnostic>) -> Option
     }
     let verify = &settings.verifying;
     let verifying = VerifySets {
-        remove_results_from: opener.set(&verify.remove_results_from, |_| false),
+        remove_results_from: opener
+            .names(&verify.remove_results_from, Case::Ignored)
+            .unwrap_or_default(),
         must_be_signed: opener
             .names(&verify.must_be_signed, Case::Ignored)
             .unwrap_or_default(),

@@ -25,7 +25,7 @@ impl Run<'_> {
         let results = &verdicts.results;
         let query = AtpsQuery::of(results, author);
         let atps = match &query {
-            Some(query) => Some(atps::ask(self.source.as_ref(), Some(query)).await),
+            Some(query) => Some(atps::ask(self.source.as_ref(), query).await),
             None => None,
         };
         let (governor, action) = self.action(results);

@@ -1,0 +1,153 @@
+//! Verifying one message: signatures parsed and keys asked for at the end of the header, the body
+//! hashed as it comes, the verdict told at the end.
+
+use std::{io, sync::Arc};
+
+use super::{
+    atps,
+    reports::ReportRequests,
+    verdict::{self, Verdict},
+};
+use crate::{
+    config::snapshot::Snapshot,
+    dkim::{
+        UnixTime,
+        atps::AtpsQuery,
+        header::HeaderSection,
+        key_answer::{DnsFailure, KeyAnswer},
+        verify::{Verifier, deciding},
+    },
+    dns::{
+        fetch::KeyFetch,
+        key::{KeyCache, retrieval_detail},
+        name::DnsName,
+        source::KeySources,
+    },
+    headers::auth_results::AtpsResult,
+};
+
+/// A message that is being verified.
+#[derive(Debug)]
+pub struct Verifying {
+    verifier: Verifier,
+    /// `None` when nothing is asked for, or when the resolver could not be set up: every key is
+    /// then unavailable for now.
+    keys: Option<(Arc<KeyCache>, KeyFetch)>,
+    author_domain: Option<Box<str>>,
+    names: Vec<Box<str>>,
+    reports: ReportRequests,
+}
+
+/// What verifying came to.
+#[derive(Debug)]
+pub struct Judged {
+    /// The results, and what they lead to.
+    pub verdict: Verdict,
+    /// ATPS, where it is in play.
+    pub atps: Option<AtpsResult>,
+    /// What the signers want to be told.
+    pub reports: ReportRequests,
+}
+
+impl Verifying {
+    /// Begins with a complete header section: all keys are asked for at once.
+    pub fn begin(
+        snapshot: &Arc<Snapshot>,
+        sources: &KeySources,
+        section: &HeaderSection,
+        author_domain: Option<&str>,
+        now: UnixTime,
+    ) -> Self {
+        let policy = Arc::clone(&snapshot.verification_policy);
+        let verifier = Verifier::new(section, policy, author_domain, now);
+        let names = verifier
+            .queries()
+            .iter()
+            .map(|query| query.name.clone())
+            .collect();
+        let cache = match verifier.queries() {
+            [] => None,
+            _ => sources.of(snapshot).ok(),
+        };
+        let reports = match &cache {
+            Some(cache) if snapshot.settings.verifying.send_reports => {
+                ReportRequests::ask(cache.source(), verifier.signatures())
+            }
+            _ => ReportRequests::default(),
+        };
+        let keys = cache.map(|cache| {
+            let fetch = KeyFetch::start(&cache, verifier.queries());
+            (cache, fetch)
+        });
+        Self {
+            verifier,
+            keys,
+            author_domain: author_domain.map(Into::into),
+            names,
+            reports,
+        }
+    }
+
+    /// How many signatures limit or trust leaves unverified.
+    pub fn ignored(&self) -> usize {
+        self.verifier.ignored()
+    }
+
+    /// Feeds body octets; `false` when no more can change a verdict.
+    pub fn body(&mut self, octets: &[u8]) -> bool {
+        self.verifier.body(octets);
+        self.verifier.wants_body()
+    }
+
+    /// Waits for the keys and judges, and asks for ATPS where a signature claims it. Never longer
+    /// than the DNS deadline, and for ATPS one query more.
+    pub async fn finish(self) -> Judged {
+        let (cache, keys) = self.keys.unzip();
+        let answers = match keys {
+            Some(keys) => keys.answers().await,
+            None => vec![KeyAnswer::Failed(DnsFailure::Unreachable); self.names.len()],
+        };
+        let details = self
+            .names
+            .iter()
+            .zip(&answers)
+            .filter_map(|(name, answer)| {
+                let parsed = DnsName::parse(name).ok()?;
+                Some((name.clone(), retrieval_detail(answer, &parsed)?))
+            })
+            .collect();
+        let results = self.verifier.finish(&answers);
+        let testing = deciding(&results)
+            .and_then(|result| result.key)
+            .is_some_and(|key| key.testing);
+        let query = self
+            .author_domain
+            .and_then(|author| AtpsQuery::of(&results, &author))
+            .zip(cache);
+        let atps = match &query {
+            Some((query, cache)) => Some(atps::ask(cache.source().as_ref(), query).await),
+            None => None,
+        };
+        let verdict = Verdict {
+            governor: verdict::governor(&results),
+            testing,
+            results,
+            details,
+            signer_text: None,
+        };
+        Judged {
+            verdict,
+            atps,
+            reports: self.reports,
+        }
+    }
+}
+
+/// This machine's name, for `AuthservID HOSTNAME`.
+///
+/// # Errors
+/// When the operating system does not tell it.
+pub fn host_name() -> io::Result<String> {
+    let name = nix::unistd::gethostname()?;
+    Ok(name.to_string_lossy().into_owned())
+}
