@@ -71,7 +71,7 @@ def too_little(judge, tested):
 
 def with_job(judge, tested):
     """Only the queue id after our name differs."""
-    return judge.reply == tested.reply and results(judge)[0][3] + b"/4XyZ1a2b3c" == results(tested)[0][3]
+    return judge.reply == tested.reply and bool(results(judge) and results(tested)) and results(judge)[0][3] + b"/4XyZ1a2b3c" == results(tested)[0][3]
 
 
 def revoked(judge, tested):
