@@ -474,7 +474,7 @@ impl Conversation for Nothing {
 
     fn agreed(&mut self, _: Agreed) {}
 
-    fn define_macro(&mut self, _: dkimd::milter::Stage, _: &[u8], _: &[u8]) {}
+    fn define_macro(&mut self, _: milter::Stage, _: &[u8], _: &[u8]) {}
 
     fn connect(&mut self, _: Client) -> Reply {
         Reply::Continue

@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use dkimd::{process::clock, session::daemon::MilterDaemon};
 
 fn main() -> ExitCode {
-    dkimd::cli::main(&MilterDaemon { clock: clock::now })
+    dkimd::cli::main(&MilterDaemon::new(clock::now))
 }

@@ -63,7 +63,7 @@ impl Conversation for Fake {
         self.note(format!("agreed leading_space={}", agreed.leading_space));
     }
 
-    fn define_macro(&mut self, _: dkimd::milter::Stage, name: &[u8], value: &[u8]) {
+    fn define_macro(&mut self, _: milter::Stage, name: &[u8], value: &[u8]) {
         self.note(format!("macro {}={}", text(name), text(value)));
     }
 

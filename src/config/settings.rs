@@ -125,7 +125,7 @@ pub struct DecisionSettings {
     pub required_headers: bool,
     /// IgnoreMalformedMail.
     pub ignore_malformed: bool,
-    /// MaximumHeaders in octets; `None`: no limit (but see `session::MAX_HEADER_OCTETS`).
+    /// MaximumHeaders in octets; `None`: no limit (but see `session::connection::MAX_HEADER_OCTETS`).
     pub maximum_headers: Option<u64>,
 }
 

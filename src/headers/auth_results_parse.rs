@@ -90,7 +90,7 @@ pub fn fields_to_delete(section: &HeaderSection, rules: &RemovalRules) -> Vec<u3
         .iter()
         // RFC 5322 section 4.5.8 lets blanks stand before the colon, and Postfix counts such
         // fields under their name.
-        .filter(|field| trim_end(field.name).eq_ignore_ascii_case(NAME.as_bytes()))
+        .filter(|field| field.bare_name().eq_ignore_ascii_case(NAME.as_bytes()))
         .zip(1..)
         .filter(|(field, _)| rules.matches(field.value))
         .map(|(_, occurrence)| occurrence)
@@ -263,15 +263,6 @@ fn mentions_dkim(results: &[u8]) -> bool {
         at += 1;
     }
     text.windows(4).any(|window| window == b"dkim")
-}
-
-fn trim_end(name: &[u8]) -> &[u8] {
-    let blanks = name
-        .iter()
-        .rev()
-        .take_while(|octet| matches!(octet, b' ' | b'\t'))
-        .count();
-    &name[..name.len() - blanks]
 }
 
 #[cfg(test)]

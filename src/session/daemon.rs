@@ -2,12 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{Connection, Server, diagnostics::Diagnostics, reports::Reports, verifying::host_name};
+use super::{
+    Connection, Server, diagnostics::Diagnostics, reports::Reports, signing::key_rules,
+    verifying::host_name,
+};
 use crate::{
+    config::snapshot::{SigningIdentities, Snapshot},
     dkim::UnixTime,
     dns::source::KeySources,
-    keys::store::KeyStore,
-    log::Level,
+    keys::{
+        KeySource,
+        accounts::Identity,
+        store::{KeyError, KeyStore},
+    },
+    log::{Level, lines},
     milter::{self, Incident, Shutdown},
     process::{
         reload::Reloader,
@@ -22,14 +30,44 @@ use crate::{
 pub const KEYS_HELD: usize = 4096;
 
 /// Serves the MTA.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct MilterDaemon {
-    /// The clock behind `t=`.
-    pub clock: fn() -> UnixTime,
+    clock: fn() -> UnixTime,
+    keys: Arc<KeyStore>,
+}
+
+impl MilterDaemon {
+    /// A daemon that takes the time for `t=` from `clock`.
+    pub fn new(clock: fn() -> UnixTime) -> Self {
+        Self {
+            clock,
+            keys: Arc::new(KeyStore::new(KEYS_HELD)),
+        }
+    }
 }
 
 impl Daemon for MilterDaemon {
     type Listener = Vec<Listener>;
+
+    /// Reads KeyFile, which root alone may be able to read. A missing or unsafe file stops the
+    /// start, as in OpenDKIM; a file that holds no key defers mail until it is mended.
+    fn prepare(&self, snapshot: &Snapshot, user: Option<u32>) -> Result<Vec<String>, String> {
+        let SigningIdentities::Single {
+            key: KeySource::File(path),
+            ..
+        } = &snapshot.signing
+        else {
+            return Ok(Vec::new());
+        };
+        let me = user.map_or_else(Identity::current, Identity::of_uid);
+        match self.keys.preload(path, key_rules(snapshot), &me) {
+            Ok(warnings) => Ok(warnings),
+            Err(error @ (KeyError::Unusable { .. } | KeyError::TooSmall { .. })) => {
+                Ok(vec![lines::key_unusable(&error)])
+            }
+            Err(error) => Err(lines::key_unusable(&error)),
+        }
+    }
 
     /// Takes the sockets that systemd hands over, if any; else binds the one of Socket.
     async fn bind(&self, socket: Option<&SocketSpec>) -> Result<Self::Listener, String> {
@@ -49,7 +87,7 @@ impl Daemon for MilterDaemon {
         let log = Arc::clone(configuration.log());
         let server = Arc::new(Server {
             configuration,
-            keys: KeyStore::new(KEYS_HELD),
+            keys: Arc::clone(&self.keys),
             public_keys: KeySources::new(Arc::clone(&log)),
             diagnostics: Diagnostics::default(),
             reports: Reports::default(),

@@ -4,6 +4,7 @@
 use std::{io, sync::Arc};
 
 use super::{
+    atps,
     journal::Journal,
     reports::ReportRequests,
     verdict::{self, Verdict},
@@ -12,11 +13,18 @@ use crate::{
     config::snapshot::Snapshot,
     dkim::{
         UnixTime,
+        atps::AtpsQuery,
         header::HeaderSection,
         key_answer::{DnsFailure, KeyAnswer},
         verify::{Verifier, deciding},
     },
-    dns::{fetch::KeyFetch, key::retrieval_detail, name::DnsName, source::KeySources},
+    dns::{
+        fetch::KeyFetch,
+        key::{KeyCache, retrieval_detail},
+        name::DnsName,
+        source::KeySources,
+    },
+    headers::auth_results::AtpsResult,
     log::{Level, lines},
 };
 
@@ -24,10 +32,23 @@ use crate::{
 #[derive(Debug)]
 pub struct Verifying {
     verifier: Verifier,
-    /// `None` when the resolver could not be set up: every key is then unavailable for now.
-    keys: Option<KeyFetch>,
+    /// `None` when nothing is asked for, or when the resolver could not be set up: every key is
+    /// then unavailable for now.
+    keys: Option<(Arc<KeyCache>, KeyFetch)>,
+    author_domain: Option<Box<str>>,
     names: Vec<Box<str>>,
     reports: ReportRequests,
+}
+
+/// What verifying came to.
+#[derive(Debug)]
+pub struct Judged {
+    /// The results, and what they lead to.
+    pub verdict: Verdict,
+    /// ATPS, where it is in play.
+    pub atps: Option<AtpsResult>,
+    /// What the signers want to be told.
+    pub reports: ReportRequests,
 }
 
 impl Verifying {
@@ -56,10 +77,14 @@ impl Verifying {
             }
             _ => ReportRequests::default(),
         };
-        let keys = cache.map(|cache| KeyFetch::start(&cache, verifier.queries()));
+        let keys = cache.map(|cache| {
+            let fetch = KeyFetch::start(&cache, verifier.queries());
+            (cache, fetch)
+        });
         Self {
             verifier,
             keys,
+            author_domain: author_domain.map(Into::into),
             names,
             reports,
         }
@@ -83,10 +108,11 @@ impl Verifying {
         self.verifier.wants_body()
     }
 
-    /// Waits for the keys and judges. Never longer than the DNS deadline. With the verdict comes
-    /// what the signers want to be told.
-    pub async fn finish(self) -> (Verdict, ReportRequests) {
-        let answers = match self.keys {
+    /// Waits for the keys and judges, and asks for ATPS where a signature claims it. Never longer
+    /// than the DNS deadline, and for ATPS one query more.
+    pub async fn finish(self) -> Judged {
+        let (cache, keys) = self.keys.unzip();
+        let answers = match keys {
             Some(keys) => keys.answers().await,
             None => vec![KeyAnswer::Failed(DnsFailure::Unreachable); self.names.len()],
         };
@@ -103,6 +129,14 @@ impl Verifying {
         let testing = deciding(&results)
             .and_then(|result| result.key)
             .is_some_and(|key| key.testing);
+        let query = self
+            .author_domain
+            .and_then(|author| AtpsQuery::of(&results, &author))
+            .zip(cache);
+        let atps = match &query {
+            Some((query, cache)) => Some(atps::ask(cache.source().as_ref(), query).await),
+            None => None,
+        };
         let verdict = Verdict {
             governor: verdict::governor(&results),
             testing,
@@ -110,7 +144,11 @@ impl Verifying {
             details,
             signer_text: None,
         };
-        (verdict, self.reports)
+        Judged {
+            verdict,
+            atps,
+            reports: self.reports,
+        }
     }
 }
 

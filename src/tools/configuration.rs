@@ -15,6 +15,14 @@ pub const DEFAULT_FILE: &str = "/etc/opendkim.conf";
 /// # Errors
 /// The exit code, after everything was said.
 pub fn load_or_report(file: Option<&Path>) -> Result<Snapshot, ExitCode> {
+    load_for("dkimd", file)
+}
+
+/// Like [`load_or_report`], in the name of `program`.
+///
+/// # Errors
+/// As there.
+pub fn load_for(program: &str, file: Option<&Path>) -> Result<Snapshot, ExitCode> {
     let default = Path::new(DEFAULT_FILE);
     let file = file.or_else(|| default.exists().then_some(default));
     let (snapshot, diagnostics) = Snapshot::load(file, &Overrides::default());
@@ -22,7 +30,7 @@ pub fn load_or_report(file: Option<&Path>) -> Result<Snapshot, ExitCode> {
         .iter()
         .filter(|diagnostic| diagnostic.is_error())
     {
-        eprintln!("dkimd: {diagnostic}");
+        eprintln!("{program}: {diagnostic}");
     }
     snapshot.ok_or(ExitCode::Config)
 }

@@ -63,7 +63,7 @@ def setups(keys):
         "ed25519": Setup(
             "Mode s\nCanonicalization relaxed/relaxed\nSignatureAlgorithm ed25519-sha256\nOversignHeaders From\n"
             "KeyTable file:{dir}/KeyTable\nSigningTable file:{dir}/SigningTable\n",
-            {"KeyTable": f"ed %:ed:{keys['ed'].path}\n", "SigningTable": "example.com ed:%\n.example.com ed:@%\n"},
+            {"KeyTable": f"ed %:ed:{keys['ed'].path}\n", "SigningTable": "example.com ed:@%\n.example.com ed:@%\n"},
         ),
         "two signatures with signers, older key": Setup(
             "Mode s\nCanonicalization relaxed/simple\nMultipleSignatures yes\nSoftwareHeader yes\n"

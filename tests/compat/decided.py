@@ -32,6 +32,9 @@ ALLOWED = (
 # A message that should be signed and can't be is refused for now with a text; OpenDKIM gives none.
 REFUSED_WITH_TEXT = "the reply says in a few words what is wrong"
 
+# Lines that only dkimd writes: why a message leaves unsigned, and (LogWhy) what became of it.
+OWN_LINES = (r"info \S+: not signed: .*", r"info \S+: done: .*")
+
 # Lines that need not be word for word the same, as `level text` patterns; both sides lose them before comparing.
 FREE_LINES = (
     r"err \S+: error loading key '.*'", r"err can't load key from .*", r"err key '.*'", r"err \S+: signing table references .*",
@@ -51,6 +54,12 @@ def allowed(group, case, judge, tested):
         and (entry.signed is None or bool(tested[1]) == entry.signed)
         for entry in ALLOWED
     )
+
+
+def without_own(decision):
+    """A decision of dkimd without the lines that OpenDKIM has no match for."""
+    reply, signed, lines = decision
+    return (reply, signed, [line for line in lines if not any(re.fullmatch(own, line, re.S) for own in OWN_LINES)])
 
 
 def bound(lines):

@@ -175,7 +175,10 @@ fn general_and_special_failure_actions_combine_except_for_dns() {
 
 #[test]
 fn options_without_effect_are_one_warning_each() {
-    let (s, findings) = resolved("ADSPDiscard no\nIdentityHeader x\nAllowSHA1Only yes\n", &[]);
+    let (s, findings) = resolved(
+        "ADSPDiscard no\nIdentityHeader x\nDomainKeysCompat yes\n",
+        &[],
+    );
     assert!(s.is_some());
     assert_eq!(findings.len(), 3, "{findings:?}");
     assert!(findings.iter().all(|f| f.contains("has no effect")));

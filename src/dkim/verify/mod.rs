@@ -12,7 +12,7 @@ mod signature;
 
 use std::{sync::Arc, time::Duration};
 
-use self::fields::{FieldIndex, bare_name, canonical_header, header_hash};
+use self::fields::{FieldIndex, canonical_header, header_hash};
 pub use self::{
     policy::{KeyProtection, MinimumBody, SignatureLimit, VerificationPolicy},
     query::KeyQuery,
@@ -249,7 +249,7 @@ fn signature_fields(section: &HeaderSection) -> impl Iterator<Item = (usize, &[u
     section
         .iter()
         .enumerate()
-        .filter(|(_, field)| bare_name(*field).eq_ignore_ascii_case(b"DKIM-Signature"))
+        .filter(|(_, field)| field.bare_name().eq_ignore_ascii_case(b"DKIM-Signature"))
         .take(MAX_SIGNATURE_FIELDS)
         .map(|(index, field)| (index, field.value))
 }
@@ -286,7 +286,7 @@ fn unprotected_field(
     let present = |name: &str| {
         section
             .iter()
-            .any(|field| bare_name(field).eq_ignore_ascii_case(name.as_bytes()))
+            .any(|field| field.bare_name().eq_ignore_ascii_case(name.as_bytes()))
     };
     let covered = |name: &str| {
         signature

@@ -1,0 +1,100 @@
+# Finds the archive that is being installed: among the arguments of the programs that run this script
+# (dpkg or apt, with a file or a directory of them), or in apt's cache. Prints its path.
+find_archive() {
+    pid=$$
+    while [ "${pid:-0}" -gt 1 ] && [ -r "/proc/$pid/cmdline" ]; do
+        found=$(tr '\0' '\n' < "/proc/$pid/cmdline" | while IFS= read -r word; do
+            case $word in
+            /*) ;;
+            *) word=$(readlink "/proc/$pid/cwd")/$word ;;
+            esac
+            for file in "$word" "$word"/*dkimd_*.deb; do
+                ! is_this_package "$file" || { echo "$file"; exit; }
+            done
+        done)
+        [ -z "$found" ] || { echo "$found"; return; }
+        pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
+    done
+    for file in /var/cache/apt/archives/dkimd_*.deb; do
+        ! is_this_package "$file" || { echo "$file"; return; }
+    done
+}
+
+is_this_package() {
+    case $1 in
+    *.deb) [ -f "$1" ] && [ "$(dpkg-deb --field "$1" Package Version 2>/dev/null)" = "Package: dkimd
+Version: @VERSION@" ] ;;
+    *) false ;;
+    esac
+}
+
+# The options of opendkim.conf that the sandbox of the systemd unit stands against, with the remedy.
+outside_the_sandbox() {
+    [ -d /run/systemd/system ] || return 0
+    sed -n 's/[[:space:]]*#.*//
+        s/^[[:space:]]*ChangeRootDirectory[[:space:]].*/&: the unit forbids chroot/p
+        s/^[[:space:]]*Socket[[:space:]]\{1,\}\(unix:\|local:\)\{0,1\}\(\/.*\)/\2/p' /etc/opendkim.conf |
+        while IFS= read -r line; do
+            case $line in
+            *chroot) echo "$line; remove the line, or put into the drop-in:
+    CapabilityBoundingSet=CAP_SYS_CHROOT
+    SystemCallFilter=chroot" ;;
+            /var/tmp/*) ;;
+            /run/* | /var/* | /srv/* | /opt/*) continue ;;
+            esac
+            case $line in
+            /tmp/* | /var/tmp/*) echo "Socket $line: the unit has a /tmp of its own; move the socket, or put into the drop-in:
+    PrivateTmp=no
+    ReadWritePaths=/tmp" ;;
+            /*) echo "Socket $line: the unit may not write there; move the socket, or put into the drop-in:
+    ReadWritePaths=${line%/*}" ;;
+            esac
+        done
+}
+
+# Lets the program that is about to be installed judge the present configuration, and shows what it
+# finds. False if it could not start with it.
+present_configuration_works() {
+    [ -z "${DKIMD_SKIP_CHECK:-}" ] && [ -e /etc/opendkim.conf ] || return 0
+    archive=$(find_archive)
+    [ -n "$archive" ] || return 0
+    tried=$(mktemp -d)
+    dpkg-deb --fsys-tarfile "$archive" | tar -xC "$tried" ./usr/bin/dkimd
+    limits=
+    if ! grep -qsE '^(ReadWritePaths|CapabilityBoundingSet|ExecStart)=' /etc/systemd/system/opendkim.service.d/*.conf \
+        /etc/systemd/system/opendkim.service; then
+        limits=$(outside_the_sandbox)
+    fi
+    works=0
+    findings=$("$tried/usr/bin/dkimd" check --config /etc/opendkim.conf 2>&1) || works=$?
+    rm -rf "$tried"
+    [ -z "$limits" ] || [ "$works" != 0 ] || works=limits
+    case $works in
+    0)
+        case $findings in
+        '' | 'no problems found') ;;
+        *) printf 'dkimd: what dkimd says of /etc/opendkim.conf:\n%s\n' "$findings" >&2 ;;
+        esac
+        ;;
+    78)
+        cat >&2 <<TEXT
+dkimd: dkimd could not start with the present /etc/opendkim.conf:
+$findings
+dkimd: nothing has been replaced. Mend what is named above and install again, or set
+dkimd: DKIMD_SKIP_CHECK=1 in the environment to install all the same.
+TEXT
+        return 1
+        ;;
+    limits)
+        cat >&2 <<TEXT
+dkimd: the sandbox of the new opendkim.service stands against the present /etc/opendkim.conf:
+$limits
+dkimd: (the drop-in: /etc/systemd/system/opendkim.service.d/dkimd.conf, under a [Service] line)
+dkimd: Nothing has been replaced. Do one of these and install again.
+TEXT
+        return 1
+        ;;
+    # The program does not even run here (too old a libc, say): dpkg has its own words for that.
+    *) printf 'dkimd: the present configuration could not be checked: %s\n' "$findings" >&2 ;;
+    esac
+}
