@@ -1,10 +1,5 @@
 //! The daemon as a whole, by the real program: start, reload, stop, and what it is told and tells.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 mod support;
 mod support_daemon;
 

@@ -1,10 +1,5 @@
 //! Opening the sockets: what is replaced, what is never touched, and what the errors say.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{
     fs,
     os::{
