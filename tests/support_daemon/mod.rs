@@ -2,6 +2,9 @@
 //! manager, asked by signals, ended with the test.
 
 #![allow(
+     reason = "a test says what it expects by unwrapping"
+)]
+#![allow(
     dead_code,
     reason = "each user of this module needs another part of it"
 )]
