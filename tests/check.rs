@@ -1,10 +1,5 @@
 //! `dkimd check` and the actions of opendkim(8) that end at once, by the real program.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 mod support;
 mod support_daemon;
 

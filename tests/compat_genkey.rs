@@ -1,11 +1,6 @@
 //! `opendkim-genkey` and ours, run with the same options in twin directories: same files, same
 //! modes, same layout, same exit code.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{
     fs,
     os::unix::{fs::PermissionsExt, process::CommandExt},

@@ -1,11 +1,6 @@
 //! The programs of opendkim-tools and `opendkim -t`, ours beside Debian's: the same words and exit
 //! codes, but for what was wrong there.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 mod support_tools;
 
 use std::{fs, net::Ipv4Addr, process::Command};

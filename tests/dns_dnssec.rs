@@ -2,11 +2,6 @@
 //!
 //! Skipped where nsd or ldns-signzone is not installed.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 mod support_dns;
 
 use std::{

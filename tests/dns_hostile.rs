@@ -1,10 +1,5 @@
 //! The resolver against name servers that lie, stutter, or keep silent.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 mod support_dns;
 
 use std::{

@@ -1,10 +1,5 @@
 //! `dkimd keygen` from outside: its files, its refusals, and what DNS servers make of its records.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{
     fs,
     os::unix::fs::PermissionsExt,

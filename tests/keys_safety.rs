@@ -1,11 +1,6 @@
 //! RequireSafeKeys, judged by ours and by Debian's opendkim over the same file. Needs root, to give
 //! files away; the original reads KeyFile at start and exits with 78 when it is unsafe.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt, chown},

@@ -1,11 +1,6 @@
 //! A directory with keys, messages and a name server, and the two programs to be compared in it.
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{
     fs,
     io::Write,
