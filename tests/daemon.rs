@@ -316,6 +316,50 @@ fn in_the_background_the_exit_status_is_that_of_the_start() {
     }
 }
 
+/// Waits until that gives something.
+fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = attempt() {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn with_auto_restart_a_worker_that_was_killed_is_followed_by_another() {
+    let scene = Scene::new("Selector one\nAutoRestart yes\nAutoRestartRate 5/1h\nPidFile run.pid");
+    // Without a service manager: with one, that starts it again.
+    let mut supervisor = scene
+        .opendkim(&["-f", "-p", &scene.socket_option()])
+        .env_remove("NOTIFY_SOCKET")
+        .spawn()
+        .unwrap();
+    let number = supervisor.id();
+    let listening = || std::os::unix::net::UnixStream::connect(scene.socket()).ok();
+    let worker = || -> Option<i32> {
+        let list = format!("/proc/{number}/task/{number}/children");
+        fs::read_to_string(list).ok()?.trim().parse().ok()
+    };
+    eventually("no socket", listening);
+    let text = fs::read_to_string(scene.path("run.pid")).unwrap();
+    assert_eq!(text, format!("{number}\n"));
+    let first = worker().unwrap();
+    kill(nix::unistd::Pid::from_raw(first), Signal::SIGKILL).unwrap();
+    // The new one replaces the socket that the killed one left.
+    eventually("no other worker", || {
+        worker().filter(|worker| *worker != first)
+    });
+    eventually("no new socket", listening);
+    assert!(signature(&scene.client().message(&message()).unwrap()).contains("s=one;"));
+    let number = nix::unistd::Pid::from_raw(i32::try_from(number).unwrap());
+    kill(number, Signal::SIGTERM).unwrap();
+    assert_eq!(supervisor.wait().unwrap().code(), Some(0));
+    assert!(!scene.path("run.pid").exists());
+}
+
 #[test]
 fn without_descriptors_accepting_pauses_and_goes_on() {
     let scene = Scene::new("Selector one");

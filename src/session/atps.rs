@@ -1,10 +1,18 @@
 //! Asking whether an author domain lets a third party sign for it (RFC 6541).
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use crate::{
     dkim::atps::AtpsQuery,
     dns::{TxtLookup, TxtRecords, name::DnsName},
     headers::auth_results::AtpsResult,
 };
+
+/// How long the question may take, after the keys were waited for; with
+/// [`crate::dns::MESSAGE_DEADLINE`] it stays below the MTA's patience.
+pub const ATPS_LIMIT: Duration = Duration::from_secs(5);
 
 /// Asks for the record. When DNS gives no answer the result is neutral, because then nothing is
 /// known.
@@ -12,7 +20,10 @@ pub async fn ask(source: &dyn TxtLookup, query: &AtpsQuery) -> AtpsResult {
     let Ok(name) = DnsName::parse(&query.name) else {
         return AtpsResult::Fail;
     };
-    let granted = match source.txt(&name).await.result {
+    let Ok(answer) = timeout(ATPS_LIMIT, source.txt(&name)).await else {
+        return AtpsResult::Neutral;
+    };
+    let granted = match answer.result {
         Ok(TxtRecords::None(_)) => false,
         Ok(TxtRecords::One(text)) => query.is_granted_by(&text),
         Ok(TxtRecords::Several(texts)) => texts.iter().any(|text| query.is_granted_by(text)),

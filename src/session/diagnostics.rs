@@ -87,7 +87,7 @@ impl Diagnostics {
 /// What stands in the file.
 fn text(copied: &str, section: &HeaderSection) -> Vec<u8> {
     let mut text = b"z tag headers:\n\n".to_vec();
-    for field in copied.split('|') {
+    for field in copied.split('|').filter(|field| !field.trim().is_empty()) {
         let (name, value) = field.split_once(':').unwrap_or((field, ""));
         text.extend(decoded(name));
         text.push(b':');

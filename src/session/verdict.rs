@@ -133,10 +133,13 @@ impl Verdict {
         atps: Option<AtpsResult>,
     ) -> Option<String> {
         let verify = &settings.verifying;
-        if self.results.is_empty() && !verify.always_add_results {
-            return None;
-        }
-        let items: Vec<ResultItem<'_>> = self.results.iter().map(ResultItem::from).collect();
+        // Ignored signatures alone are none, as in OpenDKIM.
+        let results = match deciding(&self.results) {
+            Some(_) => self.results.as_slice(),
+            None if verify.always_add_results => &[],
+            None => return None,
+        };
+        let items: Vec<ResultItem<'_>> = results.iter().map(ResultItem::from).collect();
         Some(
             AuthResults {
                 authserv_id,
@@ -159,7 +162,7 @@ impl Verdict {
         if domains.len() > 1 {
             journal.line(Level::Info, &lines::signatures_from(&domains));
         }
-        if settings.logging.results && !self.results.is_empty() {
+        if settings.logging.results && deciding(&self.results).is_some() {
             journal.line(Level::Info, &lines::all_results(&self.results));
         }
         let decides = deciding(&self.results).map(|result| result.field);
@@ -181,7 +184,9 @@ impl Verdict {
         }
         let Some(result) = deciding(&self.results) else {
             match self.action(settings) {
-                FailureAction::Accept => journal.why_debug(lines::NO_SIGNATURE_DATA),
+                FailureAction::Accept | FailureAction::Quarantine => {
+                    journal.why_debug(lines::NO_SIGNATURE_DATA);
+                }
                 _ => journal.line(Level::Notice, lines::NO_SIGNATURE_DATA),
             }
             return;

@@ -5,6 +5,7 @@ use std::{io, sync::Arc};
 
 use super::{
     atps,
+    journal::Journal,
     reports::ReportRequests,
     verdict::{self, Verdict},
 };
@@ -24,6 +25,7 @@ use crate::{
         source::KeySources,
     },
     headers::auth_results::AtpsResult,
+    log::{Level, lines},
 };
 
 /// A message that is being verified.
@@ -88,9 +90,16 @@ impl Verifying {
         }
     }
 
-    /// How many signatures limit or trust leaves unverified.
-    pub fn ignored(&self) -> usize {
-        self.verifier.ignored()
+    /// Tells which signatures limit or trust leaves unverified, in OpenDKIM's words.
+    pub fn log_ignored(&self, journal: &Journal, maximum: u32) {
+        if maximum == 0 {
+            for domain in self.verifier.ignored_domains() {
+                journal.line(Level::Info, &lines::signature_ignored(domain));
+            }
+        } else if self.verifier.ignored() > 0 {
+            let line = lines::signatures_ignored(self.verifier.ignored());
+            journal.line(Level::Info, &line);
+        }
     }
 
     /// Feeds body octets; `false` when no more can change a verdict.

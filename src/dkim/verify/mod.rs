@@ -65,6 +65,8 @@ struct Waiting {
     query: usize,
     body: BodyHashId,
     header: HashValue,
+    /// A field of MustBeSigned that is there but not covered.
+    unprotected: Option<Printable>,
 }
 
 impl Verifier {
@@ -124,6 +126,14 @@ impl Verifier {
     /// The keys needed, each name once; none when every signature is decided already.
     pub fn queries(&self) -> &[KeyQuery] {
         &self.queries
+    }
+
+    /// The domains of the signatures that limit or trust leaves unverified.
+    pub fn ignored_domains(&self) -> impl Iterator<Item = &Domain> {
+        self.signatures
+            .iter()
+            .filter(|candidate| matches!(candidate.state, State::Decided(Outcome::Ignored)))
+            .filter_map(|candidate| Some(&candidate.signature.as_ref()?.domain))
     }
 
     /// The signatures whose syntax is right.
@@ -190,7 +200,7 @@ impl Verifier {
         if signature.algorithm == Algorithm::RsaSha1 && !self.policy.allow_sha1 {
             return Err(Outcome::AlgorithmRefused);
         }
-        check_coverage(section, signature, &self.policy.must_be_signed)?;
+        let unprotected = unprotected_field(section, signature, &self.policy.must_be_signed);
         let query = self.ask(signature)?;
         let chosen = index.choose(section, &signature.signed_fields, field);
         self.needs_whole_body |=
@@ -206,6 +216,7 @@ impl Verifier {
                 limit: signature.body_length,
             }),
             header: header_hash(section, &chosen, field, signature),
+            unprotected,
         })
     }
 
@@ -267,11 +278,11 @@ fn check_times(signature: &Signature, now: UnixTime, drift: Duration) -> Result<
     Ok(())
 }
 
-fn check_coverage(
+fn unprotected_field(
     section: &HeaderSection,
     signature: &Signature,
     must_be_signed: &[String],
-) -> Result<(), Outcome> {
+) -> Option<Printable> {
     let present = |name: &str| {
         section
             .iter()
@@ -283,13 +294,10 @@ fn check_coverage(
             .iter()
             .any(|signed| signed.eq_ignore_ascii_case(name))
     };
-    match must_be_signed
+    must_be_signed
         .iter()
         .find(|name| present(name) && !covered(name))
-    {
-        Some(name) => Err(Outcome::FieldUnprotected(Printable::new(name.as_bytes()))),
-        None => Ok(()),
-    }
+        .map(|name| Printable::new(name.as_bytes()))
 }
 
 impl Candidate {
@@ -318,7 +326,7 @@ impl Candidate {
                 };
                 let answer = answers.get(waiting.query);
                 let key = answer.and_then(KeyFacts::of);
-                result.outcome = judge(policy, signature, &waiting.header, &body, answer)
+                result.outcome = judge(policy, signature, &waiting, &body, answer)
                     .map_or_else(|outcome| outcome, |()| Outcome::Pass);
                 result.key = key;
                 result.body = Some(body);
@@ -329,11 +337,12 @@ impl Candidate {
     }
 }
 
-/// Judges a signature with everything at hand: the key first, since without one nothing is known.
+/// Judges a signature with everything at hand, in OpenDKIM's order: the key first, since without one
+/// nothing is known.
 fn judge(
     policy: &VerificationPolicy,
     signature: &Signature,
-    header: &HashValue,
+    waiting: &Waiting,
     body: &BodyFacts,
     answer: Option<&KeyAnswer>,
 ) -> Result<(), Outcome> {
@@ -349,6 +358,9 @@ fn judge(
         Err(error) => return Err(Outcome::KeyRecordInvalid(KeyRecordError::clone(error))),
     };
     let key = applicable_key(policy, signature, record)?;
+    if let Some(name) = &waiting.unprotected {
+        return Err(Outcome::FieldUnprotected(name.clone()));
+    }
     if signature
         .body_length
         .is_some_and(|limit| body.hashed < limit)
@@ -358,8 +370,11 @@ fn judge(
     if *body.hash != *signature.body_hash {
         return Err(Outcome::BodyChanged);
     }
-    if key.verify(header, &signature.signature).is_err() {
+    if key.verify(&waiting.header, &signature.signature).is_err() {
         return Err(Outcome::SignatureWrong);
+    }
+    if key.is_rsa() && key.bits() < policy.minimum_key_bits {
+        return Err(Outcome::KeyTooSmall);
     }
     if signature.body_length.is_some()
         && policy
@@ -406,9 +421,6 @@ fn applicable_key<'r>(
     }
     if record.strict_domain && signature.auid_is_below_domain() {
         return Err(Outcome::SubdomainUnauthorized);
-    }
-    if key.is_rsa() && key.bits() < policy.minimum_key_bits {
-        return Err(Outcome::KeyTooSmall);
     }
     Ok(key)
 }

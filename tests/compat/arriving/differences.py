@@ -9,6 +9,7 @@ from compat.arriving.mail import AR, ID
 
 ATPS = re.compile(rb";\s+dkim-atps=neutral\Z")
 ITEM = re.compile(rb";\s+(?=dkim=)")
+MALFORMED = re.compile(rb"\A(\S+); dkim=permerror \(bad message/signature format\)\Z")
 # OpenDKIM writes a line about its cryptographic library after every verification, mostly empty.
 SSL = re.compile(r"info \S+: s=\S* d=\S* a=\S* SSL.*", re.S)
 # Lines that OpenDKIM does not have: they say why a signature does not count.
@@ -54,8 +55,34 @@ def gave_up_unsigned(judge, tested):
 
 def same_but_words(judge, tested):
     """Only what the log says of the sender differs."""
-    words = ("can't parse ", "can't determine ")
+    words = ("can't parse ", "can't determine ", "not internal", "not authenticated")
     return (judge.reply, judge.changes) == (tested.reply, tested.changes) and all(any(w in line for w in words) for line in judge.lines + tested.lines)
+
+
+def silent(judge, tested):
+    """OpenDKIM said nothing at all, dkimd tells what it found."""
+    return not judge.changes and bool(results(tested))
+
+
+def too_little(judge, tested):
+    """Good, but too little of the body was signed."""
+    return passes(judge) and any(b"too much of the body unsigned" in item for c in results(tested) for item in c[3:])
+
+
+def with_job(judge, tested):
+    """Only the queue id after our name differs."""
+    return judge.reply == tested.reply and bool(results(judge) and results(tested)) and results(judge)[0][3] + b"/4XyZ1a2b3c" == results(tested)[0][3]
+
+
+def revoked(judge, tested):
+    """The same kind of refusal, with a text."""
+    return {"reject": "550 5.7.20", "tempfail": "451 4.7.20"}.get(judge.reply) == tested.reply[:10]
+
+
+def other_results(judge, tested):
+    """Only the line of LogResults differs."""
+    without = [[line for line in side.lines if ": signature=" not in line] for side in (judge, tested)]
+    return (judge.reply, judge.changes, without[0]) == (tested.reply, tested.changes, without[1])
 
 
 def results(outcome):
@@ -68,6 +95,15 @@ ALLOWED = (
     *(Difference("*", kind, never_passes, "the signature is malformed, and says so; OpenDKIM goes on to ask for the key or to compare text") for kind in (
         "d-dot", "bh-corrupt", "duplicate-*")),
     *(Difference("*", f"body {body}", verifies, "opendkim changes bare CR and LF in bodies before it hashes them") for body in ("lf *", "cr *")),
+    Difference("Syslog no", "*", silent, "the same, where the log does not tell"),
+    *(Difference(f"Minimum {least}", "*", too_little, "Minimum acts; OpenDKIM reads it and does nothing") for least in ("50%", "5+", "4")),
+    Difference("AuthservIDWithJobID*", "malformed *", with_job, "the queue id is told of malformed messages too"),
+    *(Difference(f"On-{trigger}*", "key-revoked", revoked, "OpenDKIM gives no text with a revoked key") for trigger in ("BadSignature", "Default")),
+    *(Difference("LogResults*", kind, other_results, "LogResults tells of signatures that OpenDKIM did not read to the end, and why")
+      for kind in ("d-empty", "s-empty", "a-upper", "x-before-t")),
+    Difference("LogWhy*", "malformed unparsable From", same_but_words, "the line says which value can't be read"),
+    Difference("LogResults yes?LogWhy*", "malformed unparsable From", same_but_words, "the line says which value can't be read"),
+    Difference("MaximumSignaturesToVerify 0*", "d-changed", never_passes, "i= outside d= is malformed whoever signed"),
     Difference("*", "malformed odd name", gave_up_unsigned, "a field name with an octet that names can't have does not matter to verifying"),
     *(Difference("*", f"malformed {name} From", same_but_words, "the line says which value can't be read") for name in ("empty", "unparsable")),
 )
@@ -77,6 +113,8 @@ def verdict(configuration, one, judge, tested):
     """`equal`, `allowed` or `differ`."""
     if (judge.reply, judge.changes, judge.lines) == (tested.reply, tested.changes, tested.lines):
         return "equal"
+    if judge.reply.startswith("failed: "):
+        return "differ" if tested.reply.startswith("failed: ") else "allowed"
     judge.reply, judge.changes = mended_reply(judge.reply), [mended(change) for change in judge.changes]
     judge.lines, tested.lines = bound(judge.lines), bound(tested.lines)
     if one.by_rfc and passes(judge) != (one.by_rfc == "pass") == passes(tested):
@@ -137,13 +175,14 @@ def mended_reply(reply):
 
 
 def mended(change):
-    """A change without what every field of OpenDKIM's says: ATPS, where nobody asked for it."""
+    """A change without what every field of OpenDKIM's says: ATPS, where nobody asked for it; and with the blank after the colon."""
+    if change[0] == "append" and change[2] == b"Original-Recipient":
+        return (*change[:3], b" " + change[3])
     if change[0] != "insert" or change[2] != AR:
         return change
     value = ATPS.sub(b"", change[3])
     value = re.sub(rb"header\.i=(joe x@mail\.example\.com)", rb'header.i="\1"', value)
-    if value == f"{ID}; dkim=permerror (bad message/signature format)".encode():
-        value = f" {ID};\n\tdkim=permerror (bad message/signature format)".encode()
+    value = MALFORMED.sub(rb" \1;\n\tdkim=permerror (bad message/signature format)", value)
     return (*change[:3], value)
 
 

@@ -25,7 +25,7 @@ AT_ONCE = 8
 FEW = 5
 LATE_SECONDS = 0.01
 CLIENT = ("mail.example.org", "192.0.2.7")
-ATTEMPTS = 3
+ATTEMPTS = 20
 
 
 def main(pattern="*", messages="*"):
@@ -127,6 +127,7 @@ class Side:
         try:
             outcome = milter.deliver(self.program.address, one.message, envelope)
         except (milter.MilterError, OSError) as error:
+            time.sleep(LATE_SECONDS)
             if self.program.process.poll() is not None and self.restarts < ATTEMPTS:
                 self.restarts += 1
                 self.program = self.start(f"-again-{self.restarts}")
