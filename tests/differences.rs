@@ -1,10 +1,5 @@
 //! Every test and file that the document of differences points to is there.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{fs, path::Path};
 
 fn sources(directory: &Path, text: &mut String) {
