@@ -1,6 +1,7 @@
 //! Canonicalization against dkimpy and Mail::DKIM over odd headers and bodies, in every chunking.
 //! Where one of them differs, RFC 6376 decides, and the case has a test of its own.
 
+#[path = "support/peers.rs"]
 mod peers;
 
 use data_encoding::HEXLOWER;

@@ -1,6 +1,7 @@
 //! `dkimd check` and the actions of opendkim(8) that end at once, by the real program.
 
 mod support;
+#[path = "support/daemon.rs"]
 mod support_daemon;
 
 use std::{

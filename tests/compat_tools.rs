@@ -1,6 +1,7 @@
 //! The programs of opendkim-tools and `opendkim -t`, ours beside Debian's: the same words and exit
 //! codes, but for what was wrong there.
 
+#[path = "support/tools.rs"]
 mod support_tools;
 
 use std::{fs, net::Ipv4Addr, process::Command};

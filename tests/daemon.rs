@@ -1,6 +1,7 @@
 //! The daemon as a whole, by the real program: start, reload, stop, and what it is told and tells.
 
 mod support;
+#[path = "support/daemon.rs"]
 mod support_daemon;
 
 use std::{

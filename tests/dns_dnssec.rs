@@ -2,6 +2,7 @@
 //!
 //! Skipped where nsd or ldns-signzone is not installed.
 
+#[path = "support/dns/mod.rs"]
 mod support_dns;
 
 use std::{

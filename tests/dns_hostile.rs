@@ -1,5 +1,6 @@
 //! The resolver against name servers that lie, stutter, or keep silent.
 
+#[path = "support/dns/mod.rs"]
 mod support_dns;
 
 use std::{

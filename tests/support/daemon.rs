@@ -1,7 +1,6 @@
 //! The real program as a daemon: started on a socket of its own, listened to as its service
 //! manager, asked by signals, ended with the test.
 
-#![allow(reason = "a test says what it expects by unwrapping")]
 #![allow(
     dead_code,
     reason = "each user of this module needs another part of it"
