@@ -1,6 +1,8 @@
 //! The programs of opendkim-tools and `opendkim -t`, ours beside Debian's: the same words and exit
 //! codes, but for what was wrong there.
 
+#[path = "support/absent.rs"]
+mod absent;
 #[path = "support/tools.rs"]
 mod support_tools;
 
@@ -164,7 +166,7 @@ fn testkey_says_what_opendkim_testkey_says_but_looks_into_the_key() {
     .collect();
     // The original asks port 53 alone.
     let Some(server) = bench.serve(Ipv4Addr::new(127, 0, 0, 77), 53, &zone) else {
-        println!("skipped: no nsd, or port 53 can't be had");
+        absent::absent("no nsd, or port 53 can't be had");
         return;
     };
     bench.write("dns.conf", &format!("Nameservers {}\n", server.ip()));
@@ -223,7 +225,7 @@ fn a_whole_key_table_is_tested_with_an_honest_exit_code() {
     let zone = Bench::zone_line("sel", &bench.record("sel")).replace(';', "\\;")
         + &Bench::zone_line("ed", &bench.record("ed")).replace(';', "\\;");
     let Some(server) = bench.serve(Ipv4Addr::LOCALHOST, 0, &zone) else {
-        println!("skipped: no nsd");
+        absent::absent("no nsd");
         return;
     };
     let dir = bench.path("");
@@ -410,7 +412,7 @@ fn name_servers_take_the_zones_and_verifiers_the_records() {
                 .output();
             match checked {
                 Ok(output) => assert!(output.status.success(), "{checker}: {output:?}"),
-                Err(_) => println!("skipped: {checker} is not installed"),
+                Err(_) => absent::absent(&format!("{checker} is not installed")),
             }
         }
     }

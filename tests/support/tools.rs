@@ -199,7 +199,7 @@ impl Bench {
 pub fn original_is_there(name: &str) -> bool {
     let there = Path::new(ORIGINALS).join(name).exists();
     if !there {
-        println!("skipped: {name} is not installed");
+        crate::absent::absent(&format!("{name} is not installed"));
     }
     there
 }
