@@ -1,6 +1,11 @@
 //! Forged Authentication-Results through the running daemon: gone on every path, however they are
 //! written; those of others stay.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
+
 #[path = "support/incoming.rs"]
 mod incoming;
 mod support;

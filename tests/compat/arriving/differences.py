@@ -145,7 +145,8 @@ def verdict(configuration, one, judge, tested):
     wanted = own_deletions(configuration, one)
     deleted = [c[1] for c in tested.changes if is_deletion(c)]
     if deleted != (wanted if tested.reply == "deliver" or deleted else []) or not {c[1] for c in judge.changes if is_deletion(c)} <= set(wanted):
-        return "differ"
+        # With RemoveARAll OpenDKIM also deletes what has no name at all.
+        return "allowed" if deleted == wanted and one.kind == "results garbage" and configuration == "RemoveARAll yes" else "differ"
     for side in (judge, tested):
         side.changes = without_permerror([c for c in side.changes if not is_deletion(c)])
         side.lines = [line for line in side.lines if not line.endswith("failed to parse Authentication-Results: header field")]
