@@ -1,5 +1,10 @@
 //! Keys from DNS through the running daemon: trouble there never fails, loses or holds up mail.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
+
 #[path = "support/incoming.rs"]
 mod incoming;
 mod support;

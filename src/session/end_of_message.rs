@@ -12,7 +12,7 @@ use super::{
     verifying::{Judged, Verifying},
 };
 use crate::{
-    dkim::{outcome::Governor, sign::Signer},
+    dkim::sign::Signer,
     headers::auth_results_parse,
     log::{Level, lines},
     milter::{EndOfMessage, Reply},
@@ -113,7 +113,7 @@ impl Connection {
                 .await;
         }
         if let Some(mailbox) = &settings.verifying.redirect_failures_to
-            && verdict.governor == Governor::OnBadSignature
+            && verdict.redirects()
             && self.agreed.change_recipients
         {
             changes.extend(redirection(envelope, mailbox, self.agreed.leading_space));

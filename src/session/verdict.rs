@@ -77,13 +77,24 @@ impl Verdict {
         }
     }
 
+    /// Whether RedirectFailuresTo acts: the signature does not fit the message.
+    pub fn redirects(&self) -> bool {
+        bad_signature(self).is_some_and(|result| match &result.outcome {
+            Outcome::BodyChanged | Outcome::SignatureWrong => true,
+            Outcome::Malformed(error) => !error.stops_opendkim(),
+            _ => false,
+        })
+    }
+
     fn sentence(&self) -> &'static str {
         match self.governor {
             Governor::OnKeyNotFound | Governor::OnDnsError => "DKIM key retrieval failed",
             Governor::OnNoSignature => "no DKIM signature data",
             Governor::OnBadSignature | Governor::Nobody => {
                 match deciding(&self.results).map(|result| &result.outcome) {
-                    Some(Outcome::Malformed(_)) => "DKIM signature syntax error",
+                    Some(Outcome::Malformed(error)) if error.stops_opendkim() => {
+                        "DKIM signature syntax error"
+                    }
                     _ => "bad DKIM signature data",
                 }
             }

@@ -358,14 +358,14 @@ fn judge(
         Err(error) => return Err(Outcome::KeyRecordInvalid(KeyRecordError::clone(error))),
     };
     let key = applicable_key(policy, signature, record)?;
-    if let Some(name) = &waiting.unprotected {
-        return Err(Outcome::FieldUnprotected(name.clone()));
-    }
     if signature
         .body_length
         .is_some_and(|limit| body.hashed < limit)
     {
         return Err(Outcome::BodyShorterThanSigned);
+    }
+    if let Some(name) = &waiting.unprotected {
+        return Err(Outcome::FieldUnprotected(name.clone()));
     }
     if *body.hash != *signature.body_hash {
         return Err(Outcome::BodyChanged);
