@@ -11,12 +11,21 @@ use std::{
     env, fs, io,
     path::{Path, PathBuf},
     process::{Child, Command, ExitCode, Stdio},
-    sync::Barrier,
+    sync::{Arc, Barrier},
     thread,
     time::{Duration, Instant},
 };
 
+use data_encoding::BASE64;
 use dkimd::{
+    dkim::{
+        Canonicalization, UnixTime,
+        crypto::{PrivateKey, private_key_from_pkcs1_der},
+        header::{HeaderSection, LeadingSpace},
+        name::{Domain, Selector},
+        select::HeaderSelection,
+        sign::{BodyLength, Signer, SigningPolicy, SigningRequest},
+    },
     milter::{self, Agreed, Client, Conversation, EndOfMessage, Reply, Shutdown, Wishes},
     socket::{Listener, SocketSpec},
 };
@@ -30,6 +39,8 @@ const BARE_LOOP: &str = "serve-bare-loop";
 const START_LIMIT: Duration = Duration::from_secs(10);
 
 const SIGNED: &str = "someone@example.com";
+/// Comes signed by example.net, whose key both have in a file.
+const VERIFIED: &str = "someone@example.net";
 const UNSIGNED: &str = "someone@elsewhere.example";
 const CLIENT_THREADS: usize = 8;
 
@@ -47,7 +58,13 @@ enum Load {
     Held(usize),
 }
 
-const SCENARIOS: [Scenario; 5] = [
+const SCENARIOS: [Scenario; 6] = [
+    Scenario {
+        name: "4 KB verified, RSA-2048",
+        author: VERIFIED,
+        body: 3000,
+        load: Load::Messages(4000),
+    },
     Scenario {
         name: "4 KB signed with RSA-2048",
         author: SIGNED,
@@ -156,7 +173,13 @@ fn compare(words: &[String]) -> io::Result<()> {
         let mut costs = Vec::new();
         for name in &servers {
             // A fresh server for each, so that the peak is the scenario's own.
-            match start(name, folder.path()).and_then(|server| run(scenario, &server)) {
+            let configuration = match scenario.author {
+                VERIFIED if *name != "loop" => format!("{name}-verifying"),
+                _ => (*name).to_owned(),
+            };
+            match start(name, &configuration, folder.path())
+                .and_then(|server| run(scenario, &server, folder.path()))
+            {
                 Ok(cost) => {
                     print_cost(scenario.name, name, &cost);
                     costs.push((*name, cost));
@@ -201,7 +224,7 @@ fn print_ratio(costs: &[(&str, Cost)]) {
     }
 }
 
-/// One configuration for both, in which example.com signs.
+/// One configuration for both, in which example.com signs and others are verified.
 fn write_configuration(folder: &Path) -> io::Result<()> {
     let key = folder.join("bench.private");
     let made = Command::new("openssl")
@@ -213,23 +236,81 @@ fn write_configuration(folder: &Path) -> io::Result<()> {
     if !made.success() {
         return Err(io::Error::other("openssl made no key"));
     }
+    let keys = folder.join("keys.txt");
+    let record = BASE64.encode(&private_key(folder)?.public_key());
+    fs::write(
+        &keys,
+        format!("bench._domainkey.example.net v=DKIM1; p={record}\n"),
+    )?;
     // The folder stands in a place where others may write, which opendkim refuses for keys.
-    for name in ["dkimd", "opendkim"] {
+    for (name, mode) in [
+        ("dkimd", "s"),
+        ("opendkim", "s"),
+        ("dkimd-verifying", "v"),
+        ("opendkim-verifying", "v"),
+    ] {
         let text = format!(
-            "Socket local:{socket}\nDomain example.com\nSelector bench\nKeyFile {key}\nMode s\n\
-             InternalHosts 127.0.0.1\nCanonicalization relaxed/simple\nRequireSafeKeys no\n\
+            "Socket local:{socket}\nDomain example.com\nSelector bench\nKeyFile {key}\nMode {mode}\n\
+             InternalHosts 127.0.0.1\nTestPublicKeys {keys}\nCanonicalization relaxed/simple\nRequireSafeKeys no\n\
              Background no\nUMask 007\n",
             socket = folder.join(name).with_extension("sock").display(),
             key = key.display(),
+            keys = keys.display(),
         );
         fs::write(folder.join(name).with_extension("conf"), text)?;
     }
     Ok(())
 }
 
-fn start(name: &str, folder: &Path) -> io::Result<Server> {
-    let socket = folder.join(name).with_extension("sock");
-    let config = folder.join(name).with_extension("conf");
+fn private_key(folder: &Path) -> io::Result<Arc<dyn PrivateKey>> {
+    let text = fs::read(folder.join("bench.private"))?;
+    let pem = pem::parse(text).map_err(io::Error::other)?;
+    private_key_from_pkcs1_der(pem.contents()).map_err(io::Error::other)
+}
+
+/// The scenario's message, which is signed if it is to be verified.
+fn message(scenario: &Scenario, body: usize, folder: &Path) -> io::Result<Message> {
+    let mut message = Message::usual(scenario.author, body);
+    if scenario.author != VERIFIED {
+        return Ok(message);
+    }
+    let mut section = HeaderSection::default();
+    for (name, value) in &message.header {
+        section.push(name, value, LeadingSpace::Kept);
+    }
+    let policy = SigningPolicy {
+        canonicalization: Canonicalization::default(),
+        headers: HeaderSelection::compile(None, None, &[]).map_err(io::Error::other)?,
+        lifetime: None,
+        copied_headers: false,
+        request_reports: false,
+        fix_crlf: false,
+    };
+    let request = SigningRequest {
+        domain: Domain::parse("example.net").map_err(io::Error::other)?,
+        selector: Selector::parse("bench").map_err(io::Error::other)?,
+        auid: None,
+        key: private_key(folder)?,
+        body_length: BodyLength::Whole,
+        extra_tags: Vec::new(),
+    };
+    let mut signer = Signer::new(Arc::new(policy), vec![request]);
+    signer.body(&message.body);
+    let fields = signer
+        .finish(&section, UnixTime(1_700_000_000))
+        .map_err(io::Error::other)?;
+    for field in fields {
+        let value = format!(" {}", field.value.replace("\r\n", "\n"));
+        message
+            .header
+            .insert(0, (b"DKIM-Signature".to_vec(), value.into_bytes()));
+    }
+    Ok(message)
+}
+
+fn start(name: &str, configuration: &str, folder: &Path) -> io::Result<Server> {
+    let socket = folder.join(configuration).with_extension("sock");
+    let config = folder.join(configuration).with_extension("conf");
     let mut command = match name {
         "dkimd" => {
             let mut command = Command::new(env!("CARGO_BIN_EXE_dkimd"));
@@ -265,12 +346,13 @@ fn start(name: &str, folder: &Path) -> io::Result<Server> {
     Ok(server)
 }
 
-fn run(scenario: &Scenario, server: &Server) -> io::Result<Cost> {
-    let message = Message::usual(scenario.author, scenario.body);
+fn run(scenario: &Scenario, server: &Server, folder: &Path) -> io::Result<Cost> {
+    let small = message(scenario, 3000, folder)?;
+    let message = message(scenario, scenario.body, folder)?;
     // What the first messages cost once (the key, the allocator) is not counted.
     let mut first = connect(&server.socket)?;
     for _ in 0..20 {
-        first.message(&Message::usual(scenario.author, 3000))?;
+        first.message(&small)?;
     }
     drop(first);
     let (cpu, start) = (cpu_time(&server.child)?, Instant::now());

@@ -1,18 +1,38 @@
-//! `dkimd check`: the full dry run of a configuration.
+//! `dkimd check`: the full dry run of a configuration, as the daemon's start would go and beyond.
+//!
+//! 1. Options, tables, hosts and trust anchor are read as the starting user, as at a start.
+//! 2. What only a daemon needs: user, socket, pid file ([`surroundings`]).
+//! 3. KeyFile is read with the starting user's rights, as at a start.
+//! 4. Started by root, the check becomes the user of UserID as the daemon does: from here on
+//!    permissions are what the daemon meets.
+//! 5. Everything once more, as a reload would find it; the socket's directory; every key ([`keys`]).
 
-use std::path::PathBuf;
+mod keys;
+mod surroundings;
+
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{opendkim::DEFAULT_FILE, report};
+use super::report;
 use crate::{
-    config::{resolve::Overrides, snapshot::Snapshot},
-    process::ExitCode,
+    config::{
+        parse::{self, WrittenOption},
+        resolve::Overrides,
+        settings::Settings,
+        snapshot::{SigningIdentities, Snapshot},
+    },
+    diagnostic::{Diagnostic, Severity},
+    process::{ExitCode, surroundings::change_root, user::Account},
+    tools::configuration::DEFAULT_FILE,
 };
 
 /// Arguments of `dkimd check`.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Exit codes: 0 no errors (there may be warnings), 78 errors.")]
+#[command(
+    after_help = "Started by root, it judges keys and directories as the user of UserID.\n\n\
+    Exit codes: 0 no errors (there may be warnings), 78 errors."
+)]
 pub struct CheckArgs {
     /// Configuration file
     #[arg(short = 'x', long, value_name = "FILE", default_value = DEFAULT_FILE)]
@@ -24,14 +44,124 @@ pub struct CheckArgs {
 
 /// Tells all findings on standard output.
 pub fn run(args: &CheckArgs) -> ExitCode {
-    let (snapshot, findings) = Snapshot::load(Some(&args.config), &Overrides::default());
+    let findings = findings(&args.config);
     let printed = match args.json {
         true => report::print_json(&findings),
         false => report::print(&findings),
     };
-    match (snapshot, printed) {
-        (None, _) => ExitCode::Config,
-        (Some(_), Err(_)) => ExitCode::Unavailable,
-        (Some(_), Ok(())) => ExitCode::Ok,
+    match (findings.iter().any(Diagnostic::is_error), printed) {
+        (true, _) => ExitCode::Config,
+        (false, Err(_)) => ExitCode::IoError,
+        (false, Ok(())) => ExitCode::Ok,
+    }
+}
+
+/// Everything wrong with the file. Ends as the user of UserID, if root asks.
+fn findings(file: &Path) -> Vec<Diagnostic> {
+    let (written, found) = parse::read(file);
+    let place = Place(&written);
+    let (settings, snapshot, mut findings) =
+        Snapshot::to_look_at(&written, found, &Overrides::default());
+    let account = surroundings::account(&settings, &place, &mut findings);
+    surroundings::before_the_user_change(&settings, &place, &mut findings);
+
+    let key_file = snapshot
+        .as_ref()
+        .filter(|snapshot| matches!(snapshot.signing, SigningIdentities::Single { .. }))
+        .map(|snapshot| keys::check(snapshot, account.as_ref()));
+    let confined = confine(&settings, account.as_ref(), &place, &mut findings);
+    if confined && file != Path::new("-") && snapshot.is_some() {
+        findings.extend(only_at_reload(file, &findings));
+    }
+    surroundings::socket(&settings, &place, &mut findings);
+    if let Some(snapshot) = &snapshot {
+        let as_daemon = keys::check(snapshot, None);
+        match key_file {
+            None => findings.extend(as_daemon),
+            Some(at_start) => {
+                let fine = !at_start.iter().any(Diagnostic::is_error);
+                findings.extend(at_start);
+                let denied = as_daemon
+                    .into_iter()
+                    .filter(|finding| fine && finding.is_error());
+                findings.extend(denied.map(|finding| Diagnostic {
+                    severity: Severity::Warning,
+                    what: format!("a replaced KeyFile will take a restart: {}", finding.what),
+                    ..finding
+                }));
+            }
+        }
+    }
+    findings
+}
+
+/// Becomes what the daemon is after its start; `false` if nothing changes.
+fn confine(
+    settings: &Settings,
+    account: Option<&Account>,
+    place: &Place<'_>,
+    findings: &mut Vec<Diagnostic>,
+) -> bool {
+    let Some(account) = account.filter(|account| !account.is_current()) else {
+        return false;
+    };
+    if !nix::unistd::geteuid().is_root() {
+        let me = crate::keys::accounts::Identity::current();
+        findings.push(
+            place.of(
+                "UserID",
+                Diagnostic::warning(format!(
+                    "keys and directories were judged for user {}, not for that of UserID",
+                    me.name
+                ))
+                .remedy("run the check as root: sudo dkimd check"),
+            ),
+        );
+        return false;
+    }
+    if let Some(directory) = &settings.process.change_root
+        && let Err(failure) = change_root(directory)
+    {
+        let remedy = format!("run: mkdir -p {}", directory.display());
+        findings.push(place.of(
+            "ChangeRootDirectory",
+            Diagnostic::error(failure.message).remedy(remedy),
+        ));
+        return false;
+    }
+    match account.assume() {
+        Ok(()) => true,
+        Err(failure) => {
+            findings.push(place.of("UserID", Diagnostic::error(failure.message)));
+            false
+        }
+    }
+}
+
+/// A reload reads all files with the daemon's rights; what it would stumble over is a warning.
+fn only_at_reload(file: &Path, known: &[Diagnostic]) -> Vec<Diagnostic> {
+    let (written, found) = parse::read(file);
+    let (_, _, found) = Snapshot::to_look_at(&written, found, &Overrides::default());
+    found
+        .into_iter()
+        .filter(|finding| finding.is_error() && !known.contains(finding))
+        .map(|finding| Diagnostic {
+            severity: Severity::Warning,
+            what: format!("a reload will fail: {}", finding.what),
+            ..finding
+        })
+        .collect()
+}
+
+/// Where options stand.
+struct Place<'a>(&'a [WrittenOption]);
+
+impl Place<'_> {
+    /// The finding at the line that sets the option, if there is one.
+    fn of(&self, name: &str, finding: Diagnostic) -> Diagnostic {
+        match self.0.iter().rev().find(|option| option.name == name) {
+            Some(option) => option.place(finding),
+            None => finding,
+        }
     }
 }

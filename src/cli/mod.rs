@@ -1,49 +1,60 @@
 //! The command line: dkimd's subcommands, and the names it answers to.
 
 pub mod check;
+pub mod flags;
 pub mod getopt;
 pub mod man;
 pub mod opendkim;
+pub mod print_option;
+pub mod query;
 pub mod report;
 pub mod serve;
 
-use std::{env, ffi::OsString, io, path::Path};
+use std::{env, ffi::OsString, path::Path};
 
-use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{Parser, Subcommand, error::ErrorKind};
 
 use crate::{
     process::{ExitCode, start::Daemon},
     tools::{
+        atpszone::{self, AtpszoneArgs},
         explain::{self, ExplainArgs},
+        genzone::{self, GenzoneArgs},
         keygen::{self, KeygenArgs},
+        retired::Retired,
         sign::{self, SignArgs},
+        statistics,
+        testkey::{self, TestkeyArgs},
+        testmsg::{self, TestmsgArgs},
+        verify::{self, VerifyArgs},
     },
 };
 
 const EXAMPLES: &str = "\
-Examples:
-  dkimd check --config /etc/opendkim.conf    every problem at once, with file and line
-  dkimd serve --config /etc/opendkim.conf    in the foreground, log on standard error
-  dkimd man --output /usr/local/share/man    write the manual pages
+dkimd check --config /etc/opendkim.conf    every problem at once, with file and line
+dkimd serve --config /etc/opendkim.conf    in the foreground, log on standard error
+dkimd man --output /usr/local/share        install manual pages and completions";
 
-Called by the name opendkim, it takes the flags of opendkim(8); by the name opendkim-genkey, those
-of opendkim-genkey(8).
+const NAMES: &str = "Called by the name opendkim, it takes the flags of opendkim(8); by the names \
+                     opendkim-genkey, -testkey, -testmsg, -genzone, -atpszone and -stats, those of \
+                     these programs.";
 
-Exit codes:
-   0  done, or stopped by a signal
-  64  wrong command line
-  65  no such user, group or option; malformed message
-  69  socket or file not available; too many restarts
-  70  internal fault; data set can't be opened
-  71  the system refused a fork, directory or root change
-  74  output can't be written
-  75  mail would be deferred (explain)
-  77  privileges can't be dropped
-  78  configuration error";
+/// What `--help` ends with.
+fn after_help() -> String {
+    let mut text = "Examples:".to_owned();
+    for line in EXAMPLES.lines() {
+        text += &format!("\n  {line}");
+    }
+    text += &format!("\n\n{NAMES}\n\nExit codes:");
+    for code in ExitCode::ALL {
+        text += &format!("\n  {:2}  {}", code.number(), code.meaning());
+    }
+    text
+}
 
 /// Signs mail with DKIM as a milter for Postfix, in OpenDKIM's place
 #[derive(Debug, Parser)]
-#[command(name = "dkimd", version, after_help = EXAMPLES)]
+#[command(name = "dkimd", version, after_help = after_help())]
 pub struct Cli {
     /// What is to be done.
     #[command(subcommand)]
@@ -55,15 +66,25 @@ pub struct Cli {
 pub enum Command {
     /// Serve the MTA in the foreground
     Serve(serve::ServeArgs),
-    /// Read options and tables, and name every problem with file, line and remedy
+    /// Read options, tables and keys, and name every problem with file, line and remedy
     Check(check::CheckArgs),
     /// Tell, rule by rule, what would be done with an author's mail and why
     Explain(ExplainArgs),
     /// Sign a message from standard input
     Sign(SignArgs),
+    /// Verify a message file: what was hashed, what failed, what the key record says
+    Verify(VerifyArgs),
+    /// Test whether published key records serve the private keys
+    Testkey(TestkeyArgs),
+    /// Sign or verify one message with nothing but the command line
+    Testmsg(TestmsgArgs),
+    /// Write the DNS records of all keys in a KeyTable
+    Genzone(GenzoneArgs),
+    /// Write the DNS records that let other domains sign for one (ATPS, RFC 6541)
+    Atpszone(AtpszoneArgs),
     /// Make a key, and the DNS record that publishes it
     Keygen(KeygenArgs),
-    /// Print the manual page, or write all pages to a directory
+    /// Print the manual page, or install all pages and completions
     Man(man::ManArgs),
     /// Print the completions of a shell
     Completions(man::CompletionsArgs),
@@ -76,8 +97,17 @@ pub fn main(daemon: &impl Daemon) -> std::process::ExitCode {
     let name = args.next().unwrap_or_default();
     match Path::new(&name).file_name().and_then(|name| name.to_str()) {
         Some("opendkim-genkey") => return keygen::genkey_main(args),
+        Some("opendkim-testkey") => testkey::original_main(args),
+        Some("opendkim-testmsg") => testmsg::original_main(args),
+        Some("opendkim-stats") => statistics::original_main(args),
+        Some("opendkim-genzone") => genzone::original_main(args),
+        Some("opendkim-atpszone") => atpszone::original_main(args),
         Some("opendkim") => serve::opendkim(args.collect(), daemon),
-        _ => dkimd(args, daemon),
+        Some(name) => match Retired::find(name) {
+            Some(retired) => retired.tell(),
+            None => dkimd(args, daemon),
+        },
+        None => dkimd(args, daemon),
     }
     .into()
 }
@@ -101,22 +131,21 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Check(check) => check::run(&check),
         Command::Explain(explain) => explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),
+        Command::Verify(verify) => verify::run(&verify),
+        Command::Testkey(testkey) => testkey::run(&testkey),
+        Command::Testmsg(testmsg) => testmsg::run(&testmsg),
+        Command::Genzone(genzone) => genzone::run(&genzone),
+        Command::Atpszone(atpszone) => atpszone::run(&atpszone),
         Command::Keygen(keygen) => keygen::run(&keygen),
         Command::Man(man) => man::run(&man),
-        Command::Completions(completions) => {
-            clap_complete::generate(
-                completions.shell,
-                &mut Cli::command(),
-                "dkimd",
-                &mut io::stdout(),
-            );
-            ExitCode::Ok
-        }
+        Command::Completions(completions) => man::completions(&completions),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]
@@ -126,9 +155,10 @@ mod tests {
 
     #[test]
     fn the_help_names_every_exit_code() {
+        let help = Cli::command().render_help().to_string();
         for code in ExitCode::ALL {
             let line = format!("{:4}  {}", code.number(), code.meaning());
-            assert!(EXAMPLES.contains(&line), "{line}");
+            assert!(help.contains(&line), "{line} in {help}");
         }
     }
 }

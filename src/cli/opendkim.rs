@@ -2,18 +2,19 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use super::getopt::{self, Misuse};
+use super::{
+    flags::{self, FLAGS},
+    getopt::{self, Misuse},
+};
 use crate::{
     config::resolve::Overrides,
     process::{ExitCode, Failure},
+    tools::configuration::DEFAULT_FILE,
 };
 
-/// The file that is read without `-x`, if it can be read.
-pub const DEFAULT_FILE: &str = "/etc/opendkim.conf";
-
-const LETTERS: &str = "Ab:c:d:De:fF:k:lL:no:p:P:QrS:s:t:T:u:vVWx:X";
-
 /// What is to be done.
+///
+/// Of several the graver one counts, in this order: `-V`, `-n`, `-e`, `-Q`, `-t`, as in OpenDKIM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Run the daemon.
@@ -49,7 +50,7 @@ pub struct CommandLine {
 impl CommandLine {
     /// Reads the arguments, without the program's name.
     pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
-        let (given, end) = getopt::parse(LETTERS, args);
+        let (given, end) = getopt::parse(&letters(), args);
         // `-V` acts at once: nothing after it is looked at.
         if !given.iter().any(|option| option.letter == 'V') {
             end.map_err(usage)?;
@@ -92,8 +93,12 @@ impl CommandLine {
                 // Deprecated options are tolerated always.
                 'X' => {}
                 letter => {
-                    if let Some((name, fixed)) = option_of(letter) {
-                        let value = fixed.map_or_else(text, str::to_owned);
+                    let flag = flags::find(letter);
+                    if let Some((flag, name)) = flag.and_then(|flag| Some((flag, flag.option?))) {
+                        let value = match flag.value.is_empty() {
+                            true => flag.fixed.to_owned(),
+                            false => text(),
+                        };
                         line.overrides.options.push((name, value));
                     }
                 }
@@ -110,73 +115,46 @@ impl CommandLine {
         })
     }
 
-    /// Several actions: `-V` needs no configuration, so it wins; else the last one counts.
     fn act(&mut self, action: Action) {
-        if self.action != Action::Version {
+        if rank(&action) >= rank(&self.action) {
             self.action = action;
         }
     }
 }
 
-/// The option that a flag sets, and its value if the flag has none of its own.
-fn option_of(letter: char) -> Option<(&'static str, Option<&'static str>)> {
-    Some(match letter {
-        'A' => ("AutoRestart", Some("yes")),
-        'b' => ("Mode", None),
-        'c' => ("Canonicalization", None),
-        'd' => ("Domain", None),
-        'D' => ("SubDomains", Some("yes")),
-        'f' => ("Background", Some("no")),
-        'k' => ("KeyFile", None),
-        'l' => ("Syslog", Some("yes")),
-        'L' => ("Minimum", None),
-        'o' => ("OmitHeaders", None),
-        'p' => ("Socket", None),
-        'P' => ("PidFile", None),
-        'r' => ("RequiredHeaders", Some("yes")),
-        's' => ("Selector", None),
-        'S' => ("SignatureAlgorithm", None),
-        'T' => ("DNSTimeout", None),
-        'u' => ("UserID", None),
-        'W' => ("LogWhy", Some("yes")),
-        _ => return None,
-    })
+/// Which of several actions counts: the highest.
+fn rank(action: &Action) -> u8 {
+    match action {
+        Action::Serve => 0,
+        Action::TestFiles(_) => 1,
+        Action::Query => 2,
+        Action::PrintOption(_) => 3,
+        Action::CheckOnly => 4,
+        Action::Version => 5,
+    }
+}
+
+/// The flags as getopt wants them: a letter that takes a value is followed by `:`.
+fn letters() -> String {
+    FLAGS
+        .iter()
+        .map(|flag| match flag.value {
+            "" => flag.letter.to_string(),
+            _ => format!("{}:", flag.letter),
+        })
+        .collect()
 }
 
 fn usage(misuse: Misuse) -> Failure {
-    Failure::new(ExitCode::Usage, format!("{misuse}\n{USAGE}"))
+    let text = flags::usage();
+    Failure::new(
+        ExitCode::Usage,
+        format!(
+            "{misuse}
+opendkim: {text}"
+        ),
+    )
 }
-
-/// What a wrong command line is answered with, on standard error.
-const USAGE: &str = "\
-usage: opendkim [-x FILE] [-p SOCKET] [options]
-	-A          	start again after a crash (AutoRestart)
-	-b MODES    	s: sign, v: verify (Mode)
-	-c CANON    	canonicalization of new signatures
-	-d DOMAINS  	domains to sign for
-	-D          	sign for their subdomains, too
-	-e NAME     	print the values of an option, and end
-	-f          	stay in the foreground
-	-F TIME     	time of signatures, with -t only
-	-k KEYFILE  	private key
-	-l          	log to syslog
-	-L LIMIT    	how much of a body must be signed
-	-n          	check the configuration, and end
-	-o HEADERS  	header fields not to sign
-	-p SOCKET   	where to listen: local:PATH, inet:PORT@HOST
-	-P PIDFILE  	where to write the process number
-	-Q          	answer data set queries from standard input
-	-r          	require the header fields of RFC 5322
-	-s SELECTOR 	selector of new signatures
-	-S ALGORITHM	algorithm of new signatures
-	-t FILES    	run messages through the filter, and end
-	-T SECONDS  	time to wait for DNS
-	-u USER     	user[:group] to become
-	-v          	say more, with -t
-	-V          	print the version, and end
-	-W          	log why a message is signed or not
-	-x FILE     	configuration file
-	-X          	tolerate deprecated options";
 
 /// What `-V` prints, in OpenDKIM's layout.
 pub fn version() -> String {
@@ -246,7 +224,10 @@ mod tests {
         ] {
             let failure = parse(args).unwrap_err();
             assert_eq!(failure.code, ExitCode::Usage);
-            assert!(failure.message.contains("\nusage: opendkim "), "{failure}");
+            assert!(
+                failure.message.contains("\nopendkim: usage: opendkim "),
+                "{failure}"
+            );
         }
     }
 
@@ -281,11 +262,43 @@ mod tests {
     }
 
     #[test]
-    fn every_letter_has_a_meaning() {
-        for letter in LETTERS.chars().filter(|&letter| letter != ':') {
-            let known = option_of(letter).is_some() || "xenQVtvFX".contains(letter);
-            assert!(known, "-{letter}");
-            assert!(USAGE.contains(&format!("\t-{letter} ")), "-{letter}");
+    fn of_several_actions_the_one_that_opendkim_takes_counts() {
+        let action = |args: &[&str]| parse(args).unwrap().action;
+        assert_eq!(action(&["-n", "-e", "Mode"]), Action::CheckOnly);
+        assert_eq!(action(&["-Q", "-n"]), Action::CheckOnly);
+        assert_eq!(action(&["-n", "-t", "a"]), Action::CheckOnly);
+        assert_eq!(
+            action(&["-e", "Mode", "-e", "MTA", "-Q"]),
+            Action::PrintOption("MTA".to_owned())
+        );
+    }
+
+    #[test]
+    fn every_flag_is_understood_and_stands_in_the_usage_text() {
+        let told = parse(&["-?"]).unwrap_err().message;
+        for flag in &FLAGS {
+            assert!(
+                told.contains(&format!("	-{} ", flag.letter)),
+                "-{}",
+                flag.letter
+            );
+            let value = if flag.letter == 'F' || flag.letter == 'T' {
+                "7"
+            } else {
+                "x"
+            };
+            let mut args = vec![format!("-{}", flag.letter)];
+            if !flag.value.is_empty() {
+                args.push(value.to_owned());
+            }
+            let args: Vec<_> = args.iter().map(String::as_str).collect();
+            let line = parse(&args).unwrap();
+            let acted = line.action != Action::Serve
+                || !line.overrides.options.is_empty()
+                || line.file.is_some()
+                || line.verbosity > 0
+                || line.fixed_time.is_some();
+            assert!(acted || flag.letter == 'X', "-{}", flag.letter);
         }
     }
 }

@@ -7,14 +7,19 @@ use std::{
 
 use clap::Args;
 
-use super::opendkim::{self, Action, CommandLine, DEFAULT_FILE};
+use super::{
+    opendkim::{self, Action, CommandLine},
+    print_option, query,
+};
 use crate::{
     config::{resolve::Overrides, snapshot::Snapshot},
     log::daemon as lines,
     process::{
-        ExitCode,
+        ExitCode, Failure,
         start::{Daemon, LogTo, Order, start},
+        user::Account,
     },
+    tools::{configuration::DEFAULT_FILE, test_files},
 };
 
 /// Arguments of `dkimd serve`.
@@ -78,13 +83,41 @@ pub fn opendkim(args: Vec<OsString>, daemon: &impl Daemon) -> ExitCode {
             for finding in findings.iter().filter(|finding| finding.is_error()) {
                 eprintln!("{PROGRAM}: {}", lines::finding(finding));
             }
-            snapshot.map_or(ExitCode::Config, |_| ExitCode::Ok)
+            let Some(snapshot) = snapshot else {
+                return ExitCode::Config;
+            };
+            told(PROGRAM, can_start(&snapshot, daemon))
         }
-        Action::PrintOption(_) | Action::Query | Action::TestFiles(_) => {
-            eprintln!("{PROGRAM}: this version of dkimd does not answer -e, -Q and -t");
-            ExitCode::Usage
+        Action::PrintOption(name) => {
+            let values = print_option::values(file.as_deref(), name);
+            told(
+                PROGRAM,
+                values.map(|values| values.iter().for_each(|value| println!("{value}"))),
+            )
         }
+        Action::Query => told(PROGRAM, query::run()),
+        Action::TestFiles(files) => test_files::run(&line, file.as_deref(), files),
     }
+}
+
+/// What a start would refuse besides: a UserID that does not exist, a KeyFile that can't be had.
+fn can_start(snapshot: &Snapshot, daemon: &impl Daemon) -> Result<(), Failure> {
+    let user = snapshot.settings.process.user.as_deref();
+    let account = user.map(Account::find).transpose()?;
+    daemon
+        .prepare(snapshot, account.map(|account| account.uid.as_raw()))
+        .map(drop)
+        .map_err(|reason| Failure::new(ExitCode::Config, reason))
+}
+
+fn told(program: &str, done: Result<(), Failure>) -> ExitCode {
+    done.map_or_else(
+        |failure| {
+            failure.tell(program);
+            failure.code
+        },
+        |()| ExitCode::Ok,
+    )
 }
 
 /// The path as a reload finds it after a change of directory; `-` stays standard input.

@@ -48,6 +48,10 @@ pub fn read(file: &Path) -> (Vec<WrittenOption>, Vec<Diagnostic>) {
     } else {
         read_file(file)
     };
+    let file = match file == Path::new("-") {
+        true => Path::new("(stdin)"),
+        false => file,
+    };
     match text {
         Ok(text) => reader.text(&text, &Arc::from(file)),
         Err(error) => reader.findings.push(unreadable_file(file, &error)),

@@ -11,6 +11,7 @@ mod verifying;
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use self::value::Values;
+pub use self::value::{parse_bool, parse_integer};
 use super::{
     options::{self, Kind, Status},
     parse::WrittenOption,
@@ -107,7 +108,7 @@ fn without_effect(option: &WrittenOption) -> Option<Diagnostic> {
 
 fn is_default(kind: Kind, default: &str, value: &str) -> bool {
     match kind {
-        Kind::Bool => value::parse_bool(value) == value::parse_bool(default),
+        Kind::Bool => parse_bool(value) == parse_bool(default),
         _ => value == default,
     }
 }

@@ -5,7 +5,7 @@ mod open;
 use std::{path::Path, sync::Arc};
 
 use super::{
-    parse,
+    parse::{self, WrittenOption},
     resolve::{self, Overrides},
     settings::{Identities, Settings},
 };
@@ -112,13 +112,33 @@ impl Snapshot {
     /// Every finding is returned, not only the first; the snapshot is there if no finding is an
     /// error. Keys are not read here (see [`crate::keys`]); `dkimd check` does that besides.
     pub fn load(file: Option<&Path>, overrides: &Overrides) -> (Option<Self>, Vec<Diagnostic>) {
-        let (written, mut findings) = file.map_or_else(Default::default, parse::read);
-        let (settings, found) = resolve::resolve_anyway(&written, overrides);
-        findings.extend(found);
-        let snapshot = open::open(settings, &mut findings);
+        let (written, findings) = file.map_or_else(Default::default, parse::read);
+        Self::of_written(&written, findings, overrides)
+    }
+
+    /// The same for options that have been read already, with what was found on the way.
+    pub fn of_written(
+        written: &[WrittenOption],
+        findings: Vec<Diagnostic>,
+        overrides: &Overrides,
+    ) -> (Option<Self>, Vec<Diagnostic>) {
+        let (_, snapshot, findings) = Self::to_look_at(written, findings, overrides);
         // Errors in lines leave settings that are not what the administrator wrote.
         let usable = !findings.iter().any(Diagnostic::is_error);
         (snapshot.filter(|_| usable), findings)
+    }
+
+    /// As much of settings and snapshot as could be made in spite of errors, for a dry run that
+    /// looks on after them; never to be served with.
+    pub fn to_look_at(
+        written: &[WrittenOption],
+        mut findings: Vec<Diagnostic>,
+        overrides: &Overrides,
+    ) -> (Settings, Option<Self>, Vec<Diagnostic>) {
+        let (settings, found) = resolve::resolve_anyway(written, overrides);
+        findings.extend(found);
+        let snapshot = open::open(settings.clone(), &mut findings);
+        (settings, snapshot, findings)
     }
 
     /// Every key that the configuration names, as far as that is known without a message.

@@ -36,21 +36,31 @@ pub enum AuthorError {
     /// White space or a control character inside the address, or words around it.
     #[error("the address is not one word")]
     Broken,
-    /// Not UTF-8 (RFC 6532).
-    #[error("it is not UTF-8")]
+    /// The address is not UTF-8 (RFC 6532).
+    #[error("the address is not UTF-8")]
     NotUtf8,
+    /// Several addresses, or several at signs in one.
+    #[error("more than one address could be meant")]
+    Ambiguous,
 }
 
 impl Author {
-    /// Reads the first mailbox of a field's value, folding included.
+    /// Reads the first mailbox of a field's value, folding included. Around the address any octets
+    /// are welcome: old programs write names in Latin-1.
     pub fn parse(value: &[u8]) -> Result<Self, AuthorError> {
-        let text = std::str::from_utf8(value).map_err(|_| AuthorError::NotUtf8)?;
-        let spec = first_mailbox(text)?;
+        let spec = first_mailbox(&String::from_utf8_lossy(value))?;
+        if spec.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(AuthorError::NotUtf8);
+        }
         Self::from_addr_spec(&spec)
     }
 
     fn from_addr_spec(spec: &str) -> Result<Self, AuthorError> {
-        let at = last_unquoted_at(spec).ok_or(AuthorError::Incomplete)?;
+        let mut ats = unquoted_ats(spec);
+        let at = ats.next().ok_or(AuthorError::Incomplete)?;
+        if ats.next().is_some() {
+            return Err(AuthorError::Ambiguous);
+        }
         let (local, domain) = (&spec[..at], &spec[at + 1..]);
         if local.is_empty() || domain.is_empty() {
             return Err(AuthorError::Incomplete);
@@ -79,6 +89,7 @@ fn first_mailbox(text: &str) -> Result<String, AuthorError> {
     // White space was seen since the last character of `plain`: "joe doe@example.org" is no address.
     let mut gap = false;
     let mut broken = false;
+    let mut in_group = false;
     while let Some(c) = scan.rest.chars().next() {
         match c {
             '(' => {
@@ -98,14 +109,20 @@ fn first_mailbox(text: &str) -> Result<String, AuthorError> {
                 gap = false;
                 continue;
             }
-            '<' => return scan.angle(),
-            ':' if last_unquoted_at(&plain).is_none() => {
+            '<' => {
+                let spec = scan.angle()?;
+                scan.expect_no_other(in_group)?;
+                return Ok(spec);
+            }
+            ':' if unquoted_ats(&plain).next().is_none() => {
                 // The words so far name a group; its members follow.
+                in_group = true;
                 plain.clear();
                 (gap, broken) = (false, false);
             }
             ',' | ';' => {
                 if !plain.is_empty() {
+                    scan.expect_no_other(in_group)?;
                     break;
                 }
             }
@@ -121,7 +138,7 @@ fn first_mailbox(text: &str) -> Result<String, AuthorError> {
     }
     match (
         plain.is_empty(),
-        broken && last_unquoted_at(&plain).is_some(),
+        broken && unquoted_ats(&plain).next().is_some(),
     ) {
         (true, _) => Err(AuthorError::NoAddress),
         (_, true) => Err(AuthorError::Broken),
@@ -135,20 +152,20 @@ fn joins(before: &str, after: &str) -> bool {
     before.is_empty() || before.ends_with(['@', '.']) || after.starts_with(['@', '.'])
 }
 
-fn last_unquoted_at(spec: &str) -> Option<usize> {
+/// Where the at signs stand that are not in a quoted string.
+fn unquoted_ats(spec: &str) -> impl Iterator<Item = usize> {
     let mut quoted = false;
     let mut escaped = false;
-    let mut found = None;
-    for (i, c) in spec.char_indices() {
+    spec.char_indices().filter_map(move |(i, c)| {
         match c {
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
-            '@' if !quoted => found = Some(i),
+            '@' if !quoted => return Some(i),
             _ => {}
         }
-    }
-    found
+        None
+    })
 }
 
 struct Scan<'a> {
@@ -194,6 +211,28 @@ impl<'a> Scan<'a> {
             }
         }
         Err(AuthorError::Unclosed)
+    }
+
+    /// What follows a mailbox, up to the end of the list's item, may hold words but no second
+    /// address; the members of a group count as one item.
+    fn expect_no_other(&mut self, in_group: bool) -> Result<(), AuthorError> {
+        while let Some(c) = self.rest.chars().next() {
+            match c {
+                '(' => {
+                    self.comment()?;
+                    continue;
+                }
+                '"' => {
+                    self.delimited('"')?;
+                    continue;
+                }
+                '<' | '@' => return Err(AuthorError::Ambiguous),
+                ',' if !in_group => break,
+                ';' => break,
+                _ => self.rest = &self.rest[c.len_utf8()..],
+            }
+        }
+        Ok(())
     }
 
     /// Takes what stands between angle brackets, without a source route.
@@ -252,7 +291,11 @@ mod tests {
             (" <\"a@b\"@example.com>", "\"a@b\"@example.com"),
             (" joe . doe @ example.com", "joe.doe@example.com"),
             (" <@relay.example:joe@example.com>", "joe@example.com"),
-            (" friends: joe@example.com, b@y;", "joe@example.com"),
+            (" friends: joe@example.com;", "joe@example.com"),
+            (" friends: Joe <joe@example.com>, ;", "joe@example.com"),
+            (" joe@example.com;", "joe@example.com"),
+            (" , joe@example.com,", "joe@example.com"),
+            (" <joe@example.com> Joe (x@y)", "joe@example.com"),
             (" =?utf-8?q?J=C3=B6?= <jo@example.com>", "jo@example.com"),
             (" jö@exämple.com", "jö@exämple.com"),
             (" joe@[192.0.2.7]", "joe@[192.0.2.7]"),
@@ -276,6 +319,18 @@ mod tests {
             (" joe doe@example.com", AuthorError::Broken),
             (" joe@example.com evil.example", AuthorError::Broken),
             (" <joe@example.com<x>", AuthorError::Broken),
+            (" friends: joe@example.com, b@y;", AuthorError::Ambiguous),
+            (
+                " friends: Joe <joe@example.com>, <b@y>;",
+                AuthorError::Ambiguous,
+            ),
+            (
+                " <joe@example.com> <ann@example.org>",
+                AuthorError::Ambiguous,
+            ),
+            (" <joe@example.com> ann@example.org", AuthorError::Ambiguous),
+            (" joe@example.com@example.org", AuthorError::Ambiguous),
+            (" <joe@example.com@example.org>", AuthorError::Ambiguous),
         ] {
             assert_eq!(parsed(value), Err(error), "{value:?}");
         }
@@ -283,5 +338,11 @@ mod tests {
             Author::parse(b" j\xe9@example.com"),
             Err(AuthorError::NotUtf8)
         );
+    }
+
+    #[test]
+    fn a_name_in_an_old_character_set_does_not_hide_the_address() {
+        let author = Author::parse(b" Jos\xe9 <joe@example.com>").unwrap();
+        assert_eq!(author.to_string(), "joe@example.com");
     }
 }

@@ -85,6 +85,14 @@ pub enum IdentityError {
         /// The key's name.
         key_name: String,
     },
+    /// The SigningTable's line that fits names no key.
+    #[error("SigningTable entry '{pattern}'{} names no key", line.map(|line| format!(" (line {line})")).unwrap_or_default())]
+    NamesNoKey {
+        /// The line's pattern or key.
+        pattern: String,
+        /// Its line, where there is one.
+        line: Option<u32>,
+    },
     /// The KeyTable's entry is no use.
     #[error(transparent)]
     KeyTable(#[from] KeyTableError),
@@ -104,7 +112,7 @@ impl IdentityError {
         match self {
             Self::SigningTable(_) | Self::KeyTable(KeyTableError::Lookup(_)) => "table-unavailable",
             Self::UnknownKey { .. } => "key-not-in-table",
-            Self::KeyTable(_) => "table-entry-unusable",
+            Self::KeyTable(_) | Self::NamesNoKey { .. } => "table-entry-unusable",
             Self::BadDomain { .. } => "bad-domain",
         }
     }
@@ -119,6 +127,9 @@ impl IdentityError {
                 format!(
                     "add a KeyTable entry '{key_name} DOMAIN:SELECTOR:/path/to/key', or correct the SigningTable"
                 )
+            }
+            Self::NamesNoKey { .. } => {
+                "write it as 'PATTERN KEYNAME', with KEYNAME as in the KeyTable".to_owned()
             }
             Self::KeyTable(_) => {
                 "write the entry as 'NAME DOMAIN:SELECTOR:/path/to/key'".to_owned()

@@ -139,7 +139,8 @@ impl Display for Reason {
     }
 }
 
-/// Decides, in OpenDKIM's order, except that several From fields are never signed.
+/// Decides, in OpenDKIM's order, except that several From fields are never signed. Mail that is
+/// left alone is left alone whatever its header section is like.
 pub fn decide(question: &Question<'_>) -> Decision {
     let Question {
         mode,
@@ -148,9 +149,6 @@ pub fn decide(question: &Question<'_>) -> Decision {
         identity,
         ..
     } = *question;
-    if let Some(fault) = question.required_fault {
-        return Decision::Reject(Reason::HeaderFault(*fault));
-    }
     if let Err(missing) = author {
         let reason = Reason::NoAuthor(missing.clone());
         let weak = question.weak_syntax && matches!(missing, NoAuthor::Unparsable { .. });
@@ -174,20 +172,27 @@ pub fn decide(question: &Question<'_>) -> Decision {
         (Some(_), _) => Err(Reason::NoIdentity),
         (None, _) => Err(Reason::NotOurs),
     };
+    let left_alone = match (&wanted, question.excused_recipient) {
+        (Ok(_), _) if !mode.sign => Some(Reason::SigningOff),
+        (Ok(_), Some(recipient)) => Some(Reason::ExcusedRecipient(recipient.to_owned())),
+        (Err(reason), _) if !mode.verify => Some(reason.clone()),
+        _ => None,
+    };
+    if let Some(reason) = left_alone {
+        return Decision::Leave(reason);
+    }
+    if let Some(fault) = question.required_fault {
+        return Decision::Reject(Reason::HeaderFault(*fault));
+    }
     if let Some(fault) = question.strict_fault {
         return Decision::Leave(Reason::HeaderFault(*fault));
     }
-    match wanted {
-        Ok(_) if !mode.sign => Decision::Leave(Reason::SigningOff),
-        Ok(_) if question.excused_recipient.is_some() => Decision::Leave(Reason::ExcusedRecipient(
-            question.excused_recipient.unwrap_or_default().to_owned(),
-        )),
-        Ok(_) if question.from_fields > 1 => {
-            Decision::Leave(Reason::SeveralFrom(question.from_fields))
-        }
-        Ok(identities) => Decision::Sign(identities.clone()),
-        Err(reason) if mode.verify => Decision::Verify(reason),
-        Err(reason) => Decision::Leave(reason),
+    match (wanted, question.from_fields) {
+        (Err(reason), _) => Decision::Verify(reason),
+        (Ok(identities), 1) => Decision::Sign(identities.clone()),
+        // SenderHeaders or SenderMacro named the author; a signature must cover From.
+        (Ok(_), 0) => Decision::Leave(Reason::NoAuthor(NoAuthor::Missing)),
+        (Ok(_), several) => Decision::Leave(Reason::SeveralFrom(several)),
     }
 }
 

@@ -155,6 +155,33 @@ fn several_from_fields_are_never_signed() {
 }
 
 #[test]
+fn mail_whose_author_stands_elsewhere_than_in_from_is_never_signed_without_from() {
+    assert_eq!(
+        Case::ours().decide(|question| question.from_fields = 0),
+        Decision::Leave(Reason::NoAuthor(NoAuthor::Missing))
+    );
+}
+
+#[test]
+fn mail_that_is_left_alone_is_not_refused_for_its_header_fields() {
+    static FAULT: HeaderFault = HeaderFault::NotOnce("Date");
+    assert_eq!(
+        Case::ours().decide(|q| {
+            q.required_fault = Some(&FAULT);
+            q.exempt = true;
+        }),
+        Decision::Leave(Reason::ExemptDomain)
+    );
+    assert_eq!(
+        Case::ours().decide(|q| {
+            q.required_fault = Some(&FAULT);
+            q.excused_recipient = Some("list@example.org");
+        }),
+        Decision::Leave(Reason::ExcusedRecipient("list@example.org".into()))
+    );
+}
+
+#[test]
 fn mail_without_author_is_left_with_its_reason() {
     let case = Case {
         author: Err(NoAuthor::Missing),

@@ -1,5 +1,7 @@
 //! The header section as received: one allocation for all fields.
 
+use super::canon::is_wsp;
+
 /// Whether the MTA hands over the white space that follows the colon (milter `HDR_LEADSPC`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeadingSpace {
@@ -32,10 +34,23 @@ struct Span {
 /// One field of a [`HeaderSection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// The name as spelled in the message, without the colon.
+    /// The name as spelled in the message, up to the colon.
     pub name: &'a [u8],
     /// What stands between the colon and the final CRLF, leading white space included.
     pub value: &'a [u8],
+}
+
+impl<'a> Field<'a> {
+    /// The name without the white space that RFC 5322's obsolete syntax allows before the colon
+    /// (section 4.5): the name by which a field is known, in `h=` and everywhere else.
+    pub fn bare_name(&self) -> &'a [u8] {
+        let blanks = self.name.iter().rev().take_while(|octet| is_wsp(**octet));
+        &self.name[..self.name.len() - blanks.count()]
+    }
+
+    fn is_named(&self, name: &[u8]) -> bool {
+        self.bare_name().eq_ignore_ascii_case(name)
+    }
 }
 
 impl HeaderSection {
@@ -90,8 +105,7 @@ impl HeaderSection {
 
     /// The fields of that name (compared without case), in message order.
     pub fn named<'a>(&'a self, name: &'a [u8]) -> impl DoubleEndedIterator<Item = Field<'a>> {
-        self.iter()
-            .filter(move |field| field.name.eq_ignore_ascii_case(name))
+        self.iter().filter(move |field| field.is_named(name))
     }
 
     /// Forgets all fields but keeps the allocation for the next message.
@@ -169,10 +183,11 @@ mod tests {
         section.push(b"To", b" x", LeadingSpace::Kept);
         section.push(b"From", b" y", LeadingSpace::Kept);
         section.push(b"tO", b" z", LeadingSpace::Kept);
+        section.push(b"To \t", b" q", LeadingSpace::Kept);
         let to: Vec<_> = section.named(b"to").map(|field| field.value).collect();
-        assert_eq!(to, [b" x", b" z"]);
+        assert_eq!(to, [b" x", b" z", b" q"]);
         assert_eq!(section.line(1), Some(&b"From: y\r\n"[..]));
-        assert_eq!(section.get(3), None);
+        assert_eq!(section.get(4), None);
         section.clear();
         assert!(section.is_empty());
     }

@@ -8,8 +8,9 @@
 //!
 //! The verifying side: [`verify`] reads DKIM-Signature fields with [`tag_list`], asks for keys and
 //! hashes as the signer does; a [`key_answer`] brings a [`key_record`] with its [`public_key`];
-//! [`outcome`] holds every cause and its words.
+//! [`outcome`] holds every cause and its words; [`atps`] asks whether a third party signed by leave.
 
+pub mod atps;
 pub mod body_hash;
 pub mod canon;
 pub mod crypto;

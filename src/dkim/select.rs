@@ -95,7 +95,7 @@ impl HeaderSelection {
         section
             .iter()
             .enumerate()
-            .filter(|(_, field)| self.signs(field.name))
+            .filter(|(_, field)| self.signs(field.bare_name()))
             .map(|(index, _)| index)
             .collect()
     }
@@ -335,6 +335,14 @@ mod tests {
         for name in [&b"X;b"[..], b"X b", b"X-\xe9"] {
             assert!(!selection.signs(name), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_blank_before_the_colon_does_not_belong_to_the_name() {
+        let mut section = HeaderSection::default();
+        section.push(b"Subject \t", b" x", LeadingSpace::Kept);
+        let selection = HeaderSelection::compile(None, None, &[]).unwrap();
+        assert_eq!(selection.choose(&section), [0]);
     }
 
     #[test]

@@ -259,7 +259,7 @@ impl SignedHeader {
 /// The content of `h=`.
 fn names<'a>(fields: impl Iterator<Item = Field<'a>>, oversigned: &[String]) -> String {
     let mut names = String::new();
-    let signed = fields.map(|field| String::from_utf8_lossy(field.name));
+    let signed = fields.map(|field| String::from_utf8_lossy(field.bare_name()));
     let oversigned = oversigned.iter().map(|name| name.as_str().into());
     for name in signed.chain(oversigned) {
         if !names.is_empty() {
@@ -276,7 +276,7 @@ fn bottom_up(section: &HeaderSection, chosen: &[usize]) -> Vec<usize> {
     let name = |place: usize| {
         section
             .get(chosen[place])
-            .map_or(&b""[..], |field| field.name)
+            .map_or(&b""[..], |field| field.bare_name())
     };
     let lower = |place: usize| name(place).iter().map(u8::to_ascii_lowercase);
     let mut by_name: Vec<usize> = (0..chosen.len()).collect();
@@ -301,7 +301,7 @@ fn unchosen(section: &HeaderSection, chosen: &[usize], oversigned: &[String]) ->
     let mut taken = Vec::new();
     for name in oversigned {
         let lowest = (0..section.len()).rev().find(|index| {
-            let named = |field: Field<'_>| field.name.eq_ignore_ascii_case(name.as_bytes());
+            let named = |field: Field<'_>| field.bare_name().eq_ignore_ascii_case(name.as_bytes());
             section.get(*index).is_some_and(named)
                 && !taken.contains(index)
                 && chosen.binary_search(index).is_err()

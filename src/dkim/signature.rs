@@ -122,7 +122,7 @@ pub fn append_copied_field(field: Field<'_>, copied: &mut String) {
     if !copied.is_empty() {
         copied.push('|');
     }
-    append_quoted_printable(field.name, copied);
+    append_quoted_printable(field.bare_name(), copied);
     copied.push(':');
     append_quoted_printable(field.value, copied);
 }

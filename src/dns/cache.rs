@@ -151,6 +151,11 @@ impl<V: Clone + Send + Sync> Cache<V> {
         Some(value)
     }
 
+    /// What is asked when the cache does not know.
+    pub fn source(&self) -> &Arc<dyn TxtLookup> {
+        &self.source
+    }
+
     /// The figures since the start.
     pub fn figures(&self) -> CacheFigures {
         let generations = self.lock();

@@ -3,11 +3,12 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
     TxtLookup,
+    cache::CacheFigures,
     file::DataSetRecords,
     key::{KeyCache, key_cache},
     nameservers::NameServers,
@@ -17,6 +18,9 @@ use crate::{
     config::snapshot::{KeyOrigin, Snapshot},
     log::Log,
 };
+
+/// The cache's figures are told at most so often, as in OpenDKIM.
+pub const FIGURES_INTERVAL: Duration = Duration::from_secs(300);
 
 /// What decides whether a reload may keep the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +35,7 @@ struct DnsSettings {
 pub struct KeySources {
     log: Arc<dyn Log>,
     current: Mutex<Option<Current>>,
+    figures_told: Mutex<Instant>,
 }
 
 #[derive(Debug)]
@@ -46,6 +51,7 @@ impl KeySources {
         Self {
             log,
             current: Mutex::new(None),
+            figures_told: Mutex::new(Instant::now()),
         }
     }
 
@@ -75,6 +81,22 @@ impl KeySources {
             cache: Arc::clone(&cache),
         });
         Ok(cache)
+    }
+}
+
+impl KeySources {
+    /// The cache's figures, if there is a cache and they were not told for [`FIGURES_INTERVAL`].
+    pub fn figures_due(&self, now: Instant) -> Option<CacheFigures> {
+        let mut told = self
+            .figures_told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if now.duration_since(*told) < FIGURES_INTERVAL {
+            return None;
+        }
+        *told = now;
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(current.as_ref()?.cache.figures())
     }
 }
 

@@ -116,7 +116,7 @@ impl<'a> From<&'a SignatureResult> for ResultItem<'a> {
             key: result
                 .key
                 .zip(bits)
-                .filter(|_| result.outcome != Outcome::Ignored)
+                .filter(|_| tells_key(&result.outcome))
                 .map(|(key, bits)| KeyComment {
                     bits,
                     dnssec: key.dnssec,
@@ -129,6 +129,14 @@ impl<'a> From<&'a SignatureResult> for ResultItem<'a> {
             signature: result.identity.signature.as_deref(),
         }
     }
+}
+
+/// OpenDKIM tells the size of keys that it went on to use.
+fn tells_key(outcome: &Outcome) -> bool {
+    !matches!(
+        outcome,
+        Outcome::Ignored | Outcome::KeyHashMismatch | Outcome::KeyNotForEmail
+    )
 }
 
 /// One field.
@@ -156,6 +164,10 @@ impl AuthResults<'_> {
         }
         for (index, item) in self.items.iter().enumerate() {
             let last = index + 1 == self.items.len() && self.atps.is_none();
+            if item.comment.is_some() {
+                // OpenDKIM writes this one apart from the others, and never folds it.
+                folded.column = 0;
+            }
             folded.push(&self.item(item, shown), last);
         }
         if let Some(atps) = self.atps {
@@ -330,7 +342,7 @@ mod tests {
         assert_eq!(value(&[]), "mail.example.com; dkim=none");
         assert_eq!(
             value(&[ResultItem::MALFORMED]),
-            "mail.example.com;\n\tdkim=permerror (bad message/signature format)"
+            "mail.example.com; dkim=permerror (bad message/signature format)"
         );
     }
 

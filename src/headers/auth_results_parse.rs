@@ -15,6 +15,10 @@ use crate::{dkim::header::HeaderSection, dns::name::to_a_labels};
 /// The field's name.
 pub const NAME: &str = "Authentication-Results";
 
+/// Words of which an authserv-id may be put together with blanks and comments in between, where no
+/// semicolon ends it.
+const MAX_BEGINNINGS: usize = 16;
+
 /// Which incoming fields are deleted.
 #[derive(Clone, Debug, Default)]
 pub struct RemovalRules {
@@ -86,7 +90,7 @@ pub fn fields_to_delete(section: &HeaderSection, rules: &RemovalRules) -> Vec<u3
         .iter()
         // RFC 5322 section 4.5.8 lets blanks stand before the colon, and Postfix counts such
         // fields under their name.
-        .filter(|field| trim_end(field.name).eq_ignore_ascii_case(NAME.as_bytes()))
+        .filter(|field| field.bare_name().eq_ignore_ascii_case(NAME.as_bytes()))
         .zip(1..)
         .filter(|(field, _)| rules.matches(field.value))
         .map(|(_, occurrence)| occurrence)
@@ -105,8 +109,8 @@ pub fn authserv_id(value: &[u8]) -> String {
 struct AuthservIds<'a> {
     /// All words before the first semicolon, but for a version number.
     whole: String,
-    /// The first word.
-    first: String,
+    /// The first word, the first two, and so on: garbage may follow in place of a semicolon.
+    beginnings: Vec<String>,
     /// What follows the first semicolon.
     rest: &'a [u8],
 }
@@ -114,20 +118,28 @@ struct AuthservIds<'a> {
 impl<'a> AuthservIds<'a> {
     fn read(value: &'a [u8]) -> Self {
         let Head { mut words, end } = Head::read(value);
-        let first = normalized(words.first().map_or(&[], Vec::as_slice));
+        let mut beginning = Vec::new();
+        let beginnings = words
+            .iter()
+            .take(MAX_BEGINNINGS)
+            .map(|word| {
+                beginning.extend_from_slice(word);
+                normalized(&beginning)
+            })
+            .collect();
         if words.len() > 1 && words.last().is_some_and(|word| is_version(word)) {
             words.pop();
         }
         Self {
             whole: normalized(&words.concat()),
-            first,
+            beginnings,
             rest: value.get(end + 1..).unwrap_or_default(),
         }
     }
 
     fn any(&self, wanted: impl Fn(&str) -> bool) -> bool {
-        [&self.whole, &self.first]
-            .into_iter()
+        std::iter::once(&self.whole)
+            .chain(&self.beginnings)
             .any(|id| !id.is_empty() && wanted(id))
     }
 }
@@ -253,15 +265,6 @@ fn mentions_dkim(results: &[u8]) -> bool {
     text.windows(4).any(|window| window == b"dkim")
 }
 
-fn trim_end(name: &[u8]) -> &[u8] {
-    let blanks = name
-        .iter()
-        .rev()
-        .take_while(|octet| matches!(octet, b' ' | b'\t'))
-        .count();
-    &name[..name.len() - blanks]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,6 +288,7 @@ mod tests {
             " mail(x).example(y).com; dkim=pass",
             " mail.example.com; dkim=pass foo.bar=x",
             " mail.example.com dkim=pass",
+            " mail . example . com. dkim=pass",
             " mail.example.com (never closed; dkim=pass",
             " \"mail.example.com; dkim=pass",
             " mail.\"example\".com; dkim=pass",

@@ -182,6 +182,11 @@ pub fn signatures_ignored(count: usize) -> String {
     )
 }
 
+/// MaximumSignaturesToVerify is 0, and the signature is neither the author's nor a trusted one's.
+pub fn signature_ignored(domain: &Domain) -> String {
+    format!("ignoring signature from {domain}")
+}
+
 /// The key name that a signature asks for.
 pub fn key_name(identity: &Identity) -> String {
     let part = |part: &Option<Box<str>>| part.as_deref().unwrap_or_default().to_owned();
@@ -228,6 +233,7 @@ pub fn not_verified(identity: &Identity, outcome: &SignatureOutcome) -> String {
 pub fn all_results(results: &[SignatureResult]) -> String {
     let items: Vec<String> = results
         .iter()
+        .filter(|result| result.outcome != SignatureOutcome::Ignored)
         .map(|result| {
             let Identity {
                 signature,

@@ -54,6 +54,8 @@ const FACILITIES: [(&str, libc::c_int); 20] = [
 pub struct Syslog {
     /// The C library keeps a pointer to the name, so it lives as long as the log is open.
     ident: RwLock<CString>,
+    /// The name where SyslogName is not set.
+    program: String,
 }
 
 impl Syslog {
@@ -63,14 +65,17 @@ impl Syslog {
     pub fn open(settings: &LogSettings, program: &str) -> Self {
         let syslog = Self {
             ident: RwLock::default(),
+            program: program.to_owned(),
         };
-        syslog.reopen(settings, program);
+        syslog.reconfigure(settings);
         syslog
     }
+}
 
-    /// Takes up a changed SyslogName or SyslogFacility.
-    pub fn reopen(&self, settings: &LogSettings, program: &str) {
-        let name = settings.name.as_deref().unwrap_or(program);
+impl Log for Syslog {
+    /// Opens the log again, under the name and facility of `settings`.
+    fn reconfigure(&self, settings: &LogSettings) {
+        let name = settings.name.as_deref().unwrap_or(&self.program);
         let name: Vec<u8> = name.bytes().filter(|&octet| octet != 0).collect();
         let new = CString::new(name).unwrap_or_default();
         let facility = facility_number(settings.facility);
@@ -83,9 +88,7 @@ impl Syslog {
         }
         *ident = new;
     }
-}
 
-impl Log for Syslog {
     fn line(&self, level: Level, text: &str) {
         let line = one_line(text);
         // `one_line` leaves no control characters, so no NUL either.
@@ -163,6 +166,11 @@ impl Log for Both {
     fn line(&self, level: Level, text: &str) {
         self.0.line(level, text);
         self.1.line(level, text);
+    }
+
+    fn reconfigure(&self, settings: &LogSettings) {
+        self.0.reconfigure(settings);
+        self.1.reconfigure(settings);
     }
 }
 

@@ -8,6 +8,8 @@ use std::fmt::{self, Display, Formatter};
 pub enum ExitCode {
     /// Done, or stopped by a signal that asks for a stop.
     Ok = 0,
+    /// What was tested is not good: no signature passes, a zone has records missing.
+    Failed = 1,
     /// The command line is wrong.
     Usage = 64,
     /// Something named does not exist (user, option), or a message is malformed.
@@ -20,7 +22,7 @@ pub enum ExitCode {
     OsError = 71,
     /// Output can't be written.
     IoError = 74,
-    /// Mail would be deferred (`dkimd explain`).
+    /// Mail would be deferred (`dkimd explain`), or DNS gave no answer (`dkimd verify`).
     TryAgain = 75,
     /// The change to the user of UserID failed.
     NoPermission = 77,
@@ -30,8 +32,9 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ok,
+        Self::Failed,
         Self::Usage,
         Self::DataError,
         Self::Unavailable,
@@ -59,13 +62,14 @@ impl ExitCode {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "done, or stopped by a signal",
+            Self::Failed => "what was tested is not good (verify, genzone)",
             Self::Usage => "wrong command line",
             Self::DataError => "no such user, group or option; malformed message",
             Self::Unavailable => "socket or file not available; too many restarts",
             Self::Software => "internal fault; data set can't be opened",
             Self::OsError => "the system refused a fork, directory or root change",
             Self::IoError => "output can't be written",
-            Self::TryAgain => "mail would be deferred (explain)",
+            Self::TryAgain => "mail would be deferred (explain); DNS gives no answer (verify)",
             Self::NoPermission => "privileges can't be dropped",
             Self::Config => "configuration error",
         }
@@ -126,6 +130,6 @@ mod tests {
         for code in ExitCode::ALL {
             assert_eq!(ExitCode::from_number(i32::from(code.number())), Some(code));
         }
-        assert_eq!(ExitCode::from_number(1), None);
+        assert_eq!(ExitCode::from_number(2), None);
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    config::{resolve::Overrides, snapshot::Snapshot},
+    config::{resolve::Overrides, settings::LogSettings, snapshot::Snapshot},
     diagnostic::Diagnostic,
     log::{Level, Log, daemon as lines},
 };
@@ -79,7 +79,12 @@ impl Reloader {
         let Some(snapshot) = snapshot else {
             return Reload::Kept;
         };
-        let wanted = snapshot.settings.logging.syslog;
+        let logging = &snapshot.settings.logging;
+        let wanted = logging.syslog;
+        let logged_as = |logging: &LogSettings| (logging.name.clone(), logging.facility);
+        if logged_as(logging) != logged_as(&self.snapshot().settings.logging) {
+            self.log.reconfigure(logging);
+        }
         self.current.store(Arc::new(snapshot));
         if wanted {
             self.log.line(Level::Info, &lines::reloaded(file));

@@ -7,7 +7,8 @@
 //! 5. Write the pid file, still as the starting user.
 //! 6. With AutoRestart: become the supervisor, and go on in a worker.
 //! 7. Open the log and the way to the service manager, while their paths can be reached.
-//! 8. Change the root directory, if asked.
+//! 8. Read KeyFile, which the starting user alone may be able to read; change the root directory,
+//!    if asked.
 //! 9. Become the user of UserID, for good; no core dumps from here.
 //! 10. Set the umask and start the runtime.
 //! 11. Bind the socket, as the daemon's user, with the umask.
@@ -43,6 +44,7 @@ use crate::{
     diagnostic::Diagnostic,
     log::{
         Level, Log, daemon as lines,
+        queue::{FLUSH_LIMIT, Queued},
         sink::{Both, Stderr, Syslog, stderr_is_terminal},
     },
     socket::SocketSpec,
@@ -266,22 +268,16 @@ impl<D: Daemon> Worker<'_, D> {
         pid_file: Option<PidFile>,
     ) -> Result<ExitCode, Failure> {
         let wants_log = snapshot.settings.logging.syslog;
-        let user = self.account.map(|account| account.uid.as_raw());
-        let warnings = self
-            .daemon
-            .prepare(&snapshot, user)
-            .map_err(|reason| Failure::new(ExitCode::Config, reason))?;
-        for warning in warnings {
-            self.log.line(Level::Warning, &warning);
-        }
+        let log = Arc::new(Queued::start(Arc::clone(&self.log)).map_err(no_threads)?);
+        let prepared = self.prepare(&snapshot, &*log);
         let reloader = Arc::new(Reloader::new(
             snapshot,
             self.order.file.clone(),
             self.order.overrides.clone(),
-            Arc::clone(&self.log),
+            Arc::clone(&log) as Arc<dyn Log>,
         ));
-        let ended = self
-            .confine()
+        let ended = prepared
+            .and_then(|()| self.confine())
             .and_then(|()| build_runtime())
             .and_then(|runtime| runtime.block_on(self.live(reloader, ready, wants_log)));
         if let Some(pid_file) = pid_file {
@@ -290,12 +286,31 @@ impl<D: Daemon> Worker<'_, D> {
         let status = ended.as_ref().err().map_or(ExitCode::Ok, |f| f.code);
         if wants_log {
             if let Err(failure) = &ended {
-                self.log.line(Level::Err, &failure.message);
+                log.line(Level::Err, &failure.message);
             }
-            self.log
-                .line(Level::Info, &lines::terminating(status.number()));
+            log.line(Level::Info, &lines::terminating(status.number()));
+        }
+        let unwritten = log.flush(FLUSH_LIMIT);
+        if unwritten > 0 {
+            eprintln!(
+                "{}: {unwritten} log lines not written: the log daemon hangs",
+                self.order.program
+            );
         }
         ended.map(|()| ExitCode::Ok)
+    }
+
+    /// Step 8, with the rights of the starting user.
+    fn prepare(&self, snapshot: &Snapshot, log: &dyn Log) -> Result<(), Failure> {
+        let user = self.account.map(|account| account.uid.as_raw());
+        let warnings = self
+            .daemon
+            .prepare(snapshot, user)
+            .map_err(|reason| Failure::new(ExitCode::Config, reason))?;
+        for warning in warnings {
+            log.line(Level::Warning, &warning);
+        }
+        Ok(())
     }
 
     /// Steps 8 to 10.
@@ -335,9 +350,9 @@ impl<D: Daemon> Worker<'_, D> {
             Failure::new(ExitCode::OsError, format!("signal handlers: {error}"))
         })?;
         if wants_log {
-            self.log
-                .line(Level::Info, &lines::starting(&self.order.args));
-            self.log.line(Level::Info, &lines::identity());
+            let log = reloader.log();
+            log.line(Level::Info, &lines::starting(&self.order.args));
+            log.line(Level::Info, &lines::identity());
         }
         if self.process.background {
             // The last moment at which a message reaches the starter has passed.
@@ -392,5 +407,9 @@ fn build_runtime() -> Result<Runtime, Failure> {
         .enable_all()
         .thread_name("dkimd")
         .build()
-        .map_err(|error| Failure::new(ExitCode::OsError, format!("starting threads: {error}")))
+        .map_err(no_threads)
+}
+
+fn no_threads(error: std::io::Error) -> Failure {
+    Failure::new(ExitCode::OsError, format!("starting threads: {error}"))
 }

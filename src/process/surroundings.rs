@@ -1,4 +1,6 @@
-//! What the process sees of the file system: BaseDirectory, ChangeRootDirectory, UMask.
+//! What the process sees of the file system: ChangeRootDirectory, UMask.
+//!
+//! BaseDirectory changes no working directory: the configuration joins relative paths to it.
 
 use std::path::Path;
 
@@ -8,11 +10,6 @@ use nix::{
 };
 
 use super::exit::{ExitCode, Failure};
-
-/// BaseDirectory: relative paths start here from now on.
-pub fn enter_directory(directory: &Path) -> Result<(), Failure> {
-    chdir(directory).map_err(|e| failed(directory, "chdir", e))
-}
 
 /// ChangeRootDirectory: nothing outside can be reached any more, the working directory included.
 pub fn change_root(directory: &Path) -> Result<(), Failure> {
@@ -39,16 +36,10 @@ mod tests {
 
     #[test]
     fn a_missing_directory_is_named_with_its_reason() {
-        let failure = enter_directory(Path::new("/nonexistent/base")).unwrap_err();
+        let failure = change_root(Path::new("/nonexistent/root")).unwrap_err();
         assert_eq!(failure.code, ExitCode::OsError);
         assert_eq!(
             failure.message,
-            "/nonexistent/base: chdir(): No such file or directory"
-        );
-        assert_eq!(
-            change_root(Path::new("/nonexistent/root"))
-                .unwrap_err()
-                .message,
             "/nonexistent/root: chdir(): No such file or directory"
         );
     }

@@ -74,8 +74,9 @@ impl Notifier {
     /// Runs for ever; keeps the watchdog quiet for as long as the runtime gets its tasks done.
     ///
     /// It is a task like those that serve connections, not a thread of its own: when the runtime
-    /// hangs, so does this, and the service manager restarts the daemon. Each round first sends a
-    /// task through the scheduler and waits for it.
+    /// hangs, so does this, and the service manager restarts the daemon. The start runs it in the
+    /// same task as accepting, so a hang there stops it, too; and each round first sends a task
+    /// through the scheduler and waits for it.
     pub async fn keep_alive(&self) {
         let Some(limit) = self.watchdog else {
             return std::future::pending().await;

@@ -87,7 +87,8 @@ impl Account {
         self.check_no_way_back()
     }
 
-    fn is_current(&self) -> bool {
+    /// Whether this process is that user already.
+    pub fn is_current(&self) -> bool {
         !self.uid.is_root()
             && [getuid(), geteuid()] == [self.uid; 2]
             && [getgid(), getegid()] == [self.gid; 2]

@@ -1,6 +1,9 @@
 //! The connection: what the MTA says, step by step, and what it is told.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 use super::{
     Server,
@@ -105,6 +108,19 @@ impl Connection {
         message.section.clear();
         self.spare_section = message.section;
         self.peer.macros.end_message();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let settings = &self.snapshot.settings;
+        if settings.verifying.query_cache
+            && let Some(figures) = self.server.public_keys.figures_due(Instant::now())
+        {
+            self.server
+                .log
+                .line(Level::Info, &lines::cache_figures(figures));
+        }
     }
 }
 

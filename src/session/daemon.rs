@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Connection, Server, signing::key_rules, verifying::host_name};
+use super::{
+    Connection, Server, diagnostics::Diagnostics, reports::Reports, signing::key_rules,
+    verifying::host_name,
+};
 use crate::{
     config::snapshot::{SigningIdentities, Snapshot},
     dkim::UnixTime,
@@ -86,6 +89,8 @@ impl Daemon for MilterDaemon {
             configuration,
             keys: Arc::clone(&self.keys),
             public_keys: KeySources::new(Arc::clone(&log)),
+            diagnostics: Diagnostics::default(),
+            reports: Reports::default(),
             host_name: host_name().unwrap_or_else(|_| "localhost".to_owned()),
             log: Arc::clone(&log),
             clock: self.clock,

@@ -50,9 +50,8 @@ impl Connection {
                 let now = (self.server.clock)();
                 let sources = &self.server.public_keys;
                 let verifying = Verifying::begin(snapshot, sources, section, author_domain, now);
-                if verifying.ignored() > 0 {
-                    journal.line(Level::Info, &lines::signatures_ignored(verifying.ignored()));
-                }
+                let maximum = snapshot.settings.verifying.maximum_signatures;
+                verifying.log_ignored(&journal, maximum);
                 Work::Verify(Box::new(verifying))
             }
             Decision::Leave(reason) => {

@@ -8,10 +8,11 @@ use super::{
     failure::SigningFailure,
     message::Message,
     record::{AddedSignature, Outcome, SignatureVerdict},
-    verifying::Verifying,
+    reports::Reported,
+    verifying::{Judged, Verifying},
 };
 use crate::{
-    dkim::{outcome::Governor, sign::Signer},
+    dkim::sign::Signer,
     headers::auth_results_parse,
     log::{Level, lines},
     milter::{EndOfMessage, Reply},
@@ -79,16 +80,40 @@ impl Connection {
         } = message;
         let settings = &snapshot.settings;
         let journal = self.journal(settings).for_job(&record.job);
-        let verdict = verifying.finish().await;
+        let Judged {
+            mut verdict,
+            atps,
+            reports: requests,
+        } = verifying.finish().await;
         verdict.log(&journal, settings);
         record.verdicts = verdict.results.iter().map(SignatureVerdict::of).collect();
         let mut changes = self.removals(snapshot, section);
-        if let Some(value) = verdict.field(settings, &self.authserv_id(snapshot), &record.job, None)
-        {
-            changes.push(self.insert_on_top(auth_results_parse::NAME, &value));
+        let field = verdict.field(settings, &self.authserv_id(snapshot), &record.job, atps);
+        if let Some(value) = &field {
+            changes.push(self.insert_on_top(auth_results_parse::NAME, value));
+        }
+        if let Some(directory) = &settings.verifying.diagnostic_directory {
+            let directory = settings.process.resolve(directory);
+            let diagnostics = &self.server.diagnostics;
+            diagnostics.write(directory, &record.job, &verdict, section, &journal);
+        }
+        if settings.verifying.send_reports {
+            let reported = Reported {
+                job: &record.job,
+                mail_from: &envelope.sender,
+                source: self.peer.client.address,
+                section,
+                auth_results: field.as_deref().unwrap_or_default(),
+                host: &self.server.host_name,
+                now: (self.server.clock)(),
+            };
+            let (reports, settings) = (&self.server.reports, &settings.verifying);
+            verdict.signer_text = reports
+                .send(settings, requests, &verdict, reported, &journal)
+                .await;
         }
         if let Some(mailbox) = &settings.verifying.redirect_failures_to
-            && verdict.governor == Governor::OnBadSignature
+            && verdict.redirects()
             && self.agreed.change_recipients
         {
             changes.extend(redirection(envelope, mailbox, self.agreed.leading_space));

@@ -107,7 +107,8 @@ pub async fn inquire<'a>(
     if let (IdentityFinding::Found(_), Some(set)) =
         (&identity, snapshot.dont_sign_mail_to.as_deref())
     {
-        for recipient in recipients {
+        // The last one first, as OpenDKIM does: the log names one of several.
+        for recipient in recipients.iter().rev() {
             if listed(Some(set), recipient).await {
                 excused_recipient = Some(recipient.clone());
                 break;
@@ -165,14 +166,14 @@ fn find_author(
                 .find_map(|name| section.named(name.as_bytes()).next())
                 .ok_or(NoAuthor::Missing)?;
             (
-                String::from_utf8_lossy(field.name).into_owned(),
+                String::from_utf8_lossy(field.bare_name()).into_owned(),
                 field.value,
             )
         }
     };
     Author::parse(value).map_err(|error| NoAuthor::Unparsable {
         source,
-        value: String::from_utf8_lossy(value).trim().to_owned(),
+        value: String::from_utf8_lossy(value).into_owned(),
         error,
     })
 }
@@ -281,11 +282,14 @@ async fn find_in_tables(
     let mut identities = Vec::with_capacity(entries.len());
     for SigningEntry {
         pattern,
+        line,
         key_name,
         signer,
-        ..
     } in entries
     {
+        if key_name.is_empty() {
+            return Err(IdentityError::NamesNoKey { pattern, line });
+        }
         let Some(entry) = keys.find(&key_name, &author.domain).get().await? else {
             return Err(IdentityError::UnknownKey { key_name });
         };

@@ -9,11 +9,10 @@ use crate::{
         snapshot::{SigningIdentities, Snapshot},
     },
     decide::{
-        IdentityFinding, NoAuthor, Reason,
+        IdentityFinding, NoAuthor, Reason, Trust,
         origin::{OriginFacts, Test},
     },
     log::{Level, Log, lines},
-    tables::hosts::HostMatch,
 };
 
 /// The log as one configuration wants it, for one message.
@@ -88,6 +87,9 @@ impl Journal {
             Ok(author) if findings.exempt => return self.why(&lines::exempted(&author.domain)),
             Ok(_) => {}
             Err(NoAuthor::Missing) => return self.line(Level::Info, lines::NO_SENDER),
+            Err(NoAuthor::Unparsable { value, .. }) if value.is_empty() => {
+                return self.line(Level::Info, lines::NO_SENDER);
+            }
             Err(NoAuthor::Unparsable { source, value, .. }) => {
                 return self.line(Level::Info, &lines::unparsable_sender(source, value));
             }
@@ -95,45 +97,59 @@ impl Journal {
         let Some(domain) = findings.author_domain() else {
             return;
         };
-        let untrusted = findings.origin.trusted.is_none();
-        if untrusted
+        self.origin(findings, snapshot, facts);
+        self.identity(findings, snapshot);
+        if findings.origin.trusted.is_none()
             && !findings.external_ignored
             && matches!(snapshot.signing, SigningIdentities::Single { .. })
             && matches!(findings.identity, IdentityFinding::Found(_))
         {
             self.line(Level::Notice, &lines::external_host(facts.client(), domain));
         }
-        if self.why {
-            self.reasons(findings, snapshot, facts);
+    }
+
+    /// LogWhy: the tests of the origin that failed, as far as OpenDKIM went on after them.
+    fn origin(&self, findings: &Findings<'_>, snapshot: &Snapshot, facts: &impl OriginFacts) {
+        let origin = &findings.origin;
+        if !self.why {
+            return;
+        }
+        if let Test::Differs(daemon) = &origin.mta {
+            self.why(&lines::no_mta_match(
+                facts.macro_value("j").unwrap_or("?"),
+                daemon,
+            ));
+        }
+        if !matches!(origin.trusted, Some(Trust::MtaName | Trust::Macro))
+            && !snapshot.macros.entries.is_empty()
+        {
+            self.why(lines::NO_MACROS_MATCH);
+        }
+        if origin.trusted.is_none() {
+            self.why(&lines::not_internal(facts.client()));
+            self.why(lines::NOT_AUTHENTICATED);
         }
     }
 
-    fn reasons(&self, findings: &Findings<'_>, snapshot: &Snapshot, facts: &impl OriginFacts) {
-        let origin = &findings.origin;
-        if origin.trusted.is_none() {
-            if let Test::Differs(daemon) = &origin.mta {
-                self.why(&lines::no_mta_match(
-                    facts.macro_value("j").unwrap_or("?"),
-                    daemon,
-                ));
-            }
-            if !matches!(origin.macros, Test::Fits(_)) && !snapshot.macros.entries.is_empty() {
-                self.why(lines::NO_MACROS_MATCH);
-            }
-            if !matches!(origin.host, HostMatch::Listed(_)) {
-                self.why(&lines::not_internal(facts.client()));
-            }
-            self.why(lines::NOT_AUTHENTICATED);
-        }
-        let (Some(domain), Ok(author)) = (findings.author_domain(), &findings.author) else {
+    /// LogWhy: that no key is there for the author, or only by a parent of the domain.
+    fn identity(&self, findings: &Findings<'_>, snapshot: &Snapshot) {
+        let Ok(author) = &findings.author else {
             return;
         };
-        match (&findings.identity, &snapshot.signing) {
-            (IdentityFinding::NoMatch, SigningIdentities::Single { .. }) => {
-                self.why(&lines::no_domain_match(domain));
-                self.why(&lines::no_subdomain_match(domain));
+        if !self.why {
+            return;
+        }
+        match (&snapshot.signing, &findings.identity) {
+            (SigningIdentities::Single { .. }, IdentityFinding::NoMatch) => {
+                self.why(&lines::no_domain_match(&author.domain));
+                self.why(&lines::no_subdomain_match(&author.domain));
             }
-            (IdentityFinding::NoMatch, SigningIdentities::Tables { .. }) => {
+            (SigningIdentities::Single { .. }, IdentityFinding::Found(found))
+                if found.iter().any(|one| one.domain.as_str() != author.domain) =>
+            {
+                self.why(&lines::no_domain_match(&author.domain));
+            }
+            (SigningIdentities::Tables { .. }, IdentityFinding::NoMatch) => {
                 self.why(&lines::no_table_match(&author.to_string()));
             }
             _ => {}

@@ -6,9 +6,11 @@
 //! [`end_of_message`] turns the result into [`changes`] of the message and a reply ([`failure`],
 //! [`verdict`]). What happened is one [`record`], of which the lines in the [`journal`] are views.
 
+pub mod atps;
 pub mod changes;
 pub mod connection;
 pub mod daemon;
+pub mod diagnostics;
 mod end_of_header;
 mod end_of_message;
 pub mod envelope;
@@ -18,7 +20,9 @@ pub mod journal;
 pub mod macros;
 mod message;
 pub mod record;
+pub mod reports;
 pub mod signing;
+pub mod throttle;
 pub mod verdict;
 pub mod verifying;
 pub mod wishes;
@@ -26,6 +30,7 @@ pub mod wishes;
 use std::sync::{Arc, atomic::AtomicBool};
 
 pub use self::connection::Connection;
+use self::{diagnostics::Diagnostics, reports::Reports};
 use crate::{
     dkim::UnixTime, dns::source::KeySources, keys::store::KeyStore, log::Log,
     process::reload::Reloader,
@@ -40,6 +45,10 @@ pub struct Server {
     pub keys: Arc<KeyStore>,
     /// Public keys, as the configuration wants them found.
     pub public_keys: KeySources,
+    /// DiagnosticDirectory's files.
+    pub diagnostics: Diagnostics,
+    /// Failure reports to signers.
+    pub reports: Reports,
     /// This machine's name, for `AuthservID HOSTNAME`.
     pub host_name: String,
     /// Where log lines go.

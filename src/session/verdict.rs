@@ -26,12 +26,19 @@ pub struct Verdict {
     pub testing: bool,
     /// Key names that gave no key, and how that reads in the log.
     pub details: Vec<(Box<str>, String)>,
+    /// What the signer wants in front of a refusal's text (`rs=`, RFC 6651 section 3.2).
+    pub signer_text: Option<String>,
 }
 
 /// The option that decides: the deciding signature's; a message without a signature, or with ignored
 /// ones alone, is an unsigned message.
 pub(super) fn governor(results: &[SignatureResult]) -> Governor {
     deciding(results).map_or(Governor::OnNoSignature, |result| result.outcome.governor())
+}
+
+/// The deciding signature, if On-BadSignature acts because of it.
+pub(super) fn bad_signature(verdict: &Verdict) -> Option<&SignatureResult> {
+    deciding(&verdict.results).filter(|_| verdict.governor == Governor::OnBadSignature)
 }
 
 /// Enhanced status codes of RFC 7372 section 3.2: no passing signature was found.
@@ -70,13 +77,24 @@ impl Verdict {
         }
     }
 
+    /// Whether RedirectFailuresTo acts: the signature does not fit the message.
+    pub fn redirects(&self) -> bool {
+        bad_signature(self).is_some_and(|result| match &result.outcome {
+            Outcome::BodyChanged | Outcome::SignatureWrong => true,
+            Outcome::Malformed(error) => !error.stops_opendkim(),
+            _ => false,
+        })
+    }
+
     fn sentence(&self) -> &'static str {
         match self.governor {
             Governor::OnKeyNotFound | Governor::OnDnsError => "DKIM key retrieval failed",
             Governor::OnNoSignature => "no DKIM signature data",
             Governor::OnBadSignature | Governor::Nobody => {
                 match deciding(&self.results).map(|result| &result.outcome) {
-                    Some(Outcome::Malformed(_)) => "DKIM signature syntax error",
+                    Some(Outcome::Malformed(error)) if error.stops_opendkim() => {
+                        "DKIM signature syntax error"
+                    }
                     _ => "bad DKIM signature data",
                 }
             }
@@ -93,7 +111,10 @@ impl Verdict {
         let text = |code, class: u8, detail: &str| Reply::Text {
             code,
             enhanced: format!("{class}.{detail}"),
-            text: self.sentence().to_owned(),
+            text: match &self.signer_text {
+                Some(text) => format!("{text}: {}", self.sentence()),
+                None => self.sentence().to_owned(),
+            },
         };
         let temporary_detail = match self.governor {
             Governor::OnKeyNotFound | Governor::OnDnsError => CRYPTOGRAPHIC_FAILURE,
@@ -123,10 +144,13 @@ impl Verdict {
         atps: Option<AtpsResult>,
     ) -> Option<String> {
         let verify = &settings.verifying;
-        if self.results.is_empty() && !verify.always_add_results {
-            return None;
-        }
-        let items: Vec<ResultItem<'_>> = self.results.iter().map(ResultItem::from).collect();
+        // Ignored signatures alone are none, as in OpenDKIM.
+        let results = match deciding(&self.results) {
+            Some(_) => self.results.as_slice(),
+            None if verify.always_add_results => &[],
+            None => return None,
+        };
+        let items: Vec<ResultItem<'_>> = results.iter().map(ResultItem::from).collect();
         Some(
             AuthResults {
                 authserv_id,
@@ -149,13 +173,19 @@ impl Verdict {
         if domains.len() > 1 {
             journal.line(Level::Info, &lines::signatures_from(&domains));
         }
+        if settings.logging.results && deciding(&self.results).is_some() {
+            journal.line(Level::Info, &lines::all_results(&self.results));
+        }
+        let decides = deciding(&self.results).map(|result| result.field);
         for (name, detail) in &self.details {
             for result in &self.results {
-                let asked = matches!(
-                    result.outcome,
-                    Outcome::KeyNotFound | Outcome::DnsFailed(_) | Outcome::SeveralKeys
-                );
-                if asked && lines::key_name(&result.identity) == **name {
+                // That some other key is not there is no trouble of ours; that DNS fails is.
+                let told = match result.outcome {
+                    Outcome::DnsFailed(_) => true,
+                    Outcome::KeyNotFound | Outcome::SeveralKeys => Some(result.field) == decides,
+                    _ => false,
+                };
+                if told && lines::key_name(&result.identity) == **name {
                     journal.line(
                         Level::Err,
                         &lines::key_retrieval_failed(&result.identity, detail),
@@ -165,7 +195,9 @@ impl Verdict {
         }
         let Some(result) = deciding(&self.results) else {
             match self.action(settings) {
-                FailureAction::Accept => journal.why_debug(lines::NO_SIGNATURE_DATA),
+                FailureAction::Accept | FailureAction::Quarantine => {
+                    journal.why_debug(lines::NO_SIGNATURE_DATA);
+                }
                 _ => journal.line(Level::Notice, lines::NO_SIGNATURE_DATA),
             }
             return;
@@ -175,10 +207,10 @@ impl Verdict {
             Outcome::KeyRevoked => {
                 journal.line(Level::Notice, &lines::key_revoked(&result.identity))
             }
-            Outcome::Malformed(error) => {
+            Outcome::Malformed(error) if error.stops_opendkim() => {
                 journal.line(Level::Err, &lines::syntax_error(&error.to_string()));
             }
-            Outcome::BodyChanged | Outcome::SignatureWrong => {
+            outcome if outcome.governor() == Governor::OnBadSignature => {
                 journal.line(Level::Notice, lines::BAD_SIGNATURE);
             }
             _ => {}
@@ -188,9 +220,6 @@ impl Verdict {
                 Level::Info,
                 &lines::not_verified(&result.identity, &result.outcome),
             );
-        }
-        if settings.logging.results {
-            journal.line(Level::Info, &lines::all_results(&self.results));
         }
     }
 }
@@ -228,6 +257,7 @@ mod tests {
             governor: governor(&[]),
             testing: false,
             details: Vec::new(),
+            signer_text: None,
         }
     }
 

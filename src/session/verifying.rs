@@ -3,25 +3,52 @@
 
 use std::{io, sync::Arc};
 
-use super::verdict::{self, Verdict};
+use super::{
+    atps,
+    journal::Journal,
+    reports::ReportRequests,
+    verdict::{self, Verdict},
+};
 use crate::{
     config::snapshot::Snapshot,
     dkim::{
         UnixTime,
+        atps::AtpsQuery,
         header::HeaderSection,
         key_answer::{DnsFailure, KeyAnswer},
         verify::{Verifier, deciding},
     },
-    dns::{fetch::KeyFetch, key::retrieval_detail, name::DnsName, source::KeySources},
+    dns::{
+        fetch::KeyFetch,
+        key::{KeyCache, retrieval_detail},
+        name::DnsName,
+        source::KeySources,
+    },
+    headers::auth_results::AtpsResult,
+    log::{Level, lines},
 };
 
 /// A message that is being verified.
 #[derive(Debug)]
 pub struct Verifying {
     verifier: Verifier,
-    /// `None` when the resolver could not be set up: every key is then unavailable for now.
-    keys: Option<KeyFetch>,
+    /// `None` when nothing is asked for, or when the resolver could not be set up: every key is
+    /// then unavailable for now.
+    keys: Option<(Arc<KeyCache>, KeyFetch)>,
+    author_domain: Option<Box<str>>,
     names: Vec<Box<str>>,
+    reports: ReportRequests,
+}
+
+/// What verifying came to.
+#[derive(Debug)]
+pub struct Judged {
+    /// The results, and what they lead to.
+    pub verdict: Verdict,
+    /// ATPS, where it is in play.
+    pub atps: Option<AtpsResult>,
+    /// What the signers want to be told.
+    pub reports: ReportRequests,
 }
 
 impl Verifying {
@@ -40,23 +67,39 @@ impl Verifying {
             .iter()
             .map(|query| query.name.clone())
             .collect();
-        let keys = match verifier.queries() {
+        let cache = match verifier.queries() {
             [] => None,
-            queries => {
-                let cache = sources.of(snapshot).ok();
-                cache.map(|cache| KeyFetch::start(&cache, queries))
-            }
+            _ => sources.of(snapshot).ok(),
         };
+        let reports = match &cache {
+            Some(cache) if snapshot.settings.verifying.send_reports => {
+                ReportRequests::ask(cache.source(), verifier.signatures())
+            }
+            _ => ReportRequests::default(),
+        };
+        let keys = cache.map(|cache| {
+            let fetch = KeyFetch::start(&cache, verifier.queries());
+            (cache, fetch)
+        });
         Self {
             verifier,
             keys,
+            author_domain: author_domain.map(Into::into),
             names,
+            reports,
         }
     }
 
-    /// How many signatures limit or trust leaves unverified.
-    pub fn ignored(&self) -> usize {
-        self.verifier.ignored()
+    /// Tells which signatures limit or trust leaves unverified, in OpenDKIM's words.
+    pub fn log_ignored(&self, journal: &Journal, maximum: u32) {
+        if maximum == 0 {
+            for domain in self.verifier.ignored_domains() {
+                journal.line(Level::Info, &lines::signature_ignored(domain));
+            }
+        } else if self.verifier.ignored() > 0 {
+            let line = lines::signatures_ignored(self.verifier.ignored());
+            journal.line(Level::Info, &line);
+        }
     }
 
     /// Feeds body octets; `false` when no more can change a verdict.
@@ -65,9 +108,11 @@ impl Verifying {
         self.verifier.wants_body()
     }
 
-    /// Waits for the keys and judges. Never longer than the DNS deadline.
-    pub async fn finish(self) -> Verdict {
-        let answers = match self.keys {
+    /// Waits for the keys and judges, and asks for ATPS where a signature claims it. Never longer
+    /// than the DNS deadline, and for ATPS one query more.
+    pub async fn finish(self) -> Judged {
+        let (cache, keys) = self.keys.unzip();
+        let answers = match keys {
             Some(keys) => keys.answers().await,
             None => vec![KeyAnswer::Failed(DnsFailure::Unreachable); self.names.len()],
         };
@@ -84,11 +129,25 @@ impl Verifying {
         let testing = deciding(&results)
             .and_then(|result| result.key)
             .is_some_and(|key| key.testing);
-        Verdict {
+        let query = self
+            .author_domain
+            .and_then(|author| AtpsQuery::of(&results, &author))
+            .zip(cache);
+        let atps = match &query {
+            Some((query, cache)) => Some(atps::ask(cache.source().as_ref(), query).await),
+            None => None,
+        };
+        let verdict = Verdict {
             governor: verdict::governor(&results),
             testing,
             results,
             details,
+            signer_text: None,
+        };
+        Judged {
+            verdict,
+            atps,
+            reports: self.reports,
         }
     }
 }

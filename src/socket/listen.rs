@@ -7,7 +7,7 @@ use std::{
     env,
     io::{self, ErrorKind},
     net::{SocketAddr, ToSocketAddrs},
-    os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     task::{Context, Poll, ready},
 };
 
@@ -186,11 +186,15 @@ impl Listener {
         if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
             return Err(refuse(format!("descriptor {fd} is not open")));
         }
-        // SAFETY: the descriptor is open, and by the contract of `fd:` and of LISTEN_FDS it was
-        // left for this listener alone.
-        let socket = Socket::from(unsafe { OwnedFd::from_raw_fd(fd) });
-        match getsockopt(&socket, sockopt::AcceptConn) {
-            Ok(true) => Self::adopt(socket, &format!("fd:{fd}")),
+        // SAFETY: the descriptor is open, and only asked what it is.
+        let stranger = unsafe { BorrowedFd::borrow_raw(fd) };
+        match getsockopt(&stranger, sockopt::AcceptConn) {
+            Ok(true) => {
+                // SAFETY: it is a listening socket that nobody here has opened, since this is the
+                // only listener, so by the contract of `fd:` and of LISTEN_FDS it is ours.
+                let socket = Socket::from(unsafe { OwnedFd::from_raw_fd(fd) });
+                Self::adopt(socket, &format!("fd:{fd}"))
+            }
             Ok(false) => Err(refuse(format!(
                 "descriptor {fd} is a socket that does not listen"
             ))),

@@ -148,6 +148,11 @@ impl KeyTable {
         })
     }
 
+    /// Number of lines, those with fields missing among them.
+    pub fn line_count(&self) -> usize {
+        self.set.entries().iter().count()
+    }
+
     /// The file it stands in: its own, or for a list the configuration file.
     pub fn file(&self) -> &Arc<Path> {
         self.set.entries().file()

@@ -24,7 +24,7 @@ pub struct SigningEntry {
     pub pattern: String,
     /// Line in its file, where there is one.
     pub line: Option<u32>,
-    /// The key's name, `%` already replaced by the author domain.
+    /// The key's name, `%` already replaced by the author domain; empty if the line names none.
     pub key_name: String,
     /// The signer (`i=`), `%` already replaced, where there is one.
     pub signer: Option<String>,
@@ -81,7 +81,7 @@ impl SigningTable {
             OpenSet::Patterns(set) => {
                 let address = format!("{local}@{domain}");
                 match set.first(&address) {
-                    Some(first) if !multiple && self.usable(first) => vec![first],
+                    Some(first) if !multiple => vec![first],
                     Some(_) => set.all(&address),
                     None => Vec::new(),
                 }
@@ -89,7 +89,7 @@ impl SigningTable {
             OpenSet::Keyed(set) => {
                 let mut numbers = Vec::new();
                 for key in keys_of(local, domain) {
-                    numbers.extend(set.find(&key).filter(|number| self.usable(*number)));
+                    numbers.extend(set.find(&key));
                     if !multiple && !numbers.is_empty() {
                         break;
                     }
@@ -99,7 +99,6 @@ impl SigningTable {
         };
         let found = numbers
             .into_iter()
-            .filter(|number| self.usable(*number))
             .map(|number| self.signing_entry(number, domain))
             .take(if multiple { usize::MAX } else { 1 })
             .collect();
@@ -138,10 +137,6 @@ impl SigningTable {
         self.set.entries().file()
     }
 
-    fn usable(&self, number: u32) -> bool {
-        !split(self.set.entries().get(number).value).0.is_empty()
-    }
-
     fn signing_entry(&self, number: u32, domain: &str) -> SigningEntry {
         let entries = self.set.entries();
         let entry = entries.get(number);
@@ -176,7 +171,7 @@ fn fault(set: &OpenSet, entry: Entry<'_>) -> Option<(&'static str, &'static str)
     let (key_name, signer) = split(entry.value);
     if key_name.is_empty() {
         return Some((
-            "names no key and is not used",
+            "names no key, so mail that it fits is deferred",
             "write: PATTERN KEYNAME, with KEYNAME as in the KeyTable",
         ));
     }
@@ -251,12 +246,12 @@ mod tests {
     }
 
     #[test]
-    fn pattern_tables_go_in_file_order_and_bad_lines_are_passed_over() {
+    fn pattern_tables_go_in_file_order_and_a_line_without_key_is_not_passed_over() {
         let (table, findings) = table("*@a.ex\n*@a.ex k1\nu@a.ex k2\n", DataSetKind::Refile);
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].line, Some(1));
-        assert_eq!(key_names(&table, "u@a.ex", false), ["k1"]);
-        assert_eq!(key_names(&table, "u@a.ex", true), ["k1", "k2"]);
+        assert_eq!(key_names(&table, "u@a.ex", false), [""]);
+        assert_eq!(key_names(&table, "u@a.ex", true), ["", "k1", "k2"]);
         assert_eq!(key_names(&table, "u@b.ex", true), [""; 0]);
     }
 

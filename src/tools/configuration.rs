@@ -4,7 +4,8 @@ use std::{future::Future, path::Path};
 
 use crate::{
     config::{resolve::Overrides, snapshot::Snapshot},
-    process::exit::ExitCode,
+    keys::accounts::Identity,
+    process::{ExitCode, user::Account},
 };
 
 /// The file that is read when none is named, if it is there.
@@ -15,6 +16,14 @@ pub const DEFAULT_FILE: &str = "/etc/opendkim.conf";
 /// # Errors
 /// The exit code, after everything was said.
 pub fn load_or_report(file: Option<&Path>) -> Result<Snapshot, ExitCode> {
+    load_for("dkimd", file)
+}
+
+/// Like [`load_or_report`], in the name of `program`.
+///
+/// # Errors
+/// As there.
+pub fn load_for(program: &str, file: Option<&Path>) -> Result<Snapshot, ExitCode> {
     let default = Path::new(DEFAULT_FILE);
     let file = file.or_else(|| default.exists().then_some(default));
     let (snapshot, diagnostics) = Snapshot::load(file, &Overrides::default());
@@ -22,7 +31,7 @@ pub fn load_or_report(file: Option<&Path>) -> Result<Snapshot, ExitCode> {
         .iter()
         .filter(|diagnostic| diagnostic.is_error())
     {
-        eprintln!("dkimd: {diagnostic}");
+        eprintln!("{program}: {diagnostic}");
     }
     snapshot.ok_or(ExitCode::Config)
 }
@@ -35,5 +44,15 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     {
         Ok(runtime) => runtime.block_on(future),
         Err(error) => panic!("the operating system refuses an event queue: {error}"),
+    }
+}
+
+/// The user that the daemon runs as under this configuration: UserID, or whoever runs the tool.
+/// Keys are judged for this user.
+pub fn daemon_user(snapshot: &Snapshot) -> Identity {
+    let user = snapshot.settings.process.user.as_deref();
+    match user.map(Account::find) {
+        Some(Ok(account)) => Identity::of_uid(account.uid.as_raw()),
+        Some(Err(_)) | None => Identity::current(),
     }
 }

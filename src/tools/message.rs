@@ -14,7 +14,8 @@ pub const MAX_MESSAGE_OCTETS: u64 = 1024 * 1024 * 1024;
 pub enum LineEnd {
     /// As on the wire.
     CrLf,
-    /// As in files on Unix.
+    /// As in files on Unix. Single lines may still end in CRLF, such as those of a signature that
+    /// was put on top.
     Lf,
 }
 
@@ -33,7 +34,7 @@ impl LineEnd {
 pub struct MessageFile {
     /// As read.
     pub octets: Vec<u8>,
-    /// As its first line ends.
+    /// CRLF if every line of the header section ends so.
     pub line_end: LineEnd,
     /// The header section.
     pub section: HeaderSection,
@@ -72,11 +73,7 @@ impl MessageFile {
         if octets.len() as u64 > MAX_MESSAGE_OCTETS {
             return Err(MessageError::TooLarge);
         }
-        let first_end = memchr::memchr(b'\n', &octets);
-        let line_end = match first_end {
-            Some(end) if end > 0 && octets[end - 1] == b'\r' => LineEnd::CrLf,
-            _ => LineEnd::Lf,
-        };
+        let line_end = header_line_end(&octets);
         let (header_end, body_start) = split(&octets, line_end);
         let section = parse_header(&octets[..header_end], line_end)?;
         Ok(Self {
@@ -96,7 +93,7 @@ impl MessageFile {
         for line in body.split_inclusive(|&octet| octet == b'\n') {
             match line.strip_suffix(b"\n") {
                 Some(text) => {
-                    sink(text);
+                    sink(text.strip_suffix(b"\r").unwrap_or(text));
                     sink(b"\r\n");
                 }
                 None => sink(line),
@@ -105,32 +102,49 @@ impl MessageFile {
     }
 }
 
+/// In a file of wire form a bare LF of the body must stay one, so the header section decides.
+fn header_line_end(octets: &[u8]) -> LineEnd {
+    let mut lines = octets
+        .split_inclusive(|&octet| octet == b'\n')
+        .take_while(|line| !matches!(*line, b"\n" | b"\r\n"))
+        .filter(|line| line.ends_with(b"\n"))
+        .peekable();
+    let blank_first = octets.starts_with(b"\r\n");
+    let wire = (lines.peek().is_some() || blank_first) && lines.all(|line| line.ends_with(b"\r\n"));
+    match wire {
+        true => LineEnd::CrLf,
+        false => LineEnd::Lf,
+    }
+}
+
 /// Where the header section ends and where the body begins.
 fn split(octets: &[u8], line_end: LineEnd) -> (usize, usize) {
-    let blank_line: &[u8] = match line_end {
-        LineEnd::CrLf => b"\r\n\r\n",
-        LineEnd::Lf => b"\n\n",
-    };
-    let line_end = line_end.as_str().len();
-    if octets.starts_with(&blank_line[..line_end]) {
-        return (0, line_end);
+    let mut at = 0;
+    for line in octets.split_inclusive(|&octet| octet == b'\n') {
+        let blank = line == b"\r\n" || (line == b"\n" && line_end == LineEnd::Lf);
+        if blank {
+            return (at, at + line.len());
+        }
+        at += line.len();
     }
-    match memmem::find(octets, blank_line) {
-        Some(at) => (at + line_end, at + blank_line.len()),
-        None => (octets.len(), octets.len()),
-    }
+    (octets.len(), octets.len())
 }
 
 fn parse_header(mut rest: &[u8], line_end: LineEnd) -> Result<HeaderSection, MessageError> {
     let mut section = HeaderSection::default();
     let end = line_end.as_str().as_bytes();
+    let fits = |name: &[u8]| {
+        let name = name.trim_ascii_end();
+        !name.is_empty() && !name.iter().any(u8::is_ascii_whitespace)
+    };
     let mut line = 1;
     while !rest.is_empty() {
         let length = field_length(rest, end);
         let (field, after) = rest.split_at(length);
         let text = field.strip_suffix(end).unwrap_or(field);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
         match memchr::memchr(b':', text) {
-            Some(colon) if colon > 0 && !text[..colon].iter().any(u8::is_ascii_whitespace) => {
+            Some(colon) if fits(&text[..colon]) => {
                 section.push(&text[..colon], &text[colon + 1..], LeadingSpace::Kept);
             }
             _ => {
@@ -174,6 +188,22 @@ mod tests {
         assert_eq!(body(&wire), body(&unix));
         assert!(wire.section.iter().eq(unix.section.iter()));
         assert_eq!(wire.section.get(1).unwrap().value, b" x\r\n\ty");
+    }
+
+    #[test]
+    fn a_signature_with_crlf_may_stand_on_top_of_a_unix_file() {
+        let mixed = MessageFile::read(&b"S: 1\r\n\t2\r\nFrom: a@b\n\nx\n"[..]).unwrap();
+        assert_eq!(mixed.line_end, LineEnd::Lf);
+        assert_eq!(mixed.section.get(0).unwrap().value, b" 1\r\n\t2");
+        assert_eq!(mixed.section.get(1).unwrap().value, b" a@b");
+        assert_eq!(body(&mixed), b"x\r\n");
+    }
+
+    #[test]
+    fn a_bare_lf_in_the_body_of_a_wire_file_stays_one() {
+        let wire = MessageFile::read(&b"From: a@b\r\n\r\nx\ny\n\nz\r\n"[..]).unwrap();
+        assert_eq!(wire.line_end, LineEnd::CrLf);
+        assert_eq!(body(&wire), b"x\ny\n\nz\r\n");
     }
 
     #[test]

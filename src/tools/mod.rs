@@ -1,7 +1,16 @@
 //! Commands beside the daemon, each in its own file.
 
+pub mod atpszone;
 pub mod configuration;
 pub mod explain;
+pub mod genzone;
 pub mod keygen;
 pub mod message;
+pub mod retired;
 pub mod sign;
+pub mod statistics;
+pub mod test_files;
+pub mod testkey;
+pub mod testmsg;
+pub mod verify;
+pub mod zone;

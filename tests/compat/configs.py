@@ -48,9 +48,10 @@ def setups(keys):
         "simple/relaxed, own lists": Setup(
             single + "Canonicalization simple/relaxed\nOmitHeaders x-nothing\n"
             "SignHeaders From,To,Subject,DKIM-Signature,Received,Comments,Bcc,X-Field-1*\n"
-            "OverSignHeaders From,Subject,X-Not-There,Date,To,Cc,Reply-To,Sender,Message-ID\n",
-            chunk=65536,
+            "OverSignHeaders From,Subject,X-Not-There,To,Bcc,Received,Comments\n",
         ),
+        "oversigned, not signed": Setup(
+            single + "Canonicalization simple/relaxed\nSignHeaders From,To\nOverSignHeaders From,Date,Subject\n"),
         "ttl, diagnostics, reports": Setup(
             single + f"Canonicalization relaxed/relaxed\nSignatureTTL {TWENTY_YEARS}\nDiagnostics yes\nRequestReports yes\n"
             "OverSignHeaders From\n",
@@ -63,7 +64,7 @@ def setups(keys):
         "ed25519": Setup(
             "Mode s\nCanonicalization relaxed/relaxed\nSignatureAlgorithm ed25519-sha256\nOversignHeaders From\n"
             "KeyTable file:{dir}/KeyTable\nSigningTable file:{dir}/SigningTable\n",
-            {"KeyTable": f"ed %:ed:{keys['ed'].path}\n", "SigningTable": "example.com ed:%\n.example.com ed:@%\n"},
+            {"KeyTable": f"ed %:ed:{keys['ed'].path}\n", "SigningTable": "example.com ed:@%\n.example.com ed:@%\n"},
         ),
         "two signatures with signers, older key": Setup(
             "Mode s\nCanonicalization relaxed/simple\nMultipleSignatures yes\nSoftwareHeader yes\n"

@@ -3,10 +3,12 @@
 import os
 import re
 import socket
+import threading
 import time
 
 PATH = "/dev/log"
 WAIT_SECONDS = 120
+MARK = b"mark"
 LINE = re.compile(rb"<(\d+)>(?:\w{3} [ \d]\d \d\d:\d\d:\d\d )?(\S+?)(?:\[\d+\])?: (.*)", re.S)
 LEVELS = "emerg alert crit err warning notice info debug".split()
 
@@ -16,6 +18,8 @@ class Syslog:
 
     def __init__(self):
         self.lines = {}
+        self.lock = threading.Lock()
+        self.marked = threading.Semaphore(0)
         self.socket = None
         if not _free():
             return
@@ -23,34 +27,44 @@ class Syslog:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self.socket.bind(PATH)
         os.chmod(PATH, 0o666)
-        self.socket.setblocking(False)
+        # The kernel holds ten lines only: unless they are read at once, whoever writes more is held up.
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     @property
     def listening(self):
         """False when the machine has a syslog daemon of its own: lines can't be compared then."""
         return self.socket is not None
 
-    def drain(self):
-        """Takes in what has arrived."""
-        while self.socket:
-            try:
-                data = self.socket.recv(65536)
-            except BlockingIOError:
-                return
+    def _send(self, data):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
+            own.sendto(data, PATH)
+
+    def _read(self):
+        while data := self.socket.recv(65536):
+            if data == MARK:
+                self.marked.release()
+                continue
             match = LINE.match(data.rstrip(b"\0\n"))
             if match:
                 level = LEVELS[int(match[1]) & 7]
                 text = match[3].decode("utf-8", "backslashreplace")
-                self.lines.setdefault(match[2].decode(), []).append(f"{level} {text}")
+                with self.lock:
+                    self.lines.setdefault(match[2].decode(), []).append(f"{level} {text}")
 
     def take(self, name):
-        """The lines of one program since the last call."""
-        self.drain()
-        return self.lines.pop(name, [])
+        """The lines of one program since the last call, up to what was written before this one."""
+        if self.socket:
+            self._send(MARK)
+            self.marked.acquire()
+        with self.lock:
+            return self.lines.pop(name, [])
 
     def close(self):
         """Gives /dev/log back."""
         if self.socket:
+            self._send(b"")
+            self.reader.join()
             self.socket.close()
             self.socket = None
             os.unlink(PATH)

@@ -11,6 +11,8 @@ from peers.program import OPENDKIM
 
 HERE = pathlib.Path(__file__).parent
 BATCH = 50
+# dkimpy refuses whole messages for a field name that Mail::DKIM and OpenDKIM read (trailing TAB, no name).
+NOT_READ = "dkimpy does not read the message"
 
 
 def with_dkimpy(message, txt):
@@ -19,7 +21,10 @@ def with_dkimpy(message, txt):
         return txt.get(name.decode().rstrip(".").lower(), "").encode() or None
 
     results = []
-    verifier = dkim.DKIM(message, minkey=1024)
+    try:
+        verifier = dkim.DKIM(message, minkey=1024)
+    except dkim.MessageFormatError:
+        return [NOT_READ]
     count = sum(1 for name, _ in verifier.headers if name.lower() == b"dkim-signature")
     for index in range(count):
         try:

@@ -23,12 +23,12 @@ pub(super) const OPTIONS: &[O] = &[
     O::bool(
         "RemoveARAll",
         "no",
-        "Delete Authentication-Results fields of our name whatever method they tell of.",
+        "Delete Authentication-Results fields of the names in RemoveARFrom whatever method they tell of.",
     ),
     O::data_set(
         "RemoveARFrom",
         "",
-        "The names whose Authentication-Results fields are deleted, instead of our own.",
+        "Further names whose Authentication-Results fields are deleted if they tell of DKIM; .example.org means all below example.org.",
     ),
     O::integer(
         "MaximumSignaturesToVerify",
@@ -84,27 +84,23 @@ pub(super) const OPTIONS: &[O] = &[
         "DiagnosticDirectory",
         "",
         "Where differences between z= and the received fields are written.",
-    )
-    .not_yet(),
+    ),
     O::bool(
         "SendReports",
         "no",
         "Send failure reports to domains that ask for them (RFC 6651).",
-    )
-    .not_yet(),
-    O::string("ReportAddress", "", "From of such reports.").not_yet(),
+    ),
+    O::string("ReportAddress", "", "From of such reports."),
     O::string(
         "ReportBccAddress",
         "",
         "Who receives a copy of each report.",
-    )
-    .not_yet(),
+    ),
     O::string(
         "MTACommand",
         "/usr/sbin/sendmail",
         "The program that sends reports.",
-    )
-    .not_yet(),
+    ),
     O::bool("Quarantine", "no", "Meant to hold bad mail.")
         .historic("OpenDKIM never read it; write On-BadSignature quarantine"),
     O::bool(

@@ -1,10 +1,11 @@
 //! Process and log options.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::value::Values;
 use crate::{
     config::settings::{AutoRestart, LogSettings, ProcessSettings},
+    dataset::open::in_base,
     socket::SocketSpec,
 };
 
@@ -52,18 +53,22 @@ pub(super) fn process(values: &mut Values<'_>) -> ProcessSettings {
             "add: UserID opendkim",
         );
     }
+    let from_base = |path: PathBuf| in_base(base_directory.as_deref(), &path);
     ProcessSettings {
-        socket: socket(values),
-        pid_file: values.path("PidFile"),
+        socket: socket(values).map(|socket| match socket {
+            SocketSpec::Unix(path) => SocketSpec::Unix(from_base(path)),
+            other => other,
+        }),
+        pid_file: values.path("PidFile").map(from_base),
         user: values.string("UserID"),
         umask: umask(values),
         background: values.bool("Background"),
         auto_restart: auto_restart(values),
-        base_directory,
-        change_root: values.path("ChangeRootDirectory"),
+        change_root: values.path("ChangeRootDirectory").map(from_base),
         core_dumps: values.bool("EnableCoredumps"),
         trust_anchor_file: values.path("TrustAnchorFile"),
         strict_test_mode: values.bool("StrictTestMode"),
+        base_directory,
     }
 }
 

@@ -163,7 +163,7 @@ fn spec_of(option: &WrittenOption) -> Result<DataSetSpec, crate::dataset::spec::
 }
 
 /// `yes`, `true`, `1` and so on; only the first character counts.
-pub(super) fn parse_bool(text: &str) -> Option<bool> {
+pub fn parse_bool(text: &str) -> Option<bool> {
     match text.chars().next()? {
         't' | 'T' | 'y' | 'Y' | '1' => Some(true),
         'f' | 'F' | 'n' | 'N' | '0' => Some(false),
@@ -172,7 +172,7 @@ pub(super) fn parse_bool(text: &str) -> Option<bool> {
 }
 
 /// A number as C's `strtol` with base 0 reads it, without anything after it.
-pub(super) fn parse_integer(text: &str) -> Option<i64> {
+pub fn parse_integer(text: &str) -> Option<i64> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),

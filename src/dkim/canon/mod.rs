@@ -13,6 +13,6 @@ pub use header::{canonical_field, canonical_signature_field};
 pub use line_ends::LineEndRepair;
 
 /// SP or TAB (`WSP` in RFC 5234).
-fn is_wsp(octet: u8) -> bool {
+pub(super) fn is_wsp(octet: u8) -> bool {
     octet == b' ' || octet == b'\t'
 }

@@ -55,18 +55,8 @@ impl FieldIndex {
     }
 }
 
-/// A field's name as it is compared: without the blanks that may stand before the colon.
-pub(super) fn bare_name(field: Field<'_>) -> &[u8] {
-    let blanks = field
-        .name
-        .iter()
-        .rev()
-        .take_while(|c| matches!(c, b' ' | b'\t'));
-    &field.name[..field.name.len() - blanks.count()]
-}
-
 fn name_at(section: &HeaderSection, index: usize) -> &[u8] {
-    section.get(index).map_or(&[], bare_name)
+    section.get(index).map_or(&[], |field| field.bare_name())
 }
 
 fn compare(a: &[u8], b: &[u8]) -> Ordering {

@@ -12,7 +12,7 @@ mod signature;
 
 use std::{sync::Arc, time::Duration};
 
-use self::fields::{FieldIndex, bare_name, canonical_header, header_hash};
+use self::fields::{FieldIndex, canonical_header, header_hash};
 pub use self::{
     policy::{KeyProtection, MinimumBody, SignatureLimit, VerificationPolicy},
     query::KeyQuery,
@@ -65,6 +65,8 @@ struct Waiting {
     query: usize,
     body: BodyHashId,
     header: HashValue,
+    /// A field of MustBeSigned that is there but not covered.
+    unprotected: Option<Printable>,
 }
 
 impl Verifier {
@@ -126,6 +128,21 @@ impl Verifier {
         &self.queries
     }
 
+    /// The domains of the signatures that limit or trust leaves unverified.
+    pub fn ignored_domains(&self) -> impl Iterator<Item = &Domain> {
+        self.signatures
+            .iter()
+            .filter(|candidate| matches!(candidate.state, State::Decided(Outcome::Ignored)))
+            .filter_map(|candidate| Some(&candidate.signature.as_ref()?.domain))
+    }
+
+    /// The signatures whose syntax is right.
+    pub fn signatures(&self) -> impl Iterator<Item = &Signature> {
+        self.signatures
+            .iter()
+            .filter_map(|candidate| candidate.signature.as_ref())
+    }
+
     /// Number of DKIM-Signature fields that will have a result.
     pub fn len(&self) -> usize {
         self.signatures.len()
@@ -183,7 +200,7 @@ impl Verifier {
         if signature.algorithm == Algorithm::RsaSha1 && !self.policy.allow_sha1 {
             return Err(Outcome::AlgorithmRefused);
         }
-        check_coverage(section, signature, &self.policy.must_be_signed)?;
+        let unprotected = unprotected_field(section, signature, &self.policy.must_be_signed);
         let query = self.ask(signature)?;
         let chosen = index.choose(section, &signature.signed_fields, field);
         self.needs_whole_body |=
@@ -199,6 +216,7 @@ impl Verifier {
                 limit: signature.body_length,
             }),
             header: header_hash(section, &chosen, field, signature),
+            unprotected,
         })
     }
 
@@ -231,7 +249,7 @@ fn signature_fields(section: &HeaderSection) -> impl Iterator<Item = (usize, &[u
     section
         .iter()
         .enumerate()
-        .filter(|(_, field)| bare_name(*field).eq_ignore_ascii_case(b"DKIM-Signature"))
+        .filter(|(_, field)| field.bare_name().eq_ignore_ascii_case(b"DKIM-Signature"))
         .take(MAX_SIGNATURE_FIELDS)
         .map(|(index, field)| (index, field.value))
 }
@@ -260,15 +278,15 @@ fn check_times(signature: &Signature, now: UnixTime, drift: Duration) -> Result<
     Ok(())
 }
 
-fn check_coverage(
+fn unprotected_field(
     section: &HeaderSection,
     signature: &Signature,
     must_be_signed: &[String],
-) -> Result<(), Outcome> {
+) -> Option<Printable> {
     let present = |name: &str| {
         section
             .iter()
-            .any(|field| bare_name(field).eq_ignore_ascii_case(name.as_bytes()))
+            .any(|field| field.bare_name().eq_ignore_ascii_case(name.as_bytes()))
     };
     let covered = |name: &str| {
         signature
@@ -276,13 +294,10 @@ fn check_coverage(
             .iter()
             .any(|signed| signed.eq_ignore_ascii_case(name))
     };
-    match must_be_signed
+    must_be_signed
         .iter()
         .find(|name| present(name) && !covered(name))
-    {
-        Some(name) => Err(Outcome::FieldUnprotected(Printable::new(name.as_bytes()))),
-        None => Ok(()),
-    }
+        .map(|name| Printable::new(name.as_bytes()))
 }
 
 impl Candidate {
@@ -311,7 +326,7 @@ impl Candidate {
                 };
                 let answer = answers.get(waiting.query);
                 let key = answer.and_then(KeyFacts::of);
-                result.outcome = judge(policy, signature, &waiting.header, &body, answer)
+                result.outcome = judge(policy, signature, &waiting, &body, answer)
                     .map_or_else(|outcome| outcome, |()| Outcome::Pass);
                 result.key = key;
                 result.body = Some(body);
@@ -322,11 +337,12 @@ impl Candidate {
     }
 }
 
-/// Judges a signature with everything at hand: the key first, since without one nothing is known.
+/// Judges a signature with everything at hand, in OpenDKIM's order: the key first, since without one
+/// nothing is known.
 fn judge(
     policy: &VerificationPolicy,
     signature: &Signature,
-    header: &HashValue,
+    waiting: &Waiting,
     body: &BodyFacts,
     answer: Option<&KeyAnswer>,
 ) -> Result<(), Outcome> {
@@ -348,11 +364,17 @@ fn judge(
     {
         return Err(Outcome::BodyShorterThanSigned);
     }
+    if let Some(name) = &waiting.unprotected {
+        return Err(Outcome::FieldUnprotected(name.clone()));
+    }
     if *body.hash != *signature.body_hash {
         return Err(Outcome::BodyChanged);
     }
-    if key.verify(header, &signature.signature).is_err() {
+    if key.verify(&waiting.header, &signature.signature).is_err() {
         return Err(Outcome::SignatureWrong);
+    }
+    if key.is_rsa() && key.bits() < policy.minimum_key_bits {
+        return Err(Outcome::KeyTooSmall);
     }
     if signature.body_length.is_some()
         && policy
@@ -399,9 +421,6 @@ fn applicable_key<'r>(
     }
     if record.strict_domain && signature.auid_is_below_domain() {
         return Err(Outcome::SubdomainUnauthorized);
-    }
-    if key.is_rsa() && key.bits() < policy.minimum_key_bits {
-        return Err(Outcome::KeyTooSmall);
     }
     Ok(key)
 }

@@ -34,7 +34,7 @@ pub struct VerificationPolicy {
 pub struct SignatureLimit {
     /// At most so many, from the top; 0: only those of the author's domain and trusted ones.
     pub maximum: usize,
-    /// TrustSignaturesFrom: verified first, and counted.
+    /// TrustSignaturesFrom: always verified, and counted first.
     pub trusted: Vec<Domain>,
 }
 
@@ -99,9 +99,13 @@ impl SignatureLimit {
         let mut room = self.maximum;
         for only_trusted in [true, false] {
             for (index, domain) in domains.iter().enumerate() {
-                if room > 0 && !admitted[index] && (!only_trusted || trusted(domain)) {
+                let wanted = match only_trusted {
+                    true => trusted(domain),
+                    false => room > 0 && !admitted[index],
+                };
+                if wanted {
                     admitted[index] = true;
-                    room -= 1;
+                    room = room.saturating_sub(1);
                 }
             }
         }

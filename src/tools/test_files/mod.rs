@@ -1,0 +1,303 @@
+//! `opendkim -t`: runs message files through the filter and tells what became of them (reference
+//! §7.1).
+//!
+//! Results go to standard output; with `-v` replies, with `-vv` every callback and change of the
+//! message, in the words of opendkim.
+
+mod client;
+mod verified;
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use self::client::DebugClient;
+use super::{
+    configuration,
+    message::{MAX_MESSAGE_OCTETS, MessageError, MessageFile},
+    verify::open_source,
+};
+use crate::{
+    cli::opendkim::CommandLine,
+    config::{settings::FailureAction, snapshot::Snapshot},
+    dataset::open::errno_text,
+    decide::{Decision, Identity, Reason},
+    dkim::{
+        UnixTime,
+        sign::{SignatureField, Signer},
+    },
+    dns::TxtLookup,
+    headers::auth_results::ResultItem,
+    keys::store::KeyStore,
+    log::{
+        daemon::{self, OPENDKIM_VERSION},
+        lines,
+    },
+    process::{ExitCode, Failure, clock},
+    session::{inquiry::inquire, signing},
+};
+
+const PROGRAM: &str = "opendkim";
+
+/// Tests `files` in order, up to the first one that can't be tested.
+pub fn run(line: &CommandLine, configuration: Option<&Path>, files: &[PathBuf]) -> ExitCode {
+    match test(line, configuration, files) {
+        Ok(()) => ExitCode::Ok,
+        Err(failure) => {
+            failure.tell(PROGRAM);
+            failure.code
+        }
+    }
+}
+
+fn test(
+    line: &CommandLine,
+    configuration: Option<&Path>,
+    files: &[PathBuf],
+) -> Result<(), Failure> {
+    let mut overrides = line.overrides.clone();
+    if !overrides.options.iter().any(|(name, _)| *name == "Mode") {
+        overrides.options.push(("Mode", "v".to_owned()));
+    }
+    let (snapshot, findings) = Snapshot::load(configuration, &overrides);
+    for finding in findings.iter().filter(|finding| finding.is_error()) {
+        eprintln!("{PROGRAM}: {}", daemon::finding(finding));
+    }
+    let mut snapshot = snapshot.ok_or_else(|| Failure::told(ExitCode::Config))?;
+    // A test is about signatures; nobody is exempt from it.
+    snapshot.exempt_domains = None;
+    let client = DebugClient::new(&snapshot);
+    configuration::block_on(async {
+        let source = open_source(&snapshot)?;
+        let run = Run {
+            snapshot: &snapshot,
+            client: &client,
+            source: &source,
+            verbosity: line.verbosity,
+            signing_time: line.fixed_time.map(UnixTime),
+        };
+        run.callback(None, "mlfi_connect", Reply::Continue);
+        for file in files {
+            run.file(file).await?;
+        }
+        run.callback(None, "mlfi_close", Reply::Continue);
+        Ok(())
+    })
+}
+
+/// One run of the tests.
+struct Run<'a> {
+    snapshot: &'a Snapshot,
+    client: &'a DebugClient,
+    source: &'a Arc<dyn TxtLookup>,
+    verbosity: u8,
+    /// `-F`; verifying goes by the clock all the same.
+    signing_time: Option<UnixTime>,
+}
+
+/// A callback's reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reply {
+    Continue,
+    Accept,
+    Reject,
+    Tempfail,
+    Discard,
+}
+
+impl Reply {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Continue => "SMFIS_CONTINUE",
+            Self::Accept => "SMFIS_ACCEPT",
+            Self::Reject => "SMFIS_REJECT",
+            Self::Tempfail => "SMFIS_TEMPFAIL",
+            Self::Discard => "SMFIS_DISCARD",
+        }
+    }
+}
+
+impl From<FailureAction> for Reply {
+    fn from(action: FailureAction) -> Self {
+        match action {
+            FailureAction::Accept | FailureAction::Quarantine => Self::Accept,
+            FailureAction::Reject => Self::Reject,
+            FailureAction::Tempfail => Self::Tempfail,
+            FailureAction::Discard => Self::Discard,
+        }
+    }
+}
+
+impl Run<'_> {
+    async fn file(&self, path: &Path) -> Result<(), Failure> {
+        let name = match path == Path::new("-") {
+            true => "(stdin)".to_owned(),
+            false => path.display().to_string(),
+        };
+        let octets = read(path, &name)?;
+        self.callback(Some(&name), "mlfi_envfrom", Reply::Continue);
+        self.callback(Some(&name), "mlfi_envrcpt", Reply::Continue);
+        let message = self.parse(&octets, &name)?;
+        if message.section.is_empty() {
+            eprintln!("{PROGRAM}: {name}: warning: no headers on input");
+        }
+        let mut line = 1;
+        for field in message.section.iter() {
+            self.callback(
+                Some(&format!("{name}: line {line}")),
+                "mlfi_header",
+                Reply::Continue,
+            );
+            line += 1 + memchr::memchr_iter(b'\n', field.value).count();
+        }
+        let findings = inquire(self.snapshot, &message.section, self.client, &[]).await;
+        let author = findings.author_domain().unwrap_or_default().to_owned();
+        match findings.decide(self.snapshot) {
+            Decision::Sign(identities) => self.sign(&name, &message, &identities, &author).await,
+            Decision::Verify(_) => {
+                self.verify(&name, &message, &author).await;
+                Ok(())
+            }
+            Decision::Leave(Reason::NoAuthor(_) | Reason::HeaderFault(_)) => {
+                self.malformed(&name, &message);
+                Ok(())
+            }
+            Decision::Leave(reason) => {
+                Err(self.stopped(&name, Reply::Accept, &lines::not_signed(&reason)))
+            }
+            Decision::Reject(reason) => {
+                Err(self.stopped(&name, Reply::Reject, &lines::not_signed(&reason)))
+            }
+            Decision::Fail(error) => {
+                let text = lines::identity_failed(&error);
+                Err(self.stopped(&name, Reply::Tempfail, &text))
+            }
+        }
+    }
+
+    fn parse(&self, octets: &[u8], name: &str) -> Result<MessageFile, Failure> {
+        let data_error = |what: String| Failure::new(ExitCode::DataError, what);
+        if self.snapshot.settings.process.strict_test_mode {
+            let lines = octets.split_inclusive(|&octet| octet == b'\n');
+            for (number, line) in (1..).zip(lines) {
+                if !line.ends_with(b"\r\n") {
+                    let what = format!("{name}: line {number}: not CRLF-terminated");
+                    return Err(data_error(what));
+                }
+            }
+        }
+        MessageFile::read(octets).map_err(|error| match error {
+            MessageError::NotAField { line, .. } => {
+                data_error(format!("{name}: line {line}: header malformed"))
+            }
+            other => data_error(format!("{name}: {other}")),
+        })
+    }
+
+    async fn sign(
+        &self,
+        name: &str,
+        message: &MessageFile,
+        identities: &[Identity],
+        author: &str,
+    ) -> Result<(), Failure> {
+        let length = signing::body_length(self.snapshot, &[]).await.body_length;
+        let tags = signing::extra_tags(self.snapshot, author).await;
+        let keys = KeyStore::new(identities.len());
+        let (requests, _) = signing::requests(self.snapshot, &keys, identities, length, &tags)
+            .map_err(|error| {
+                let text = lines::key_unusable(&error);
+                self.stopped(name, Reply::Tempfail, &text)
+            })?;
+        self.callback(Some(name), "mlfi_eoh", Reply::Continue);
+        let mut signer = Signer::new(Arc::clone(&self.snapshot.signing_policy), requests);
+        self.body(name, message, |octets| signer.body(octets));
+        let now = self.signing_time.unwrap_or_else(clock::now);
+        let fields = signer.finish(&message.section, now).map_err(|error| {
+            self.end_of_message(name, Reply::Tempfail);
+            Failure::new(ExitCode::Software, lines::signing_failed(&error))
+        })?;
+        self.end_of_message(name, Reply::Accept);
+        for field in &fields {
+            self.show_signature(name, field);
+        }
+        if self.snapshot.settings.signing.software_header {
+            let value = format!("OpenDKIM Filter v{OPENDKIM_VERSION} DEBUG-j DEBUG-i");
+            self.inserted("DKIM-Filter", &value);
+        }
+        Ok(())
+    }
+
+    fn show_signature(&self, name: &str, field: &SignatureField) {
+        match self.verbosity > 1 {
+            true => self.inserted("DKIM-Signature", &field.value.replace("\r\n", "\n")),
+            false => println!("{PROGRAM}: {name}:\nDKIM-Signature: {}", field.value),
+        }
+    }
+
+    fn malformed(&self, name: &str, message: &MessageFile) {
+        self.callback(Some(name), "mlfi_eoh", Reply::Continue);
+        self.body(name, message, |_| {});
+        self.end_of_message(name, Reply::Accept);
+        let results = self.results_field(&[ResultItem::MALFORMED], None);
+        self.inserted("Authentication-Results", &results);
+    }
+
+    /// The filter wants no more of the message at the end of its header section.
+    fn stopped(&self, name: &str, reply: Reply, why: &str) -> Failure {
+        if self.verbosity > 0 {
+            eprintln!("{PROGRAM}: {name}: mlfi_eoh() returned {}", reply.as_str());
+        }
+        Failure::new(ExitCode::Software, format!("{name}: {why}"))
+    }
+
+    fn body(&self, name: &str, message: &MessageFile, mut sink: impl FnMut(&[u8])) {
+        let mut length = 0;
+        message.feed_body(|octets| {
+            length += octets.len();
+            sink(octets);
+        });
+        if length > 0 {
+            self.callback(Some(name), "mlfi_body", Reply::Continue);
+        }
+    }
+
+    fn end_of_message(&self, name: &str, reply: Reply) {
+        if self.verbosity > 0 {
+            eprintln!("{PROGRAM}: {name}: mlfi_eom() returned {}", reply.as_str());
+        }
+    }
+
+    /// Tells of a callback, with `-vv`.
+    fn callback(&self, place: Option<&str>, callback: &str, reply: Reply) {
+        if self.verbosity > 1 {
+            let place = place.map_or_else(String::new, |place| format!("{place}: "));
+            eprintln!("{PROGRAM}: {place}{callback}() returned {}", reply.as_str());
+        }
+    }
+
+    /// Tells of a field that the filter adds, with `-vv`.
+    fn inserted(&self, field: &str, value: &str) {
+        if self.verbosity > 1 {
+            println!("### INSHEADER: idx=0 hname='{field}' hvalue='{value}'");
+        }
+    }
+}
+
+fn read(path: &Path, name: &str) -> Result<Vec<u8>, Failure> {
+    let mut octets = Vec::new();
+    let source: io::Result<Box<dyn Read>> = match name == "(stdin)" {
+        true => Ok(Box::new(io::stdin().lock())),
+        false => File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
+    };
+    source
+        .and_then(|source| source.take(MAX_MESSAGE_OCTETS + 1).read_to_end(&mut octets))
+        .map(|_| octets)
+        .map_err(|error| {
+            let what = format!("{name}: fopen(): {}", errno_text(&error));
+            Failure::new(ExitCode::Unavailable, what)
+        })
+}

@@ -1,0 +1,143 @@
+//! `dkimd verify`: the daemon's verdicts on a message file, with everything they rest on.
+
+pub mod judge;
+mod report;
+pub mod trace;
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use clap::Args;
+
+use self::{judge::Verdicts, report::Report};
+use super::{configuration, message::MessageFile};
+use crate::{
+    config::snapshot::Snapshot,
+    dkim::{UnixTime, outcome::ResultWord},
+    dns::{TxtLookup, file::FileRecords, source},
+    log::{Level, sink::Stderr},
+    process::{ExitCode, Failure, clock},
+};
+
+/// Arguments of `dkimd verify`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Keys come from where the configuration says: DNS by its Nameservers or else by the system's
+resolver, or TestPublicKeys.
+
+With --trace, the octets that were hashed follow each signature as they are, header and body each
+between two lines that begin with -----; the newline before the end line is not part of them.
+
+Exit codes: 0 a signature passes, 1 none does, 65 malformed message, 69 file can't be read,
+75 none passes but DNS failed for one, 78 configuration error.")]
+pub struct VerifyArgs {
+    /// The message; standard input without it
+    pub file: Option<PathBuf>,
+    /// Configuration file
+    #[arg(short = 'x', long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the verdicts as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print what was hashed, octet by octet (in JSON: as base64)
+    #[arg(long)]
+    pub trace: bool,
+    /// Take TXT records from this file, a name and a text on each line, instead of DNS
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// Verify as if it were this time, in seconds since 1970
+    #[arg(long, value_name = "UNIXTIME")]
+    pub at: Option<u64>,
+}
+
+/// Runs the command.
+pub fn run(args: &VerifyArgs) -> ExitCode {
+    match verify(args) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            failure.tell("dkimd");
+            failure.code
+        }
+    }
+}
+
+fn verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
+    let snapshot = configuration::load_or_report(args.config.as_deref()).map_err(Failure::told)?;
+    let message = read(args)?;
+    let now = args.at.map_or_else(clock::now, UnixTime);
+    let verdicts = configuration::block_on(async {
+        let source = keys(args, &snapshot)?;
+        Ok(Verdicts::of(&message, &snapshot, &source, now).await)
+    })?;
+    let report = Report {
+        message: &message,
+        verdicts: &verdicts,
+        trace: args.trace,
+        fix_crlf: snapshot.verification_policy.fix_crlf,
+    };
+    let mut out = io::stdout().lock();
+    let written = match args.json {
+        true => report.write_json(&mut out),
+        false => report.write(&mut out),
+    };
+    written
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::new(ExitCode::IoError, format!("can't write: {error}")))?;
+    Ok(exit_of(&verdicts))
+}
+
+fn exit_of(verdicts: &Verdicts) -> ExitCode {
+    let any = |word| verdicts.results.iter().any(|result| result.word() == word);
+    if any(ResultWord::Pass) {
+        ExitCode::Ok
+    } else if any(ResultWord::Temperror) {
+        ExitCode::TryAgain
+    } else {
+        ExitCode::Failed
+    }
+}
+
+fn read(args: &VerifyArgs) -> Result<MessageFile, Failure> {
+    let message = match &args.file {
+        Some(path) => {
+            let file = File::open(path).map_err(|error| {
+                let what = format!("can't open {}: {error}", path.display());
+                Failure::new(ExitCode::Unavailable, what)
+            })?;
+            MessageFile::read(file)
+        }
+        None => MessageFile::read(io::stdin().lock()),
+    };
+    message.map_err(|error| Failure::new(ExitCode::DataError, error.to_string()))
+}
+
+/// The file of `--keys`, or what the configuration names.
+fn keys(args: &VerifyArgs, snapshot: &Snapshot) -> Result<Arc<dyn TxtLookup>, Failure> {
+    match &args.keys {
+        Some(path) => {
+            let shown = path.display();
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Failure::new(
+                    ExitCode::Unavailable,
+                    format!("can't read {shown}: {error}"),
+                )
+            })?;
+            let records = FileRecords::parse(&text).map_err(|error| {
+                let what = format!("{shown}:{}: the name {error}", error.line);
+                Failure::new(ExitCode::DataError, what)
+            })?;
+            Ok(Arc::new(records))
+        }
+        None => open_source(snapshot),
+    }
+}
+
+/// The source of keys that a configuration names.
+pub fn open_source(snapshot: &Snapshot) -> Result<Arc<dyn TxtLookup>, Failure> {
+    source::open(snapshot, Arc::new(Stderr::from_level(Level::Warning)))
+        .map_err(|error| Failure::new(ExitCode::OsError, error.to_string()))
+}

@@ -1,0 +1,227 @@
+//! Forged Authentication-Results through the running daemon: gone on every path, however they are
+//! written; those of others stay.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
+
+#[path = "support/incoming.rs"]
+mod incoming;
+mod support;
+
+use incoming::{Daemon, RECORD, deletions, plain, results, signed};
+use support::Message;
+
+const FIELD: &[u8] = b"Authentication-Results";
+
+/// Ways to write our id.
+fn spellings() -> Vec<String> {
+    let dress = [
+        ("", ""),
+        ("\n\t", "\n\t"),
+        ("(x) ", " (y)"),
+        ("(a (b \\) c) d)", ""),
+        ("(mx.example.org;) ", "(; dkim=fail)"),
+        ("\"", "\""),
+        (" \" ", " \" "),
+        ("", "."),
+        ("", " 1"),
+        ("", " 01 (version)"),
+        ("", "/4XyZ012345"),
+        ("", "/ any thing"),
+    ];
+    let names = [
+        "mail.example.com",
+        "MAIL.EXAMPLE.COM",
+        "mail . example . com",
+        "mail.(x)example.com",
+        "mail.exam\\ple.com",
+        "ｍａｉｌ.example.com",
+    ];
+    let rests = [
+        "; dkim=pass header.d=bank.example",
+        "; spf=pass; dmarc=pass",
+        "",
+        " dkim=pass",
+        "; dkim=pass foo.bar=\"",
+        ";;;=",
+    ];
+    let mut all = Vec::new();
+    for name in names {
+        for (before, after) in dress {
+            // A backslash says something only within quotes, a comment only outside.
+            let quoted = before.contains('"');
+            if name.contains('\\') && !quoted || name.contains('(') && quoted {
+                continue;
+            }
+            for rest in rests {
+                all.push(format!(" {before}{name}{after}{rest}"));
+            }
+        }
+    }
+    all.push(format!(
+        " mail.example.com; dkim=pass ({})",
+        "x".repeat(5000)
+    ));
+    all.push(format!(
+        " ({}) mail.example.com; dkim=pass",
+        "y".repeat(5000)
+    ));
+    all.push(format!(
+        " {}mail.example.com; dkim=pass",
+        "\n\t".repeat(2000)
+    ));
+    all.push(" mail.example.com (never closed; dkim=pass".to_owned());
+    all.push(" \"mail.example.com; dkim=pass".to_owned());
+    all
+}
+
+/// Fields that are not ours.
+const OTHERS: [&str; 8] = [
+    " mx.example.org; dkim=pass header.d=mail.example.com",
+    " (mail.example.com) mx.example.org; dkim=pass",
+    " xmail.example.com; dkim=pass",
+    " mail.example.com.example.org; dkim=pass",
+    " example.com; dkim=pass",
+    "",
+    " ;;;",
+    " ; mail.example.com; dkim=pass",
+];
+
+fn daemon(options: &str) -> Daemon {
+    let keys = std::env::temp_dir().join(format!("dkimd-forged-{}-keys", std::process::id()));
+    std::fs::write(&keys, format!("good._domainkey.example.com {}\n", *RECORD)).unwrap();
+    Daemon::start(&format!(
+        "TestPublicKeys {}\nMaximumHeaders 0\nExemptDomains exempt.example\n{options}",
+        keys.display()
+    ))
+}
+
+/// The message with all forgeries and fields of others mixed in, and the numbers of the forgeries
+/// from the last to the first.
+fn with_forgeries(mut message: Message) -> (Message, Vec<u32>) {
+    let mut numbers = Vec::new();
+    let mut fields = Vec::new();
+    for (index, forgery) in spellings().into_iter().enumerate() {
+        if index % 7 == 0 {
+            fields.push(OTHERS[index / 7 % OTHERS.len()].to_owned());
+        }
+        fields.push(forgery);
+        numbers.push(u32::try_from(fields.len()).unwrap());
+    }
+    let half = message.header.len() / 2;
+    for (index, field) in fields.into_iter().enumerate() {
+        let name = if index % 2 == 0 {
+            FIELD.to_vec()
+        } else {
+            FIELD.to_ascii_uppercase()
+        };
+        message
+            .header
+            .insert(half + index, (name, field.into_bytes()));
+    }
+    numbers.reverse();
+    (message, numbers)
+}
+
+/// The forgeries that were left.
+fn missed(message: &Message, numbers: &[u32], deleted: &[u32]) -> Vec<String> {
+    let results: Vec<&(Vec<u8>, Vec<u8>)> = message
+        .header
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case(FIELD))
+        .collect();
+    numbers
+        .iter()
+        .filter(|number| !deleted.contains(number))
+        .map(|number| String::from_utf8_lossy(&results[*number as usize - 1].1).into_owned())
+        .collect()
+}
+
+fn without(mut message: Message, name: &[u8]) -> Message {
+    message.header.retain(|(field, _)| field != name);
+    message
+}
+
+fn and(mut message: Message, name: &[u8], value: &[u8]) -> Message {
+    message.header.push((name.to_vec(), value.to_vec()));
+    message
+}
+
+#[test]
+fn forged_results_are_gone_on_every_path_and_others_stay() {
+    let daemons = [
+        daemon(""),
+        daemon("StrictHeaders yes"),
+        daemon("IgnoreMalformedMail yes"),
+        daemon("AlwaysAddARHeader yes\nRemoveARAll yes"),
+        daemon("Mode sv\nDomain example.org\nSelector x\nKeyFile /nowhere/key"),
+        daemon("On-Default accept\nSoftwareHeader yes"),
+    ];
+    let bad = and(signed(&["good"]), b"X-Last", b" x");
+    let bad = Message {
+        body: [&bad.body[..], b"x\r\n"].concat(),
+        ..bad
+    };
+    let paths = [
+        ("no signature", plain()),
+        ("good", signed(&["good"])),
+        ("bad", bad),
+        ("no key", signed(&["other"])),
+        (
+            "malformed signature",
+            and(plain(), b"DKIM-Signature", b" v=1; nonsense"),
+        ),
+        ("no From", without(plain(), b"From")),
+        ("two From", and(plain(), b"From", b" b@example.net")),
+        (
+            "unreadable From",
+            and(without(plain(), b"From"), b"From", b" (("),
+        ),
+        ("empty From", and(without(plain(), b"From"), b"From", b"")),
+        ("no Date", without(plain(), b"Date")),
+        (
+            "exempt",
+            and(without(plain(), b"From"), b"From", b" a@exempt.example"),
+        ),
+        ("odd name", and(plain(), b"X\xff", b" x")),
+    ];
+    assert!(spellings().len() > 300);
+    for (path, message) in paths {
+        let (message, numbers) = with_forgeries(message);
+        for (number, daemon) in daemons.iter().enumerate() {
+            let answers = daemon.deliver(&message);
+            let deleted = deletions(&answers);
+            let missed = missed(&message, &numbers, &deleted);
+            assert!(missed.is_empty(), "{path}, daemon {number}: {missed:#?}");
+            assert_eq!(deleted, numbers, "{path}, daemon {number}");
+            assert_eq!(
+                answers.last().unwrap().kind,
+                b'a',
+                "{path}, daemon {number}"
+            );
+        }
+    }
+}
+
+#[test]
+fn keeping_results_keeps_all() {
+    let (message, _) = with_forgeries(plain());
+    let keeping = daemon("KeepAuthResults yes");
+    assert!(deletions(&keeping.deliver(&message)).is_empty());
+}
+
+#[test]
+fn mail_of_peers_is_left_alone() {
+    let peer = daemon("PeerList 192.0.2.7");
+    let mut client = support::MilterClient::unix(&peer.folder.path().join("socket")).unwrap();
+    client.negotiate(support::POSTFIX_OFFER).unwrap();
+    let answer = client.connect("mail.example.org", "192.0.2.7").unwrap();
+    assert_eq!(answer.kind, b'a');
+    let (message, numbers) = with_forgeries(signed(&["good"]));
+    let mut stranger = peer.connect_from("192.0.2.8");
+    let answers = stranger.message(&message).unwrap();
+    assert_eq!(deletions(&answers), numbers);
+    assert!(results(&answers).unwrap().contains("dkim=pass"));
+}
