@@ -508,6 +508,8 @@ impl Conversation for Nothing {
         }
     }
 
+    fn forget_macros(&mut self) {}
+
     fn abort(&mut self) {
         self.0 = false;
     }

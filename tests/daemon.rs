@@ -106,7 +106,11 @@ fn sigterm_finishes_the_message_under_way_and_ends_with_0() {
         None,
         "a message is under way"
     );
-    assert!(!scene.socket().exists(), "no more connections");
+    let limit = Instant::now() + Duration::from_secs(5);
+    while scene.socket().exists() {
+        assert!(Instant::now() < limit, "no more connections");
+        thread::sleep(Duration::from_millis(5));
+    }
     mta.send_body(&message.body).unwrap();
     assert!(signature(&mta.end().unwrap()).contains("s=one;"));
     assert_eq!(daemon.wait().code(), Some(0));
@@ -532,5 +536,52 @@ fn syslog_lines_have_name_level_and_facility_follow_a_reload_and_wait_for_a_log_
     assert_eq!(
         ended.1,
         format!("{name}OpenDKIM Filter v2.11.0 terminating with status 0, errno = 0")
+    );
+}
+
+#[test]
+fn the_macros_of_one_message_never_speak_for_the_next() {
+    let scene = Scene::new(
+        "Selector one\nInternalHosts 192.0.2.200\nMacroList tag=yes\nExemptDomains exempt.example",
+    );
+    let _daemon = scene.start(&mut scene.serve());
+    let mut mta = scene.client();
+    let signed = |answers: &[support::Answer]| answers.iter().any(|a| b"hi".contains(&a.kind));
+
+    mta.macros(b'M', &["{tag}", "yes"]);
+    let exempt = mta.message(&support::Message::usual("joe@exempt.example", 300));
+    assert!(
+        !signed(&exempt.unwrap()),
+        "decided at the end of its header"
+    );
+    mta.send(b'A', b"").unwrap();
+    assert!(!signed(&mta.message(&message()).unwrap()), "a stranger's");
+    mta.send(b'A', b"").unwrap();
+    mta.macros(b'M', &["{tag}", "yes"]);
+    assert!(
+        signed(&mta.message(&message()).unwrap()),
+        "ours by its own macro"
+    );
+}
+
+#[test]
+fn a_reload_that_wants_more_of_the_mta_leaves_open_connections_with_the_last_that_does_not() {
+    let scene = Scene::new("Selector one");
+    let mut daemon = scene.start(&mut scene.serve());
+    let mut mta = scene.client();
+    assert!(signature(&mta.message(&message()).unwrap()).contains("s=one;"));
+    scene.write("Selector two");
+    daemon.reload(Signal::SIGHUP);
+    mta.send(b'A', b"").unwrap();
+    assert!(signature(&mta.message(&message()).unwrap()).contains("s=two;"));
+    scene.write("Selector three\nMaximumSignedBytes 10");
+    daemon.reload(Signal::SIGHUP);
+    mta.send(b'A', b"").unwrap();
+    let again = signature(&mta.message(&message()).unwrap());
+    assert!(again.contains("s=two;"), "{again}");
+    let fresh = signature(&scene.client().message(&message()).unwrap());
+    assert!(
+        fresh.contains("s=three;") && fresh.contains("l=10;"),
+        "{fresh}"
     );
 }

@@ -10,6 +10,8 @@
 mod incoming;
 mod support;
 
+use std::{path::PathBuf, sync::LazyLock};
+
 use incoming::{Daemon, RECORD, deletions, plain, results, signed};
 use support::Message;
 
@@ -90,11 +92,15 @@ const OTHERS: [&str; 8] = [
 ];
 
 fn daemon(options: &str) -> Daemon {
-    let keys = std::env::temp_dir().join(format!("dkimd-forged-{}-keys", std::process::id()));
-    std::fs::write(&keys, format!("good._domainkey.example.com {}\n", *RECORD)).unwrap();
+    // One file for all tests of this program: they run side by side.
+    static KEYS: LazyLock<PathBuf> = LazyLock::new(|| {
+        let keys = std::env::temp_dir().join(format!("dkimd-forged-{}-keys", std::process::id()));
+        std::fs::write(&keys, format!("good._domainkey.example.com {}\n", *RECORD)).unwrap();
+        keys
+    });
     Daemon::start(&format!(
         "TestPublicKeys {}\nMaximumHeaders 0\nExemptDomains exempt.example\n{options}",
-        keys.display()
+        KEYS.display()
     ))
 }
 

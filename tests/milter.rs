@@ -123,6 +123,8 @@ impl Conversation for Fake {
         }
     }
 
+    fn forget_macros(&mut self) {}
+
     fn abort(&mut self) {
         self.in_message = false;
         self.note("abort");

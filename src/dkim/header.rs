@@ -108,6 +108,12 @@ impl HeaderSection {
         self.iter().filter(move |field| field.is_named(name))
     }
 
+    /// Gives back what is allocated beyond so many octets of text.
+    pub fn shrink_to(&mut self, octets: usize) {
+        self.octets.shrink_to(octets);
+        self.spans.shrink_to(octets / 64);
+    }
+
     /// Forgets all fields but keeps the allocation for the next message.
     pub fn clear(&mut self) {
         self.octets.clear();

@@ -127,9 +127,12 @@ pub fn too_much_header(octets: usize, limit: u64) -> String {
     format!("too much header data ({octets} octets, MaximumHeaders allows {limit})")
 }
 
-/// A header field whose name can't be hashed.
-pub fn field_ignored(name: &str) -> String {
-    format!("ignoring header field '{name}'")
+/// Header fields whose names can't be listed in `h=`: the first, and how many more.
+pub fn fields_ignored(first: &str, others: usize) -> String {
+    match others {
+        0 => format!("ignoring header field '{first}'"),
+        others => format!("ignoring header field '{first}' and {others} more"),
+    }
 }
 
 /// The MTA sends no queue id.

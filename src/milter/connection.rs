@@ -108,6 +108,8 @@ pub(super) struct Connection<C, F> {
     stopping: Stopping,
     phase: Phase,
     terms: Option<Terms>,
+    /// The frame before this one held macros of a new message.
+    mail_announced: bool,
     out: Vec<u8>,
     silence: Pin<Box<Sleep>>,
     last_read: Instant,
@@ -124,6 +126,7 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
             stopping,
             phase: Phase::Opening,
             terms: None,
+            mail_announced: false,
             out: Vec::new(),
             silence: Box::pin(time::sleep_until(last_read + READ_TIMEOUT)),
             last_read,
@@ -257,13 +260,22 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
             };
         };
         let mut reply = WireReply::Continue;
+        if command != b'D' {
+            self.mail_announced = false;
+        }
         match (command, &self.phase) {
             (b'D', _) => {
+                let of_mail = payload.first() == Some(&b'M');
+                if of_mail && !self.mail_announced {
+                    // A new message begins with its macros; nothing of the last one may stay.
+                    self.forget_message();
+                }
+                self.mail_announced = of_mail;
                 self.define_macros(payload);
                 return Ok(Step::Next);
             }
             (b'A', _) => {
-                self.abort();
+                self.forget_message();
                 return Ok(Step::Next);
             }
             (b'Q', _) => return Ok(Step::Quit),
@@ -334,14 +346,20 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
         }
     }
 
+    /// Nothing that was told about an earlier message holds any more: macros that outlived their
+    /// message would let a stranger's mail pass for an authenticated user's.
+    fn forget_message(&mut self) {
+        self.abort();
+        self.conversation.forget_macros();
+    }
+
     /// The message under way, if any, is gone.
     fn abort(&mut self) {
         match self.phase {
-            Phase::Envelope | Phase::Header | Phase::Body { .. } => {
+            Phase::Envelope | Phase::Header | Phase::Body { .. } | Phase::Decided(_) => {
                 self.conversation.abort();
                 self.phase = Phase::Idle;
             }
-            Phase::Decided(_) => self.phase = Phase::Idle,
             Phase::Opening | Phase::Idle | Phase::Released => {}
         }
     }
@@ -354,6 +372,10 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
             _ => Phase::Decided(decision.clone()),
         };
         if due {
+            if decision != Reply::Continue {
+                // The MTA says no more about this message.
+                self.conversation.abort();
+            }
             reply::put(&mut self.out, reply::wire_reply(decision));
         }
     }
@@ -393,6 +415,7 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
                 Ok(Step::EndOfMessage)
             }
             Phase::Decided(decision) => {
+                self.conversation.abort();
                 reply::put(&mut self.out, reply::wire_reply(decision));
                 Ok(Step::Next)
             }

@@ -168,8 +168,13 @@ pub trait Conversation: Send {
     /// The end of the message.
     fn end_of_message(&mut self) -> impl Future<Output = EndOfMessage> + Send;
 
-    /// The message is gone (abort, or a new one begins); connection data stays.
+    /// The message is gone: decided before its end, given up by the MTA, or pushed out by a new one;
+    /// connection data stays.
     fn abort(&mut self);
+
+    /// No message's macros hold any more: called between messages, before the macros of the next
+    /// one come.
+    fn forget_macros(&mut self);
 
     /// Whether a message is under way, so that a stop waits for its end.
     fn in_message(&self) -> bool;

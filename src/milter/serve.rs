@@ -28,8 +28,9 @@ use crate::socket::{Listener, Stream};
 /// How long accepting rests when the kernel has no descriptor or memory for it.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a stop waits for the messages under way.
-pub const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+/// How long a stop waits for the messages under way: less than service managers wait before they
+/// kill (the unit 30 s, the init script 25 s).
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(20);
 
 /// Something to be told to the administrator.
 #[derive(Debug, thiserror::Error)]

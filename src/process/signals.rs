@@ -1,11 +1,12 @@
 //! What signals ask of a running daemon: SIGUSR1 and SIGHUP reload, SIGTERM and SIGINT stop.
 
-use std::io;
+use std::{io, sync::OnceLock, time::Duration};
 
 use nix::sys::signal::{SigSet, Signal};
 use tokio::{
     signal::unix::{self, SignalKind, signal},
     sync::watch,
+    time::Instant,
 };
 
 /// How far a stop has come.
@@ -36,26 +37,40 @@ impl Stop {
     }
 }
 
+/// A second request within this time is an echo of the first, not impatience: a supervisor and a
+/// service manager may both tell one process group to stop.
+pub const ECHO: Duration = Duration::from_secs(1);
+
 /// The asking side of a [`Stop`].
 #[derive(Debug)]
-pub struct Stopper(watch::Sender<Stage>);
+pub struct Stopper {
+    stage: watch::Sender<Stage>,
+    first_asked: OnceLock<Instant>,
+}
 
 impl Stopper {
     /// The two sides.
     pub fn new() -> (Self, Stop) {
-        let (sender, receiver) = watch::channel(Stage::Run);
-        (Self(sender), Stop(receiver))
+        let (stage, receiver) = watch::channel(Stage::Run);
+        let stopper = Self {
+            stage,
+            first_asked: OnceLock::new(),
+        };
+        (stopper, Stop(receiver))
     }
 
     /// Asks for a stop; a second time, for one without delay. Returns the stage reached.
     pub fn ask(&self) -> Stage {
-        self.0.send_modify(|stage| {
+        let now = Instant::now();
+        let impatient = now.duration_since(*self.first_asked.get_or_init(|| now)) >= ECHO;
+        self.stage.send_modify(|stage| {
             *stage = match stage {
-                Stage::Run => Stage::Drain,
-                Stage::Drain | Stage::Now => Stage::Now,
+                Stage::Drain if impatient => Stage::Now,
+                Stage::Run | Stage::Drain => Stage::Drain,
+                Stage::Now => Stage::Now,
             };
         });
-        *self.0.borrow()
+        *self.stage.borrow()
     }
 }
 
@@ -118,12 +133,14 @@ fn reload_set() -> SigSet {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn the_second_request_to_stop_does_not_wait_for_messages() {
+    #[tokio::test(start_paused = true)]
+    async fn an_impatient_request_to_stop_does_not_wait_for_messages_but_an_echo_does() {
         let (stopper, mut stop) = Stopper::new();
         assert_eq!(stop.stage(), Stage::Run);
         assert_eq!(stopper.ask(), Stage::Drain);
         stop.reached(Stage::Drain).await;
+        assert_eq!(stopper.ask(), Stage::Drain);
+        tokio::time::advance(ECHO).await;
         assert_eq!(stopper.ask(), Stage::Now);
         stop.reached(Stage::Drain).await;
         stop.reached(Stage::Now).await;

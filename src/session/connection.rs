@@ -17,10 +17,14 @@ use crate::{
     config::{settings::Settings, snapshot::Snapshot},
     decide::origin::OriginFacts,
     dkim::header::{HeaderSection, LeadingSpace},
+    headers::auth_results_parse,
     log::{Level, lines},
     milter::{Agreed, Client, Conversation, EndOfMessage, Reply, Stage, Wishes},
     tables::hosts::HostMatch,
 };
+
+/// Octets of header allocation that a connection keeps for its next message.
+const KEPT_HEADER_OCTETS: usize = 64 * 1024;
 
 /// The header section's bound where MaximumHeaders says "unlimited".
 pub const MAX_HEADER_OCTETS: u64 = 16 * 1024 * 1024;
@@ -72,14 +76,13 @@ impl Connection {
     }
 
     /// A message begins under the newest configuration, unless that wants other things of the MTA
-    /// than were agreed on when the connection began.
-    fn newest_snapshot(&self) -> Arc<Snapshot> {
+    /// than were agreed on when the connection began: then under the last one that does not.
+    fn newest_snapshot(&mut self) -> Arc<Snapshot> {
         let newest = self.server.configuration.snapshot();
-        if Arc::ptr_eq(&newest, &self.snapshot) || wishes(&newest) != self.wishes {
-            Arc::clone(&self.snapshot)
-        } else {
-            newest
+        if !Arc::ptr_eq(&newest, &self.snapshot) && wishes(&newest) == self.wishes {
+            self.snapshot = newest;
         }
+        Arc::clone(&self.snapshot)
     }
 
     pub(super) fn journal(&self, settings: &Settings) -> Journal {
@@ -106,6 +109,7 @@ impl Connection {
         self.journal(&message.snapshot.settings)
             .record(&message.record);
         message.section.clear();
+        message.section.shrink_to(KEPT_HEADER_OCTETS);
         self.spare_section = message.section;
         self.peer.macros.end_message();
     }
@@ -183,17 +187,18 @@ impl Conversation for Connection {
         let Work::Header { too_large } = &mut message.work else {
             return;
         };
-        if *too_large {
+        let is_result = name.eq_ignore_ascii_case(auth_results_parse::NAME.as_bytes());
+        if *too_large && !(is_result && message.section.octets() < MAX_HEADER_OCTETS as usize) {
             return;
         }
+        // A semicolon would break the list in `h=`.
         if name.contains(&b';') {
-            let line = lines::field_ignored(&String::from_utf8_lossy(name));
-            let settings = Arc::clone(&message.snapshot);
-            self.journal(&settings.settings).line(Level::Notice, &line);
-            return;
+            message.ignored.note(name, value);
+        } else {
+            message.section.push(name, value, leading);
         }
-        message.section.push(name, value, leading);
-        *too_large = message.section.octets() as u64 > header_limit(&message.snapshot.settings);
+        let octets = message.section.octets() + message.ignored.octets;
+        *too_large |= octets as u64 > header_limit(&message.snapshot.settings);
     }
 
     async fn end_of_header(&mut self) -> Reply {
@@ -272,6 +277,9 @@ impl Conversation for Connection {
             }
             self.end_record(message);
         }
+    }
+
+    fn forget_macros(&mut self) {
         self.peer.macros.end_message();
     }
 

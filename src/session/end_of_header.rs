@@ -35,7 +35,19 @@ impl Connection {
                 Level::Notice,
                 &lines::too_much_header(section.octets(), limit),
             );
-            return self.fail(SigningFailure::HeaderTooLarge, snapshot, record);
+            let removals = match snapshot.settings.decision.mode.verify {
+                true => self.removals(snapshot, section),
+                false => Vec::new(),
+            };
+            let mut end = self.failed(&SigningFailure::HeaderTooLarge, snapshot, record);
+            if end.reply == Reply::Accept {
+                // Whatever else is not looked at: no result that claims to be ours goes on.
+                end.changes.splice(0..0, removals);
+            }
+            return Work::End(end);
+        }
+        if let Some(line) = message.ignored.line() {
+            journal.line(Level::Notice, &line);
         }
         let findings = inquire(snapshot, section, &self.peer, &message.envelope.recipients).await;
         record.author = findings.author.as_ref().ok().map(ToString::to_string);
@@ -132,6 +144,16 @@ impl Connection {
         snapshot: &Snapshot,
         record: &mut MessageRecord,
     ) -> Work {
+        Work::End(self.failed(&failure, snapshot, record))
+    }
+
+    /// The end of a message that should be signed and can't be, noted and logged.
+    pub(super) fn failed(
+        &self,
+        failure: &SigningFailure,
+        snapshot: &Snapshot,
+        record: &mut MessageRecord,
+    ) -> EndOfMessage {
         let action = failure.action(&snapshot.settings);
         record.outcome = Outcome::Failed {
             code: failure.code(),
@@ -144,6 +166,6 @@ impl Connection {
                 &lines::sent_unsigned_by_choice(failure.code()),
             );
         }
-        Work::End(failure.end(&snapshot.settings, self.agreed.quarantine))
+        failure.end(&snapshot.settings, self.agreed.quarantine)
     }
 }

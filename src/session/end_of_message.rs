@@ -35,13 +35,7 @@ impl Connection {
             Ok(fields) => fields,
             Err(error) => {
                 journal.line(Level::Err, &lines::signing_failed(&error));
-                let failure = SigningFailure::Operation;
-                let action = failure.action(&snapshot.settings);
-                record.outcome = Outcome::Failed {
-                    code: failure.code(),
-                    action,
-                };
-                return failure.end(&snapshot.settings, self.agreed.quarantine);
+                return self.failed(&SigningFailure::Operation, snapshot, record);
             }
         };
         let mut changes = Vec::with_capacity(fields.len() + 1);

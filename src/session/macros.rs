@@ -32,6 +32,11 @@ impl Macros {
     /// Notes a macro; braces around the name don't count. An empty value unsets it.
     pub fn define(&mut self, lifetime: Lifetime, name: &[u8], value: &[u8]) {
         let name = bare(name);
+        if value.is_empty() {
+            self.entries
+                .retain(|entry| *entry.name != *name || entry.lifetime != lifetime);
+            return self.count();
+        }
         // Postfix repeats the queue id before every command: the usual case is "nothing new".
         let known = self
             .entries
@@ -73,6 +78,10 @@ impl Macros {
     pub fn end_message(&mut self) {
         self.entries
             .retain(|entry| entry.lifetime == Lifetime::Connection);
+        self.count();
+    }
+
+    fn count(&mut self) {
         self.octets = self
             .entries
             .iter()
@@ -106,6 +115,15 @@ mod tests {
         macros.end_message();
         assert_eq!((macros.get("i"), macros.get("auth_type")), (None, None));
         assert_eq!(macros.get("j"), Some("mx.example"));
+    }
+
+    #[test]
+    fn an_empty_value_is_no_value() {
+        let mut macros = Macros::default();
+        macros.define(Lifetime::Message, b"{auth_type}", b"PLAIN");
+        macros.define(Lifetime::Message, b"{auth_type}", b"");
+        macros.define(Lifetime::Message, b"tag", b"");
+        assert_eq!((macros.get("auth_type"), macros.get("tag")), (None, None));
     }
 
     #[test]

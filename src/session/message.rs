@@ -10,6 +10,7 @@ use super::{
 use crate::{
     config::snapshot::Snapshot,
     dkim::{header::HeaderSection, sign::Signer},
+    log::lines,
     milter::{Client, EndOfMessage},
 };
 
@@ -22,6 +23,7 @@ pub(super) struct Message {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) envelope: Envelope,
     pub(super) section: HeaderSection,
+    pub(super) ignored: IgnoredFields,
     pub(super) began: Instant,
     pub(super) work: Work,
     pub(super) record: MessageRecord,
@@ -55,6 +57,7 @@ impl Message {
             snapshot,
             envelope: Envelope::from_sender(sender),
             section,
+            ignored: IgnoredFields::default(),
             began: Instant::now(),
             work: Work::Header { too_large: false },
             record: MessageRecord {
@@ -70,5 +73,34 @@ impl Message {
                 body_octets: 0,
             },
         }
+    }
+}
+
+/// Fields that are left out of the header section because of their names.
+#[derive(Debug, Default)]
+pub(super) struct IgnoredFields {
+    /// Octets of all of them, counted as those of the section.
+    pub(super) octets: usize,
+    count: usize,
+    first: String,
+}
+
+impl IgnoredFields {
+    /// Octets of a name that are shown.
+    const SHOWN: usize = 100;
+
+    /// Counts a field.
+    pub(super) fn note(&mut self, name: &[u8], value: &[u8]) {
+        if self.count == 0 {
+            let shown = &name[..name.len().min(Self::SHOWN)];
+            self.first = String::from_utf8_lossy(shown).into_owned();
+        }
+        self.count += 1;
+        self.octets += name.len() + value.len() + 2;
+    }
+
+    /// One line for all of them, however many a sender puts in.
+    pub(super) fn line(&self) -> Option<String> {
+        (self.count > 0).then(|| lines::fields_ignored(&self.first, self.count - 1))
     }
 }
