@@ -12,6 +12,8 @@
 //! [`dataset`] and [`tables`] compile lists into indexes, [`keys`] finds and holds private keys.
 //! Around them stand [`log`], [`process`], the command line ([`cli`]) and the [`tools`].
 
+#![warn(clippy::unwrap_used)]
+
 pub mod cli;
 pub mod config;
 pub mod dataset;

@@ -4,11 +4,6 @@
 //! `auth_results/opendkim.jsonl` was made by `auth_results/capture.py` with Debian's opendkim
 //! 2.11.0.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use dkimd::{
     dkim::{
         header::{HeaderSection, LeadingSpace},

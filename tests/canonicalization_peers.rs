@@ -1,11 +1,7 @@
 //! Canonicalization against dkimpy and Mail::DKIM over odd headers and bodies, in every chunking.
 //! Where one of them differs, RFC 6376 decides, and the case has a test of its own.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
+#[path = "support/peers.rs"]
 mod peers;
 
 use data_encoding::HEXLOWER;

@@ -1,11 +1,7 @@
 //! `dkimd check` and the actions of opendkim(8) that end at once, by the real program.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 mod support;
+#[path = "support/daemon.rs"]
 mod support_daemon;
 
 use std::{

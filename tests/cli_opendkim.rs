@@ -1,10 +1,5 @@
 //! The command line under the name `opendkim`, compared with Debian's opendkim where it is there.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{
     os::unix::process::CommandExt,
     path::Path,

@@ -1,5 +1,6 @@
 //! All that is done with mail that comes in, under every option, compared with Debian's opendkim.
 
+#[path = "support/harness.rs"]
 mod peer;
 
 #[test]

@@ -3,11 +3,6 @@
 //! Without opendkim these tests fail, unless DKIMD_WITHOUT_PEERS=1 says that it is missing on
 //! purpose.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{
     io::Write,
     path::Path,

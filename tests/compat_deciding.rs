@@ -1,5 +1,6 @@
 //! Decisions and their log lines compared with Debian's opendkim.
 
+#[path = "support/harness.rs"]
 mod peer;
 
 #[test]

@@ -1,11 +1,7 @@
 //! DKIM-Signature against Debian's opendkim, byte for byte, with the clock held still; and against
 //! dkimpy, which must accept it.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
+#[path = "support/peers.rs"]
 mod peers;
 
 use std::{collections::HashMap, fs, path::Path, process::Command, sync::Arc, time::Duration};

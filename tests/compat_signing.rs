@@ -1,5 +1,6 @@
 //! Signatures compared byte for byte with Debian's opendkim.
 
+#[path = "support/harness.rs"]
 mod peer;
 
 #[test]

@@ -1,10 +1,5 @@
 //! A configuration as a whole: what it opens, what it says of faults, what it never refuses.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{fs, path::Path};
 
 use dkimd::{

@@ -1,11 +1,7 @@
 //! The daemon as a whole, by the real program: start, reload, stop, and what it is told and tells.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 mod support;
+#[path = "support/daemon.rs"]
 mod support_daemon;
 
 use std::{
@@ -314,6 +310,50 @@ fn in_the_background_the_exit_status_is_that_of_the_start() {
         assert!(Instant::now() < end, "still running");
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Waits until that gives something.
+fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = attempt() {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn with_auto_restart_a_worker_that_was_killed_is_followed_by_another() {
+    let scene = Scene::new("Selector one\nAutoRestart yes\nAutoRestartRate 5/1h\nPidFile run.pid");
+    // Without a service manager: with one, that starts it again.
+    let mut supervisor = scene
+        .opendkim(&["-f", "-p", &scene.socket_option()])
+        .env_remove("NOTIFY_SOCKET")
+        .spawn()
+        .unwrap();
+    let number = supervisor.id();
+    let listening = || std::os::unix::net::UnixStream::connect(scene.socket()).ok();
+    let worker = || -> Option<i32> {
+        let list = format!("/proc/{number}/task/{number}/children");
+        fs::read_to_string(list).ok()?.trim().parse().ok()
+    };
+    eventually("no socket", listening);
+    let text = fs::read_to_string(scene.path("run.pid")).unwrap();
+    assert_eq!(text, format!("{number}\n"));
+    let first = worker().unwrap();
+    kill(nix::unistd::Pid::from_raw(first), Signal::SIGKILL).unwrap();
+    // The new one replaces the socket that the killed one left.
+    eventually("no other worker", || {
+        worker().filter(|worker| *worker != first)
+    });
+    eventually("no new socket", listening);
+    assert!(signature(&scene.client().message(&message()).unwrap()).contains("s=one;"));
+    let number = nix::unistd::Pid::from_raw(i32::try_from(number).unwrap());
+    kill(number, Signal::SIGTERM).unwrap();
+    assert_eq!(supervisor.wait().unwrap().code(), Some(0));
+    assert!(!scene.path("run.pid").exists());
 }
 
 #[test]

@@ -2,11 +2,9 @@
 //!
 //! Skipped where nsd or ldns-signzone is not installed.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
+#[path = "support/absent.rs"]
+mod absent;
+#[path = "support/dns/mod.rs"]
 mod support_dns;
 
 use std::{
@@ -186,7 +184,7 @@ fn one(text: &str) -> TxtRecords {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_are_secure_insecure_or_bogus() {
     let Some(nsd) = start() else {
-        eprintln!("skipped: nsd or ldns-signzone is not installed");
+        absent::absent("nsd or ldns-signzone is not installed");
         return;
     };
     let log = Arc::default();
@@ -273,7 +271,7 @@ fn stripping_forwarder(upstream: SocketAddr) -> SocketAddr {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forwarder_without_dnssec_makes_keys_unprotected_with_one_warning() {
     let Some(nsd) = start() else {
-        eprintln!("skipped: nsd or ldns-signzone is not installed");
+        absent::absent("nsd or ldns-signzone is not installed");
         return;
     };
     let log = Arc::default();
@@ -295,7 +293,7 @@ async fn a_forwarder_without_dnssec_makes_keys_unprotected_with_one_warning() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_drops_dnssec_questions_is_no_outage() {
     let Some(nsd) = start() else {
-        eprintln!("skipped: nsd or ldns-signzone is not installed");
+        absent::absent("nsd or ldns-signzone is not installed");
         return;
     };
     // Silent for every question with DNSSEC OK, and for DNSSEC's own types.

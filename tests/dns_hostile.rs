@@ -1,10 +1,6 @@
 //! The resolver against name servers that lie, stutter, or keep silent.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
+#[path = "support/dns/mod.rs"]
 mod support_dns;
 
 use std::{

@@ -1,10 +1,8 @@
 //! RequireSafeKeys, judged by ours and by Debian's opendkim over the same file. Needs root, to give
 //! files away; the original reads KeyFile at start and exits with 78 when it is unsafe.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
+#[path = "support/absent.rs"]
+mod absent;
 
 use std::{
     fs,
@@ -58,10 +56,10 @@ fn theirs(configuration: &Path, socket: &Path) -> Option<String> {
 fn the_judgement_and_its_sentence_are_opendkims() {
     let (Ok(Some(me)), Ok(Some(games))) = (User::from_name("opendkim"), Group::from_name("games"))
     else {
-        return println!("skipped: no user opendkim or no group games");
+        return absent::absent("no user opendkim or no group games");
     };
     if !nix::unistd::geteuid().is_root() || !Path::new(ORIGINAL).exists() {
-        return println!("skipped: not root, or {ORIGINAL} is not installed");
+        return absent::absent(&format!("not root, or {ORIGINAL} is not installed"));
     }
     let (uid, gid, other) = (me.uid.as_raw(), me.gid.as_raw(), games.gid.as_raw());
     let stranger = User::from_name("man")
@@ -144,10 +142,10 @@ fn the_judgement_and_its_sentence_are_opendkims() {
 #[test]
 fn the_remedy_run_by_root_makes_the_key_safe() {
     let Ok(Some(me)) = User::from_name("opendkim") else {
-        return println!("skipped: no user opendkim");
+        return absent::absent("no user opendkim");
     };
     if !nix::unistd::geteuid().is_root() {
-        return println!("skipped: not root");
+        return absent::absent("not root");
     }
     let root = tempfile::tempdir_in(SAFE_PLACE).unwrap();
     let dir = root.path().join("it's a place");

@@ -1,10 +1,5 @@
 //! The milter loop over real sockets: each trap that other milters fall into, as a test.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 mod support;
 
 use std::{

@@ -1,5 +1,6 @@
 //! The milter seen by Debian's miltertest.
 
+#[path = "support/harness.rs"]
 mod peer;
 
 #[test]

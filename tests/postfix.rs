@@ -1,5 +1,6 @@
 //! Mail through a real Postfix, verified by three verifiers.
 
+#[path = "support/harness.rs"]
 mod peer;
 
 #[test]

@@ -1,11 +1,6 @@
 //! The steps of the start that fork, change users or take signals, each in a process of its own:
 //! this program runs itself again with the name of a scene.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{
     env, fs,
     io::Read,

@@ -1,11 +1,6 @@
 //! A million domains (a tenth of that without optimisation): how long the tables take to load, how much memory they hold, and that a
 //! lookup does not depend on their size.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{
     fmt::Write as _,
     fs,

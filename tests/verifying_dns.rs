@@ -8,6 +8,7 @@
 #[path = "support/incoming.rs"]
 mod incoming;
 mod support;
+#[path = "support/dns/mod.rs"]
 mod support_dns;
 
 use std::{

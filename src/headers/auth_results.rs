@@ -164,6 +164,10 @@ impl AuthResults<'_> {
         }
         for (index, item) in self.items.iter().enumerate() {
             let last = index + 1 == self.items.len() && self.atps.is_none();
+            if item.comment.is_some() {
+                // OpenDKIM writes this one apart from the others, and never folds it.
+                folded.column = 0;
+            }
             folded.push(&self.item(item, shown), last);
         }
         if let Some(atps) = self.atps {
@@ -338,7 +342,7 @@ mod tests {
         assert_eq!(value(&[]), "mail.example.com; dkim=none");
         assert_eq!(
             value(&[ResultItem::MALFORMED]),
-            "mail.example.com;\n\tdkim=permerror (bad message/signature format)"
+            "mail.example.com; dkim=permerror (bad message/signature format)"
         );
     }
 

@@ -59,7 +59,8 @@ pub struct LengthFinding {
 pub async fn body_length(snapshot: &Snapshot, recipients: &[String]) -> LengthFinding {
     let mut finding = LengthFinding::default();
     if let Some(set) = snapshot.body_length.as_deref() {
-        'recipients: for recipient in recipients {
+        // The last one first, as OpenDKIM does: the log names one of several.
+        'recipients: for recipient in recipients.iter().rev() {
             for key in body_length_keys(recipient) {
                 // A source that can't be asked makes no exception: the whole body is signed.
                 if let Ok(Some(_)) = set.lookup(&key).get().await {

@@ -4,7 +4,8 @@ use std::{future::Future, path::Path};
 
 use crate::{
     config::{resolve::Overrides, snapshot::Snapshot},
-    process::exit::ExitCode,
+    keys::accounts::Identity,
+    process::{ExitCode, user::Account},
 };
 
 /// The file that is read when none is named, if it is there.
@@ -43,5 +44,15 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     {
         Ok(runtime) => runtime.block_on(future),
         Err(error) => panic!("the operating system refuses an event queue: {error}"),
+    }
+}
+
+/// The user that the daemon runs as under this configuration: UserID, or whoever runs the tool.
+/// Keys are judged for this user.
+pub fn daemon_user(snapshot: &Snapshot) -> Identity {
+    let user = snapshot.settings.process.user.as_deref();
+    match user.map(Account::find) {
+        Some(Ok(account)) => Identity::of_uid(account.uid.as_raw()),
+        Some(Err(_)) | None => Identity::current(),
     }
 }

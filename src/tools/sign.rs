@@ -119,7 +119,7 @@ fn sign(snapshot: &Snapshot, message: &MessageFile) -> Result<String, NotSigned>
             signing::extra_tags(snapshot, &author_domain).await,
         )
     });
-    let keys = KeyStore::new(identities.len());
+    let keys = KeyStore::judging_for(configuration::daemon_user(snapshot), identities.len());
     let (requests, warnings) = signing::requests(
         snapshot,
         &keys,

@@ -37,7 +37,7 @@ def case(author="joe@example.com", host="localhost", address="127.0.0.1", auth=N
     recipients = tuple(f"<{r}>" for r in to.split(","))
     name = f"{author} from {host} [{address}] auth={auth} daemon={daemon} macros={dict(macros)} to={to}"
     if headers is not None:
-        name += f" headers={headers}"
+        name += f" headers={headers}"[:200]
     envelope = Envelope(host=host, address=address, connect_macros=connect, mail_macros=mail, recipients=recipients)
     if not queue:
         envelope.queue_id = None
@@ -123,6 +123,28 @@ def mode_groups(single):
     for mode in ("s", "v", "sv", "vs"):
         yield Group(f"Mode {mode}", single + f"Mode {mode}\n", cases)
     exempt = [case(a) for a in ("joe@example.com", "joe@EXAMPLE.ORG", "joe@sub.example.org", "joe@example.org")]
+    faulty = [
+        case(headers=[*h]) for h in (
+            [(b"From", b" joe@example.com"), (b"From", b" ann@example.org")], [(b"From", b" ann@example.org"), (b"Subject", b" two")],
+            [(b"From", b" joe@example.com"), (b"Subject", b" two")], [(b"From", b" x@exempt.example"), (b"Subject", b" two")],
+            [(b"From", b" ")], [(b"From", b"nobody"), (b"Subject", b" two")], [(b"Subject", b" no From")],
+        )
+    ]
+    faulty += [
+        case(to="list@example.net", headers=[(b"From", b" joe@example.com"), (b"Date", b" two")]),
+        case(host="stranger.example.net", address="203.0.113.9", headers=[(b"From", b" joe@example.com"), (b"Date", b" two")]),
+    ]
+    for option in ("RequiredHeaders", "StrictHeaders"):
+        for mode in ("s", "sv"):
+            yield Group(f"{option} {mode}", single + f"Mode {mode}\n{option} yes\nExemptDomains exempt.example\n"
+                        "DontSignMailTo list@example.net\n", faulty)
+    for action in ("", "accept", "reject", "tempfail", "discard"):
+        yield Group(f"MaximumHeaders {action}".strip(), single + "MaximumHeaders 100\n" + (f"On-Security {action}\n" if action else ""),
+                    [case(), case(headers=[(b"From", b" joe@example.com"), (b"X-Big", b" " + b"x" * 60)])])
+    long = [(b"From", b" joe@example.com"), (b"X-Big", b" " + b"x" * 60000), (b"X-Big", b" " + b"x" * 60000)]
+    yield Group("MaximumHeaders 0", single + "MaximumHeaders 0\n", [case(headers=long)])
+    yield Group("BodyLengthDB", single + "BodyLengthDB refile:{dir}/to\n", [case(to="a@example.net,b@example.net,c@example.org")],
+                {"to": "*@example.net x\n"})
     yield Group("ExemptDomains", single + "ExemptDomains example.org\n", exempt)
     yield Group("ExemptDomains own", single + "ExemptDomains EXAMPLE.com,example.org\n", exempt)
     to = [case(to=t) for t in ("rcpt@example.net", "list@example.net", "LIST@Example.net", "rcpt@example.net,list@example.net", "x@example.org")]

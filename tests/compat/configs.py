@@ -48,9 +48,10 @@ def setups(keys):
         "simple/relaxed, own lists": Setup(
             single + "Canonicalization simple/relaxed\nOmitHeaders x-nothing\n"
             "SignHeaders From,To,Subject,DKIM-Signature,Received,Comments,Bcc,X-Field-1*\n"
-            "OverSignHeaders From,Subject,X-Not-There,Date,To,Cc,Reply-To,Sender,Message-ID\n",
-            chunk=65536,
+            "OverSignHeaders From,Subject,X-Not-There,To,Bcc,Received,Comments\n",
         ),
+        "oversigned, not signed": Setup(
+            single + "Canonicalization simple/relaxed\nSignHeaders From,To\nOverSignHeaders From,Date,Subject\n"),
         "ttl, diagnostics, reports": Setup(
             single + f"Canonicalization relaxed/relaxed\nSignatureTTL {TWENTY_YEARS}\nDiagnostics yes\nRequestReports yes\n"
             "OverSignHeaders From\n",

@@ -168,7 +168,7 @@ function expect_unsigned(r)
     done(r)
 end
 
--- The message is refused: "tempfail", "reject" or "discard"; with code, enhanced code and text if they are given.
+-- The message is refused: "tempfail", "reject" or "discard"; with code, enhanced code and text if all three are given.
 function expect_refused(r, kind, code, enhanced, text)
     local plain = { tempfail = SMFIR_TEMPFAIL, reject = SMFIR_REJECT, discard = SMFIR_DISCARD }
     if #signatures(r) ~= 0 then
@@ -180,21 +180,39 @@ function expect_refused(r, kind, code, enhanced, text)
         end
     elseif r.reply ~= SMFIR_REPLYCODE then
         error(r.what .. ": reply " .. name_of(r.reply) .. " without a text instead of " .. code)
-    elseif r.stage == "eom" then
-        -- miltertest compares nothing unless the text is given too.
-        if text and not mt.eom_check(r.conn, MT_SMTPREPLY, code, enhanced, text) then
-            error(r.what .. ": the reply is not " .. code .. " " .. enhanced .. " " .. text)
-        end
+    elseif r.stage ~= "eom" then
+        -- opendkim refuses at the end of the header section.
+        if not IS_OPENDKIM then error(r.what .. ": refused with a text at " .. r.stage .. ", where miltertest can't read it") end
+    elseif not mt.eom_check(r.conn, MT_SMTPREPLY, code, enhanced, text) then
+        -- miltertest compares nothing unless all three are given.
+        error(r.what .. ": the reply is not " .. code .. " " .. enhanced .. " " .. text)
     end
     done(r)
 end
 
--- What dkimd answers when it should sign and can't; opendkim answers with a bare temporary failure.
-function expect_refused_for_now(r)
+-- What dkimd answers when it should sign and can't, with its word for the cause; opendkim answers with a bare
+-- temporary failure or with words of its own.
+local SENTENCES = {
+    ["key-too-small"] = "DKIM signing error", ["key-not-in-table"] = "DKIM signing table error",
+    ["table-entry-unusable"] = "DKIM signing table error", ["header-too-large"] = "too much header data",
+}
+
+function expect_refused_for_now(r, cause)
     if IS_OPENDKIM then
         expect_refused(r, "tempfail")
     else
-        expect_refused(r, "tempfail", "451", "4.7.0")
+        local sentence = SENTENCES[cause] or "DKIM signing key unavailable"
+        expect_refused(r, "tempfail", "451", "4.7.0", sentence .. " (" .. cause .. ")")
+    end
+end
+
+-- The same for good, as the On- options may ask.
+function expect_refused_for_good(r, cause)
+    if IS_OPENDKIM then
+        expect_refused(r, "reject")
+    else
+        local sentence = SENTENCES[cause] or "DKIM signing key unavailable"
+        expect_refused(r, "reject", "550", "5.7.0", sentence .. " (" .. cause .. ")")
     end
 end
 

@@ -42,7 +42,8 @@ class Program:
     def __init__(self, path, directory, config, name, fixed_clock=False, listen=None, arguments=()):
         self.directory = pathlib.Path(directory) / name
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.name = name
+        # Other tests on this machine write to the same log.
+        self.name = f"{name}-{os.getpid()}"
         if listen is None:
             self.address = str(self.directory / "socket")
             listen = f"local:{self.address}"
@@ -54,7 +55,7 @@ class Program:
         self.judge = is_opendkim(path)
         binary = self._as_opendkim(path)
         self.config = self.directory / "opendkim.conf"
-        self.config.write_text(f"Socket {listen}\nSyslogName {name}\n" + config)
+        self.config.write_text(f"Socket {listen}\nSyslogName {self.name}\n" + config)
         environment = dict(os.environ, TZ="UTC")
         if fixed_clock:
             environment.update(

@@ -1,11 +1,6 @@
 //! A running dkimd that verifies, and signed mail to put before it.
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -58,10 +58,10 @@ pub(super) fn page() -> String {
          socket unit are used in place of Socket.",
     );
     page.paragraph(
-        "Leave AutoRestart off and write Restart=on-failure. With AutoRestart a supervisor starts \
-         a worker, and notices come from both: the unit then needs NotifyAccess=all, or the \
-         worker's reload and watchdog notices are thrown away. Sockets of a socket unit are not \
-         passed on to such a worker.",
+        "Where NOTIFY_SOCKET is set, AutoRestart and Background are left aside: the service \
+         manager starts the program again (Restart=on-failure), and all notices come from the \
+         process that it started, so NotifyAccess=main is enough. With Type=simple and AutoRestart \
+         a supervisor starts a worker; sockets of a socket unit are not passed on to it.",
     );
     page.example(
         "[Service]\nType=notify-reload\nExecStart=/usr/sbin/opendkim -f -x /etc/opendkim.conf\n\

@@ -8,7 +8,7 @@ pub(super) const OPTIONS: &[O] = &[
     O::string("UserID", "", "The user, or USER:GROUP, that the program becomes after start.").at_start(),
     O::integer("UMask", "", "The mask of permissions for files and the socket; write it with a leading 0, as 007, for it to be read as octal.").at_start(),
     O::bool("Background", "yes", "Detach from the terminal.").at_start(),
-    O::bool("AutoRestart", "no", "Start again after a crash. Under systemd leave it off and write Restart=on-failure in the unit; with it the unit needs NotifyAccess=all.").at_start(),
+    O::bool("AutoRestart", "no", "Start again after a crash. Left aside under a service manager that sets NOTIFY_SOCKET, which does that itself: write Restart=on-failure in the unit.").at_start(),
     O::integer("AutoRestartCount", "0", "How often at most. 0: no limit.").at_start(),
     O::string("AutoRestartRate", "", "How fast at most, as N/TIME with s, m, h or d after TIME.").at_start(),
     O::string("BaseDirectory", "", "The directory that relative paths start from, those of Include excepted."),

@@ -40,7 +40,7 @@ pub struct Identity {
     pub selector: Option<Box<str>>,
     /// `i=`, decoded.
     pub auid: Option<Box<str>>,
-    /// `a=`: a word of letters, digits and `-`, not necessarily a known one.
+    /// `a=` in lower case: a word of letters, digits and `-`, not necessarily a known one.
     pub algorithm: Option<Box<str>>,
     /// `b=` without white space, its base64 not checked beyond its characters.
     pub signature: Option<Box<str>>,
@@ -118,7 +118,10 @@ impl Identity {
                 .and_then(decode_quoted_printable)
                 .and_then(|text| Auid::parse(&text).ok())
                 .map(|auid| auid.as_str().into()),
-            algorithm: tags.value("a").filter(word).map(Into::into),
+            algorithm: tags
+                .value("a")
+                .filter(word)
+                .map(|text| text.to_ascii_lowercase().into()),
             signature: tags.value("b").and_then(base64),
         }
     }
@@ -139,5 +142,18 @@ impl KeyFacts {
             testing: record.testing,
             dnssec: published.dnssec,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_algorithm_is_told_in_lower_case_though_such_a_signature_is_malformed() {
+        let tags = TagList::parse(b"v=1; a=RSA-SHA256; d=x.example").unwrap();
+        let identity = Identity::of(&tags);
+        assert_eq!(identity.algorithm.as_deref(), Some("rsa-sha256"));
+        assert!(Signature::from_tags(&tags).is_err());
     }
 }

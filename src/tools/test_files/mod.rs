@@ -77,7 +77,7 @@ fn test(
             client: &client,
             source: &source,
             verbosity: line.verbosity,
-            now: line.fixed_time.map_or_else(clock::now, UnixTime),
+            signing_time: line.fixed_time.map(UnixTime),
         };
         run.callback(None, "mlfi_connect", Reply::Continue);
         for file in files {
@@ -94,7 +94,8 @@ struct Run<'a> {
     client: &'a DebugClient,
     source: &'a Arc<dyn TxtLookup>,
     verbosity: u8,
-    now: UnixTime,
+    /// `-F`; verifying goes by the clock all the same.
+    signing_time: Option<UnixTime>,
 }
 
 /// A callback's reply.
@@ -161,7 +162,7 @@ impl Run<'_> {
                 Ok(())
             }
             Decision::Leave(Reason::NoAuthor(_) | Reason::HeaderFault(_)) => {
-                self.malformed(&name);
+                self.malformed(&name, &message);
                 Ok(())
             }
             Decision::Leave(reason) => {
@@ -214,7 +215,8 @@ impl Run<'_> {
         self.callback(Some(name), "mlfi_eoh", Reply::Continue);
         let mut signer = Signer::new(Arc::clone(&self.snapshot.signing_policy), requests);
         self.body(name, message, |octets| signer.body(octets));
-        let fields = signer.finish(&message.section, self.now).map_err(|error| {
+        let now = self.signing_time.unwrap_or_else(clock::now);
+        let fields = signer.finish(&message.section, now).map_err(|error| {
             self.end_of_message(name, Reply::Tempfail);
             Failure::new(ExitCode::Software, lines::signing_failed(&error))
         })?;
@@ -236,8 +238,9 @@ impl Run<'_> {
         }
     }
 
-    fn malformed(&self, name: &str) {
+    fn malformed(&self, name: &str, message: &MessageFile) {
         self.callback(Some(name), "mlfi_eoh", Reply::Continue);
+        self.body(name, message, |_| {});
         self.end_of_message(name, Reply::Accept);
         let results = self.results_field(&[ResultItem::MALFORMED], None);
         self.inserted("Authentication-Results", &results);

@@ -9,6 +9,7 @@ use crate::{
         verify::{SignatureResult, deciding},
     },
     headers::auth_results::{AtpsResult, AuthResults, ResultItem},
+    process::clock,
     session::atps,
     tools::{
         message::MessageFile,
@@ -20,24 +21,25 @@ impl Run<'_> {
     pub(super) async fn verify(&self, name: &str, message: &MessageFile, author: &str) {
         self.callback(Some(name), "mlfi_eoh", Reply::Continue);
         self.body(name, message, |_| {});
-        let verdicts = Verdicts::of(message, self.snapshot, self.source, self.now).await;
+        let verdicts = Verdicts::of(message, self.snapshot, self.source, clock::now()).await;
         let results = &verdicts.results;
         let query = AtpsQuery::of(results, author);
         let atps = match &query {
             Some(query) => Some(atps::ask(self.source.as_ref(), query).await),
             None => None,
         };
-        let action = self.action(results);
+        let (governor, action) = self.action(results);
         self.end_of_message(name, action.into());
         let wanted = self.snapshot.settings.verifying.always_add_results;
         if !results.is_empty() || wanted {
             let items: Vec<ResultItem<'_>> = results.iter().map(Into::into).collect();
             self.inserted("Authentication-Results", &self.results_field(&items, atps));
         }
+        self.show_reply(governor, action, deciding(results));
         if action == FailureAction::Quarantine && self.verbosity > 1 {
             println!("### QUARANTINE: reason='opendkim'");
         }
-        println!("{PROGRAM}: {name}: {}", sentence(results));
+        println!("{PROGRAM}: {name}: {}", sentence(&verdicts));
     }
 
     pub(super) fn results_field(
@@ -67,8 +69,35 @@ impl Run<'_> {
         .value()
     }
 
-    /// What the On-* options say to the result that decides.
-    fn action(&self, results: &[SignatureResult]) -> FailureAction {
+    /// The reply's text, with `-vv`.
+    fn show_reply(
+        &self,
+        governor: Governor,
+        action: FailureAction,
+        result: Option<&SignatureResult>,
+    ) {
+        let text = match governor {
+            Governor::OnNoSignature => "no DKIM signature data",
+            Governor::OnKeyNotFound => "DKIM key retrieval failed",
+            Governor::OnBadSignature => "bad DKIM signature data",
+            Governor::Nobody | Governor::OnDnsError => return,
+        };
+        if result.is_some_and(|result| result.outcome == Outcome::KeyRevoked) {
+            return;
+        }
+        let (code, enhanced) = match (action, governor) {
+            (FailureAction::Reject, _) => ("550", "5.7.0"),
+            (FailureAction::Tempfail, Governor::OnKeyNotFound) => ("451", "4.7.5"),
+            (FailureAction::Tempfail, _) => ("451", "4.7.0"),
+            _ => return,
+        };
+        if self.verbosity > 1 {
+            println!("### SETREPLY: rcode='{code}' xcode='{enhanced}' replytxt='{text}'");
+        }
+    }
+
+    /// Which On-* option looks at the result that decides, and what it says.
+    fn action(&self, results: &[SignatureResult]) -> (Governor, FailureAction) {
         let on = &self.snapshot.settings.on_failure;
         let deciding = deciding(results);
         let governor = deciding.map_or(Governor::OnNoSignature, |result| result.outcome.governor());
@@ -81,14 +110,14 @@ impl Run<'_> {
         };
         let testing = deciding.is_some_and(|result| result.key.is_some_and(|key| key.testing));
         match testing && action != FailureAction::Quarantine {
-            true => FailureAction::Accept,
-            false => action,
+            true => (governor, FailureAction::Accept),
+            false => (governor, action),
         }
     }
 }
 
-fn sentence(results: &[SignatureResult]) -> String {
-    let Some(result) = deciding(results) else {
+fn sentence(verdicts: &Verdicts) -> String {
+    let Some(result) = deciding(&verdicts.results) else {
         return "message not signed".to_owned();
     };
     let tag = |value: &Option<Box<str>>| value.as_deref().unwrap_or("(null)").to_owned();
@@ -97,7 +126,9 @@ fn sentence(results: &[SignatureResult]) -> String {
     if result.outcome == Outcome::Pass {
         return format!("verification (s={selector}, d={domain}, {bits}-bit key) succeeded");
     }
-    let dnssec = result.key.map_or("unknown", |key| dnssec_word(key.dnssec));
+    let dnssec = verdicts
+        .key_of(result)
+        .map_or("unknown", |(_, answer)| dnssec_word(answer.dnssec));
     let reason = result.outcome.opendkim().text;
     format!("verification (s={selector} d={domain}, {bits}-bit key, {dnssec}) failed: {reason}")
 }

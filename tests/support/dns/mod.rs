@@ -1,11 +1,6 @@
 //! A small name server on loopback that answers as badly as it is told.
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, UdpSocket},

@@ -2,10 +2,6 @@
 //! manager, asked by signals, ended with the test.
 
 #![allow(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping"
-)]
-#![allow(
     dead_code,
     reason = "each user of this module needs another part of it"
 )]
