@@ -6,12 +6,11 @@
 mod absent;
 #[path = "support/dns/mod.rs"]
 mod support_dns;
+#[path = "support/dns/nsd.rs"]
+mod support_nsd;
 
 use std::{
-    fs,
     net::{SocketAddr, UdpSocket},
-    path::Path,
-    process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
@@ -27,6 +26,7 @@ use dkimd::{
     },
     log::{Level, Log},
 };
+use support_nsd::{Nsd, Zones};
 
 #[derive(Debug, Default)]
 struct Lines(Mutex<Vec<String>>);
@@ -60,115 +60,21 @@ signed. 300 IN NS ns.test.
 key._domainkey.signed. 300 IN TXT \"v=DKIM1; p=child\"
 ";
 
-struct Nsd {
-    address: SocketAddr,
-    process: Child,
-    dir: tempfile::TempDir,
-}
-
-impl Drop for Nsd {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn run(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
-    let output = Command::new(program)
-        .args(args)
-        .current_dir(dir)
-        .output()
-        .ok()?;
-    assert!(
-        output.status.success(),
-        "{program} {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// Signs a zone with a key-signing and a zone-signing key; returns the former's base name.
-fn sign(dir: &Path, zone: &str, file: &str, text: &str) -> Option<String> {
-    fs::write(dir.join(file), text).unwrap();
-    let ksk = run(dir, "ldns-keygen", &["-k", "-a", "ECDSAP256SHA256", zone])?;
-    let zsk = run(dir, "ldns-keygen", &["-a", "ECDSAP256SHA256", zone])?;
-    let signed = format!("{file}.signed");
-    run(
-        dir,
-        "ldns-signzone",
-        &["-o", zone, "-f", &signed, file, &ksk, &zsk],
-    )?;
-    Some(ksk)
-}
-
 /// `None` where the programs are missing.
 fn start() -> Option<Nsd> {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path();
-    let child = sign(path, "signed.", "signed", CHILD)?;
-    let ds = fs::read_to_string(path.join(format!("{child}.ds"))).unwrap();
-    let ksk = sign(
-        path,
-        ".",
-        "root",
-        &format!("{ROOT}signed. 300 IN NS ns.test.\n{ds}"),
-    )?;
-    fs::copy(path.join(format!("{ksk}.key")), path.join("anchor")).unwrap();
-    fs::write(path.join("plain"), PLAIN).unwrap();
-    let signed = fs::read_to_string(path.join("root.signed")).unwrap();
-    assert!(signed.contains("p=honest"));
-    fs::write(
-        path.join("root.signed"),
-        signed.replace("p=honest", "p=forged"),
-    )
-    .unwrap();
-
-    let probe = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = probe.local_addr().unwrap();
-    drop(probe);
-    let here = path.display();
-    fs::write(
-        path.join("nsd.conf"),
-        format!(
-            "server:\n ip-address: 127.0.0.1\n port: {}\n username: \"\"\n chroot: \"\"\n \
-             zonesdir: \"{here}\"\n pidfile: \"{here}/pid\"\n database: \"\"\n \
-             zonelistfile: \"{here}/zone.list\"\n xfrdfile: \"{here}/xfrd\"\n \
-             logfile: \"{here}/log\"\n rrl-ratelimit: 0\nremote-control:\n control-enable: no\n\
-             zone:\n name: \".\"\n zonefile: root.signed\n\
-             zone:\n name: \"signed.\"\n zonefile: signed.signed\n\
-             zone:\n name: \"plain.\"\n zonefile: plain\n",
-            address.port()
-        ),
-    )
-    .unwrap();
-    let process = Command::new("nsd")
-        .args(["-d", "-c"])
-        .arg(path.join("nsd.conf"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let nsd = Nsd {
-        address,
-        process,
-        dir,
-    };
-    for _ in 0..100 {
-        if std::net::TcpStream::connect(address).is_ok() {
-            return Some(nsd);
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    let log = fs::read_to_string(nsd.dir.path().join("log")).unwrap_or_default();
-    panic!("nsd does not start: {log}");
+    support_nsd::start(&Zones {
+        root: ROOT,
+        signed: CHILD,
+        plain: PLAIN,
+        forged: &[("p=honest", "p=forged")],
+    })
 }
 
 fn resolver(nsd: &Nsd, server: SocketAddr, log: &Arc<Lines>) -> Resolver {
     let settings = ResolverSettings {
         servers: NameServers::Listed(vec![server]),
         timeout: Some(Duration::from_secs(4)),
-        trust_anchor: Some(TrustAnchor::load(&nsd.dir.path().join("anchor")).unwrap()),
+        trust_anchor: Some(TrustAnchor::load(&nsd.anchor()).unwrap()),
     };
     Resolver::new(settings, Arc::<Lines>::clone(log)).unwrap()
 }

@@ -162,7 +162,7 @@ fn forged_results_are_gone_on_every_path_and_others_stay() {
         daemon("StrictHeaders yes"),
         daemon("IgnoreMalformedMail yes"),
         daemon("AlwaysAddARHeader yes\nRemoveARAll yes"),
-        daemon("Mode sv\nDomain example.org\nSelector x\nKeyFile /nowhere/key"),
+        daemon("Mode sv"),
         daemon("On-Default accept\nSoftwareHeader yes"),
     ];
     let bad = and(signed(&["good"]), b"X-Last", b" x");

@@ -25,8 +25,12 @@ alias_database =
 relayhost = [127.0.0.1]:{sink}
 mynetworks = 127.0.0.0/8 [::1]/128
 inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-smtpd_relay_restrictions = permit_mynetworks, reject
+inet_protocols = {protocols}
+smtpd_relay_restrictions = permit_mynetworks, permit_auth_destination, reject
+smtpd_authorized_xclient_hosts = 127.0.0.1
+local_header_rewrite_clients = check_address_map inline:{{127.0.0.1=local}}
+relay_domains = inside.example
+relay_transport = relay:[127.0.0.1]:{sink}
 smtp_dns_support_level = disabled
 smtp_host_lookup = native
 smtp_line_length_limit = 0
@@ -107,6 +111,7 @@ class Postfix:
         values = {
             "queue": self.queue, "data": self.data, "directory": self.directory, "log": self.log,
             "sink": self.sink_port, "milter": milter, "extra": extra,
+            "protocols": "all" if has_ipv6() else "ipv4",
         }
         (self.config / "main.cf").write_text(MAIN.format(**values))
         (self.config / "master.cf").write_text(MASTER.format(port=self.port, plain_port=self.plain_port))
@@ -156,6 +161,15 @@ class Postfix:
     def log_text(self):
         """What Postfix logged."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+def has_ipv6():
+    """Whether the kernel knows IPv6, without which Postfix does not hear of such clients."""
+    try:
+        with socket.socket(socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 def free_port():

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Sends mail through a real Postfix with the program under test as its milter and has every message verified.
 
-The same messages go through Debian's opendkim with the same configuration: decision, h= and bh= must agree.
+Mail from inside leaves signed; mail from outside arrives with its results on top and without forged ones.
+The same messages go through Debian's opendkim with the same configuration: decision, h=, bh= and results must agree.
 DKIM_PROGRAM names the program under test. Needs root, and Debian's packages (tests/install-peers).
 """
 
@@ -17,11 +18,13 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+from compat.verifying import world
 from peers import keys, program, verify
-from postfix import corpus
+from postfix import arriving, corpus, outside
 from postfix.instance import Postfix, free_port
 from postfix.sink import Sink
 
+TESTDATA = pathlib.Path(__file__).resolve().parents[2] / "src/dkim/crypto/testdata"
 AT_ONCE = 200
 DELIVERY_SECONDS = 120
 SENDER = "joe@example.com"
@@ -39,6 +42,7 @@ ExternalIgnoreList refile:{dir}/TrustedHosts
 InternalHosts {dir}/TrustedHosts
 KeyTable refile:{dir}/KeyTable
 SigningTable refile:{dir}/SigningTable
+TestPublicKeys {dir}/arriving-records
 """
 LATENCY_ROUNDS = 3
 LATENCY_MESSAGES = 60
@@ -69,12 +73,16 @@ def run(directory):
     ]
     key_file = keys.publish(made, directory / "records")
     write_tables(directory, made)
+    place = world.World(directory / "keys", TESTDATA)
+    place.publish(directory / "arriving-records")
+    mail = arriving.all_mail(place)
     path = program.under_test()
     problems, results = [], {}
     for side, binary in (("tested", path), ("judge", program.OPENDKIM)):
         where = directory / side
         where.mkdir()
-        results[side] = one_program(where, binary, side, CONFIG.replace("{dir}", str(directory)), key_file, problems)
+        results[side] = one_program(where, binary, side, CONFIG.replace("{dir}", str(directory)), key_file, mail, problems)
+    problems += outside.differences(directory / "tested/stored", directory / "judge/stored", mail)
     for name, judged in results["judge"].items():
         if results["tested"].get(name) != judged:
             problems.append(f"{name}: opendkim gives {judged}, the tested program {results['tested'].get(name)}")
@@ -92,7 +100,7 @@ def write_tables(directory, made):
         os.chown(key.path, user.pw_uid, user.pw_gid)
 
 
-def one_program(where, binary, side, config, key_file, problems):
+def one_program(where, binary, side, config, key_file, mail, problems):
     """Sends everything through one program; returns (signatures' d, s, h and bh) by message."""
     stored = where / "stored"
     stored.mkdir()
@@ -103,7 +111,7 @@ def one_program(where, binary, side, config, key_file, problems):
     try:
         running = program.Program(binary, where, config, f"dkim-{side}", listen=f"local:{postfix.socket}")
         postfix.start()
-        expected = send_all(postfix, problems)
+        expected = send_all(postfix, problems) + outside.send_all(postfix, mail, problems)
         missing = sink.wait_for(expected, DELIVERY_SECONDS)
         problems += [f"{side}: {name} never arrived" for name in missing]
         if missing:
@@ -124,13 +132,15 @@ def one_program(where, binary, side, config, key_file, problems):
         postfix.stop()
         sink.shutdown()
         sink.server_close()
-    files = sorted(f for f in stored.glob("*.eml") if f.stem != UNTOUCHED)
+    if side == "tested" and not missing:
+        problems += outside.problems_of(stored, mail, side)
+    files = sorted(f for f in stored.glob("*.eml") if f.stem != UNTOUCHED and f.stem not in mail)
     unsigned = {f for f in files if f.stem.removesuffix("-sendmail") in corpus.unsigned()}
     problems += [f"{side}: {f.name} is signed" for f in unsigned if signatures(f)]
     to_verify = [f for f in files if f not in unsigned]
     foreign = {f for f in files if f.stem.startswith("oldsignature")}
     problems += [f"{side}: {text}" for text in verify.failures(to_verify, key_file, where, foreign)]
-    print(f"{side}: {len(files)} messages, sent in {sent - started:.0f} s, verified after {time.monotonic() - started:.0f} s")
+    print(f"{side}: {len(files)} messages from inside and {len(mail)} from outside, sent in {sent - started:.0f} s, verified after {time.monotonic() - started:.0f} s")
     return {f.stem: signatures(f) for f in files if not f.stem.startswith("latency")}
 
 

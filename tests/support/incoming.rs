@@ -22,16 +22,24 @@ use dkimd::dkim::{
 
 use crate::support::{Answer, Message, MilterClient, POSTFIX_OFFER};
 
-/// The key of all signatures here.
-static KEY: LazyLock<Arc<dyn PrivateKey>> = LazyLock::new(|| {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dkim/crypto/testdata/ed25519.pkcs8.der");
-    private_key_from_pkcs8_der(&fs::read(path).unwrap()).unwrap()
-});
+/// The key of signatures where nothing else is said.
+static KEY: LazyLock<Arc<dyn PrivateKey>> = LazyLock::new(|| key("ed25519.pkcs8.der"));
+
+/// One of 2048 bits.
+static RSA_KEY: LazyLock<Arc<dyn PrivateKey>> = LazyLock::new(|| key("rsa2048.pkcs8.der"));
+
+fn key(file: &str) -> Arc<dyn PrivateKey> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dkim/crypto/testdata");
+    private_key_from_pkcs8_der(&fs::read(folder.join(file)).unwrap()).unwrap()
+}
 
 /// Its record.
 pub static RECORD: LazyLock<String> =
     LazyLock::new(|| format!("v=DKIM1; k=ed25519; p={}", BASE64.encode(&KEY.public_key())));
+
+/// The RSA key's record.
+pub static RSA_RECORD: LazyLock<String> =
+    LazyLock::new(|| format!("v=DKIM1; p={}", BASE64.encode(&RSA_KEY.public_key())));
 
 /// A running daemon; ends when dropped.
 pub struct Daemon {
@@ -111,6 +119,24 @@ pub fn signed(selectors: &[&str]) -> Message {
 
 /// Signed, with `r=y` and `z=` if they are asked for.
 pub fn signed_with(selectors: &[&str], request_reports: bool, copied_headers: bool) -> Message {
+    let places: Vec<_> = selectors
+        .iter()
+        .map(|selector| (*selector, "example.com"))
+        .collect();
+    sign(&places, &KEY, request_reports, copied_headers)
+}
+
+/// Signed with an RSA key under each selector and domain, the first on top.
+pub fn rsa_signed(places: &[(&str, &str)]) -> Message {
+    sign(places, &RSA_KEY, false, false)
+}
+
+fn sign(
+    places: &[(&str, &str)],
+    key: &Arc<dyn PrivateKey>,
+    request_reports: bool,
+    copied_headers: bool,
+) -> Message {
     let mut message = plain();
     let mut section = HeaderSection::default();
     for (name, value) in &message.header {
@@ -124,12 +150,12 @@ pub fn signed_with(selectors: &[&str], request_reports: bool, copied_headers: bo
         request_reports,
         fix_crlf: false,
     });
-    for selector in selectors.iter().rev() {
+    for (selector, domain) in places.iter().rev() {
         let request = SigningRequest {
-            domain: Domain::parse("example.com").unwrap(),
+            domain: Domain::parse(domain).unwrap(),
             selector: Selector::parse(selector).unwrap(),
             auid: None,
-            key: Arc::clone(&KEY),
+            key: Arc::clone(key),
             body_length: BodyLength::Whole,
             extra_tags: Vec::new(),
         };

@@ -145,8 +145,7 @@ def verdict(configuration, one, judge, tested):
     wanted = own_deletions(configuration, one)
     deleted = [c[1] for c in tested.changes if is_deletion(c)]
     if deleted != (wanted if tested.reply == "deliver" or deleted else []) or not {c[1] for c in judge.changes if is_deletion(c)} <= set(wanted):
-        # With RemoveARAll OpenDKIM also deletes what has no name at all.
-        return "allowed" if deleted == wanted and one.kind == "results garbage" and configuration == "RemoveARAll yes" else "differ"
+        return "differ"
     for side in (judge, tested):
         side.changes = without_permerror([c for c in side.changes if not is_deletion(c)])
         side.lines = [line for line in side.lines if not line.endswith("failed to parse Authentication-Results: header field")]
@@ -172,7 +171,7 @@ def own_deletions(configuration, one):
     for number, value in enumerate(fields, 1):
         head, _, rest = re.sub(r"\(.*?\)|\"", "", value).partition(";")
         name = (head.split() or [""])[0].split("/")[0].rstrip(".")
-        others = name == listed or listed.startswith(".") and name.endswith(listed)
+        others = bool(listed) and name == listed or listed.startswith(".") and name.endswith(listed)
         if name == own or others and ("dkim=" in rest or "RemoveARAll" in options):
             found.append(number)
     return found[::-1]
