@@ -13,11 +13,13 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+import arriving
 from peers import keys, program
 
 HERE = pathlib.Path(__file__).resolve().parent
 AT_ONCE = 4
 SECONDS = 30
+SHARED = ("lib.lua", "arriving.lua")
 
 
 def main(pattern="*"):
@@ -26,7 +28,7 @@ def main(pattern="*"):
     try:
         make_keys(directory / "keys")
         binary = named_opendkim(directory)
-        scripts = sorted(s for s in HERE.glob("*.lua") if s.name != "lib.lua" and fnmatch.fnmatchcase(s.stem, pattern))
+        scripts = sorted(s for s in HERE.glob("*.lua") if s.name not in SHARED and fnmatch.fnmatchcase(s.stem, pattern))
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             failures = [f for f in pool.map(lambda s: run(s, directory, binary), scripts) if f]
     finally:
@@ -65,10 +67,13 @@ def named_opendkim(directory):
 
 def make_keys(directory):
     """Good, small, tiny, unsafe, unreadable and broken keys under plain names."""
+    made = {}
     for name, kind, bits in (("mail", "rsa", 2048), ("two", "rsa", 2048), ("small", "rsa", 1024), ("tiny", "rsa", 768),
                              ("unsafe", "rsa", 2048), ("ed", "ed25519", 0)):
         key = keys.Key(directory, "example.com", name, kind, bits)
         key.path.rename(directory / f"{name}.private")
+        made[name] = key
+    arriving.write(directory, made)
     (directory / "unsafe.private").chmod(0o644)
     (directory / "garbage.private").write_text("this is no key\n")
     (directory / "empty.private").write_text("")
@@ -86,7 +91,7 @@ def run(script, directory, binary):
         DKIM_IS_OPENDKIM="yes" if program.is_opendkim(program.under_test()) else "no", LUA_INIT="",
     )
     command = ["miltertest", "-s", "script.lua"]
-    (work / "script.lua").write_text(f'dofile("{HERE}/lib.lua")\nrun("{script}")\n')
+    (work / "script.lua").write_text("".join(f'dofile("{HERE}/{name}")\n' for name in SHARED) + f'run("{script}")\n')
     try:
         done = subprocess.run(command, env=environment, cwd=work, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
