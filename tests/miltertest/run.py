@@ -14,12 +14,14 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import arriving
-from peers import keys, program
+from peers import keys, program, syslog
 
 HERE = pathlib.Path(__file__).resolve().parent
 AT_ONCE = 4
 SECONDS = 30
 SHARED = ("lib.lua", "arriving.lua")
+# The script that says what must stand in the log, in a file of one text a line.
+LOGGING, EXPECTED_LOG = "verify-logging", "expected-log"
 
 
 def main(pattern="*"):
@@ -92,13 +94,27 @@ def run(script, directory, binary):
     )
     command = ["miltertest", "-s", "script.lua"]
     (work / "script.lua").write_text("".join(f'dofile("{HERE}/{name}")\n' for name in SHARED) + f'run("{script}")\n')
+    log = syslog.Syslog() if script.stem == LOGGING else None
     try:
         done = subprocess.run(command, env=environment, cwd=work, capture_output=True, text=True, timeout=SECONDS, check=False)
+        missing = missing_lines(log, work) if log and log.listening else []
     except subprocess.TimeoutExpired:
         return f"--- {script.name}: no end after {SECONDS} s"
+    finally:
+        if log:
+            log.close()
     if done.returncode:
         return f"--- {script.name}: {done.stdout}{done.stderr}".rstrip()
+    if missing:
+        return f"--- {script.name}: not in the log: {missing}"
     return None
+
+
+def missing_lines(log, work):
+    """Expected texts that no line of the log holds. A log daemon of the machine's own keeps its lines to itself."""
+    lines = log.take(LOGGING)
+    expected = (work / EXPECTED_LOG).read_text().splitlines()
+    return [text for text in expected if not any(text in line for line in lines)]
 
 
 if __name__ == "__main__":
