@@ -3,6 +3,8 @@
 
 dofile(KEYS .. "/arriving.lua")
 PUBLIC = "TestPublicKeys " .. KEYS .. "/public\n"
+-- The same records from a name server.
+DNS = "Mode v\nNameservers " .. os.getenv("DKIM_NAMESERVER") .. "\n"
 RESULTS = "Authentication-Results"
 
 -- Starts a verifier that knows the test keys.
@@ -34,8 +36,10 @@ function results(r)
     if value == nil then return nil end
     if mt.getheader(r.conn, RESULTS, 1) then error(r.what .. ": two fields of results") end
     local items = {}
-    for item in (value:gsub("%s+", " ") .. ";"):gmatch("([^;]*);") do
-        table.insert(items, (item:gsub("^ ", "")))
+    -- Semicolons in comments part no items.
+    value = value:gsub("%s+", " "):gsub("%b()", function(comment) return (comment:gsub(";", "\0")) end)
+    for item in (value .. ";"):gmatch("([^;]*);") do
+        table.insert(items, (item:gsub("^ ", ""):gsub("\0", ";")))
     end
     local name = table.remove(items, 1)
     -- opendkim tells of ATPS in every field.

@@ -1,6 +1,8 @@
 """Signs the messages that come in: a signature for each outcome, made with the clock of the run."""
 
+import base64
 import datetime
+import hashlib
 import time
 
 from compat.verifying import forge
@@ -12,7 +14,7 @@ CANON = ("relaxed", "relaxed")
 
 
 def write(directory, made):
-    """Writes `arriving.lua`, which holds all signatures, and the public keys in the forms of both test options."""
+    """Writes `arriving.lua`, which holds all signatures, and `public`, the records for the test options; returns these."""
     records = {
         **{f"{name}._domainkey.example.com": key.record for name, key in made.items()},
         "mail._domainkey.other.example": made["mail"].record,
@@ -21,12 +23,14 @@ def write(directory, made):
         "revoked._domainkey.example.com": "v=DKIM1; p=",
         "_report._domainkey.example.com": "ra=dkim-errors; rs=Ask=20postmaster",
         "other.example._atps.example.com": "v=ATPS1",
+        base64.b32encode(hashlib.sha256(b"other.example").digest()).decode() + "._atps.example.com": "v=ATPS1",
     }
     (directory / "public").write_text("".join(f"{name} {record}\n" for name, record in records.items()))
     lines = [f"  [{quoted(name)}] = {quoted(value)}," for name, value in signatures(directory).items()]
     fields = [f"  {{ {quoted(name)}, {quoted(value)} }}," for name, value in FIELDS.items()]
     text = ["SIGNATURES = {", *lines, "}", "SIGNED_FIELDS = {", *fields, "}"]
     (directory / "arriving.lua").write_text("\n".join(text) + "\n")
+    return records
 
 
 def quoted(text):
@@ -67,6 +71,7 @@ def signatures(directory):
         "ahead": sign(("t", str(now + 1000))),
         "copied": sign(("z", "From:joe@example.com|Subject:another=20test"), body="Another\r\n"),
         "reported": sign(("r", "y"), body="Another\r\n"),
+        "atps sha256": sign(("atps", "example.com"), ("atpsh", "sha256"), d="other.example"),
         "atps": sign(("atps", "example.com"), ("atpsh", "none"), d="other.example"),
         "atps refused": sign(("atps", "example.com"), ("atpsh", "none"), d="third.example"),
         "two lines": sign(body="one\r\ntwo\r\n"),

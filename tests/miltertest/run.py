@@ -14,7 +14,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import arriving
-from peers import keys, program, syslog
+from peers import dns, keys, program, syslog
 
 HERE = pathlib.Path(__file__).resolve().parent
 AT_ONCE = 4
@@ -28,7 +28,8 @@ def main(pattern="*"):
     """Prints the scripts that fail with their output."""
     directory = program.work_directory()
     try:
-        make_keys(directory / "keys")
+        records = make_keys(directory / "keys")
+        os.environ["DKIM_NAMESERVER"] = dns.NameServer(records).address
         binary = named_opendkim(directory)
         scripts = sorted(s for s in HERE.glob("*.lua") if s.name not in SHARED and fnmatch.fnmatchcase(s.stem, pattern))
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
@@ -68,20 +69,20 @@ def named_opendkim(directory):
 
 
 def make_keys(directory):
-    """Good, small, tiny, unsafe, unreadable and broken keys under plain names."""
+    """Good, small, tiny, unsafe, unreadable and broken keys under plain names; returns what DNS says of them."""
     made = {}
     for name, kind, bits in (("mail", "rsa", 2048), ("two", "rsa", 2048), ("small", "rsa", 1024), ("tiny", "rsa", 768),
                              ("unsafe", "rsa", 2048), ("ed", "ed25519", 0)):
         key = keys.Key(directory, "example.com", name, kind, bits)
         key.path.rename(directory / f"{name}.private")
         made[name] = key
-    arriving.write(directory, made)
     (directory / "unsafe.private").chmod(0o644)
     (directory / "garbage.private").write_text("this is no key\n")
     (directory / "empty.private").write_text("")
     (directory / "garbage-pem.private").write_text("-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n")
     for name in ("garbage", "empty", "garbage-pem"):
         (directory / f"{name}.private").chmod(0o600)
+    return arriving.write(directory, made)
 
 
 def run(script, directory, binary):
