@@ -1,0 +1,12 @@
+-- AllowSHA1Only, MinimumKeyBits: old signatures. opendkim still takes rsa-sha1; dkimd does where it is told to.
+serve_verifier()
+expect_verified(arrive("sha1"), IS_OPENDKIM and "dkim=pass" or 'dkim=policy reason="rsa-sha1 not acceptable"')
+expect_verified(arrive("small"), "dkim=pass (1024-bit key)")
+expect_verified(arrive("tiny"), 'dkim=policy reason="signing key too small" (768-bit key)')
+serve_verifier("AllowSHA1Only yes\n")
+expect_verified(arrive("sha1"), "dkim=pass")
+serve_verifier("MinimumKeyBits 2048\n")
+expect_verified(arrive("small"), 'dkim=policy reason="signing key too small" (1024-bit key)')
+expect_verified(arrive("good"), "dkim=pass")
+serve_verifier("MinimumKeyBits 512\n")
+expect_verified(arrive("tiny"), "dkim=pass (768-bit key)")
