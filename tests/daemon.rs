@@ -567,7 +567,7 @@ fn the_macros_of_one_message_never_speak_for_the_next() {
 #[test]
 fn a_reload_that_wants_more_of_the_mta_leaves_open_connections_with_the_last_that_does_not() {
     let scene = Scene::new("Selector one");
-    let mut daemon = scene.start(&mut scene.serve());
+    let daemon = scene.start(&mut scene.serve());
     let mut mta = scene.client();
     assert!(signature(&mta.message(&message()).unwrap()).contains("s=one;"));
     scene.write("Selector two");
