@@ -52,7 +52,7 @@ fn after_help() -> String {
     text
 }
 
-/// Signs mail with DKIM as a milter for Postfix, in OpenDKIM's place
+/// Signs and verifies mail with DKIM as a milter for Postfix, in OpenDKIM's place
 #[derive(Debug, Parser)]
 #[command(name = "dkimd", version, after_help = after_help())]
 pub struct Cli {

@@ -24,7 +24,7 @@ pub(super) const OPTIONS: &[O] = &[
     O::string(
         "TrustAnchorFile",
         "",
-        "The DNSSEC trust anchor. Read and checked at start.",
+        "The DNSSEC trust anchor: with it keys from DNS are validated. Read and checked at every load.",
     ),
     O::string(
         "ResolverConfiguration",
