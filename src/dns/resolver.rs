@@ -306,7 +306,7 @@ async fn ask(resolver: &TokioResolver, name: &Name) -> Reply {
         {
             Reply::Answer(reply::failed(DnsFailure::AliasLoop))
         }
-        reply => Reply::from(reply),
+        reply => Reply::of(name, reply),
     }
 }
 
