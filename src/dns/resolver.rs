@@ -49,6 +49,9 @@ const SYSTEM_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 const CAPABILITY_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// Delegations and keys that hickory may keep for validation.
 const HICKORY_CACHE_ENTRIES: u64 = 256;
+/// How long hickory may keep what is there, and what is not: a key published late must be found.
+const HICKORY_PRESENCE_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const HICKORY_ABSENCE_LIFETIME: Duration = Duration::from_secs(300);
 /// UDP payload offered with EDNS (DNS flag day 2020); more comes over TCP.
 const EDNS_PAYLOAD: u16 = 1232;
 
@@ -354,6 +357,8 @@ fn build(
     } else {
         0
     };
+    options.positive_max_ttl = Some(HICKORY_PRESENCE_LIFETIME);
+    options.negative_max_ttl = Some(HICKORY_ABSENCE_LIFETIME);
     if let Some(anchor) = anchor {
         builder = builder.with_trust_anchor(Arc::clone(&anchor.anchors));
     }
