@@ -93,6 +93,46 @@ fn by_label(question: &Question, tcp: bool) -> Vec<Vec<u8>> {
             let other = wire_name("other.example");
             vec![question.reply(0, &[txt(&other, b"forged", 255)])]
         }
+        "other-owner-and-asked-additional" => {
+            let other = wire_name("other.example");
+            let answers = [txt(&other, b"forged", 255)];
+            let beside = [txt(&ASKED, b"beside", 255)];
+            vec![question.reply_with_additional(&answers, &beside)]
+        }
+        "asked-additional-alone" => {
+            vec![question.reply_with_additional(&[], &[txt(&ASKED, b"beside", 255)])]
+        }
+        "others-in-both-sections" => {
+            let other = wire_name("other.example");
+            let forged = [txt(&other, b"forged", 255)];
+            vec![question.reply_with_additional(&forged, &forged)]
+        }
+        "other-owner-beside-ours" => {
+            let other = wire_name("other.example");
+            let answers = [
+                txt(&other, b"forged", 255),
+                txt(&ASKED, b"v=DKIM1; p=x", 255),
+                txt(&other, b"forged", 255),
+            ];
+            vec![question.reply(0, &answers)]
+        }
+        "alias-beside-others" => vec![question.reply(
+            0,
+            &[
+                cname(&wire_name("stray.example"), "other.example"),
+                txt(&wire_name("other.example"), b"forged", 255),
+                cname(&ASKED, "end.example"),
+                txt(&ASKED, b"beside the alias", 255),
+                txt(&wire_name("end.example"), b"v=DKIM1; p=x", 255),
+            ],
+        )],
+        "alias-to-another-s-additional" => vec![question.reply_with_additional(
+            &[
+                cname(&ASKED, "end.example"),
+                txt(&wire_name("other.example"), b"forged", 255),
+            ],
+            &[txt(&wire_name("end.example"), b"beside", 255)],
+        )],
         "case" => {
             let mut section = question.section.clone();
             section.make_ascii_uppercase();
@@ -164,6 +204,15 @@ async fn every_reply_ends_in_time_with_its_own_outcome() {
         ("only-wrong-id", Err(DnsFailure::Timeout)),
         ("wrong-question", Err(DnsFailure::Timeout)),
         ("other-owner", none(Absence::NoData)),
+        (
+            "other-owner-and-asked-additional",
+            Err(DnsFailure::Malformed),
+        ),
+        ("asked-additional-alone", Err(DnsFailure::Malformed)),
+        ("others-in-both-sections", none(Absence::NoData)),
+        ("other-owner-beside-ours", key()),
+        ("alias-beside-others", key()),
+        ("alias-to-another-s-additional", Err(DnsFailure::AliasLoop)),
         ("case", key()),
         ("alias", key()),
         ("alias-alone", key()),

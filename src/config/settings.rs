@@ -292,8 +292,6 @@ pub struct VerifySettings {
     pub mta_command: String,
     /// Nameservers, in order; empty: the system's.
     pub nameservers: Vec<SocketAddr>,
-    /// ResolverConfiguration.
-    pub resolver_configuration: Option<PathBuf>,
     /// DNSTimeout for one key; `None`: no limit of its own (0 in the file).
     pub dns_timeout: Option<Duration>,
     /// QueryCache.

@@ -197,6 +197,11 @@ mod tests {
             wrapped.as_str(),
             RSA,
             "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            // The prime and its successor, with either sign: 0 and 1 written otherwise.
+            "7f///////////////////////////////////////38=",
+            "7v///////////////////////////////////////38=",
+            "7f////////////////////////////////////////8=",
+            "7v////////////////////////////////////////8=",
         ] {
             assert!(matches!(
                 key(wrong),

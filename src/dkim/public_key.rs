@@ -181,8 +181,8 @@ impl fmt::Debug for PublicKey {
 /// The encodings of points whose order divides 8. Under such a key one signature fits every
 /// message, so it proves nothing (RFC 8032 section 8.4 speaks of rejecting what is not needed).
 fn is_small_order(octets: &[u8]) -> bool {
-    const Y: [[u8; 32]; 5] = {
-        let mut y = [[0; 32]; 5];
+    const Y: [[u8; 32]; 7] = {
+        let mut y = [[0; 32]; 7];
         y[1][0] = 1;
         y[2] = [0xff; 32];
         y[2][0] = 0xec;
@@ -197,6 +197,13 @@ fn is_small_order(octets: &[u8]) -> bool {
             0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77,
             0x92, 0xac, 0x03, 0x7a,
         ];
+        // The prime, and the prime plus one: 0 and 1 written otherwise (RFC 8032 forbids both).
+        y[5] = [0xff; 32];
+        y[5][0] = 0xed;
+        y[5][31] = 0x7f;
+        y[6] = [0xff; 32];
+        y[6][0] = 0xee;
+        y[6][31] = 0x7f;
         y
     };
     Y.iter()

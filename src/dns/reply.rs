@@ -8,7 +8,7 @@ use hickory_resolver::{
     proto::{
         dnssec::Proof,
         op::ResponseCode,
-        rr::{RData, RecordType},
+        rr::{Name, RData, Record},
     },
 };
 
@@ -18,6 +18,8 @@ use super::{Absence, DnsFailure, Dnssec, MAX_ANSWER_OCTETS, TxtAnswer, TxtRecord
 const ABSENCE_WITHOUT_SOA: Duration = Duration::from_secs(30);
 /// How long a failure may be remembered (RFC 9520 section 3.2 asks for 1 s to 5 min).
 const FAILURE_LIFETIME: Duration = Duration::from_secs(5);
+/// Aliases followed from the asked name, about as many as resolvers do.
+const MAX_ALIASES: usize = 16;
 
 /// A reply, or the finding that DNSSEC's chain of trust does not hold.
 #[derive(Debug)]
@@ -44,10 +46,11 @@ impl Reply {
     }
 }
 
-impl From<Result<Lookup, NetError>> for Reply {
-    fn from(reply: Result<Lookup, NetError>) -> Self {
+impl Reply {
+    /// What hickory's reply says of the TXT records of `asked`.
+    pub(super) fn of(asked: &Name, reply: Result<Lookup, NetError>) -> Self {
         match reply {
-            Ok(lookup) => records_of(&lookup),
+            Ok(lookup) => records_of(asked, lookup.answers()),
             Err(NetError::Dns(DnsError::DnssecBogus)) => Self::Bogus,
             // hickory has checked the proof of absence where the zone is signed.
             Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
@@ -94,23 +97,25 @@ pub(super) fn failure_of(error: &NetError) -> DnsFailure {
     }
 }
 
-fn records_of(lookup: &Lookup) -> Reply {
+/// The TXT records of `asked`, or of the name that its aliases lead to. hickory hands the whole
+/// answer section on, so what other names own there is left out here.
+fn records_of(asked: &Name, answers: &[Record]) -> Reply {
+    let Some(chain) = Aliases::from(asked, answers) else {
+        return Reply::Answer(failed(DnsFailure::AliasLoop));
+    };
     let mut texts: Vec<Box<[u8]>> = Vec::new();
     let mut octets = 0;
-    let mut ttl = u32::MAX;
-    let mut proof = Proof::Secure;
-    for record in lookup.answers() {
-        match &record.data {
-            RData::TXT(txt) => {
-                octets += txt.txt_data.iter().map(|part| part.len()).sum::<usize>();
-                if octets > MAX_ANSWER_OCTETS {
-                    return Reply::Answer(failed(DnsFailure::Malformed));
-                }
-                texts.push(txt.txt_data.concat().into_boxed_slice());
-            }
-            RData::CNAME(_) => {}
-            _ => continue,
+    let mut ttl = chain.ttl;
+    let mut proof = chain.proof;
+    for record in answers.iter().filter(|record| record.name == *chain.end) {
+        let RData::TXT(txt) = &record.data else {
+            continue;
+        };
+        octets += txt.txt_data.iter().map(|part| part.len()).sum::<usize>();
+        if octets > MAX_ANSWER_OCTETS {
+            return Reply::Answer(failed(DnsFailure::Malformed));
         }
+        texts.push(txt.txt_data.concat().into_boxed_slice());
         ttl = ttl.min(record.ttl);
         proof = weaker(proof, record.proof);
     }
@@ -118,16 +123,10 @@ fn records_of(lookup: &Lookup) -> Reply {
         return Reply::Bogus;
     }
     let records = match texts.pop() {
-        None => {
-            let dangling = lookup
-                .answers()
-                .iter()
-                .any(|record| record.record_type() == RecordType::CNAME);
-            if dangling {
-                return Reply::Answer(failed(DnsFailure::AliasLoop));
-            }
-            TxtRecords::None(Absence::NoData)
-        }
+        None if chain.end != asked => return Reply::Answer(failed(DnsFailure::AliasLoop)),
+        // A server that has no record says so with an empty section; one that fills it with
+        // others' records says nothing about this name.
+        None => return Reply::Answer(failed(DnsFailure::Malformed)),
         Some(text) if texts.is_empty() => TxtRecords::One(Arc::from(text)),
         Some(text) => {
             texts.push(text);
@@ -138,6 +137,40 @@ fn records_of(lookup: &Lookup) -> Reply {
         result: Ok(records),
         dnssec: dnssec_of(proof),
         ttl: Duration::from_secs(ttl.into()),
+    })
+}
+
+/// The aliases that lead from one name to another, and what is known of them together.
+struct Aliases<'a> {
+    end: &'a Name,
+    ttl: u32,
+    proof: Proof,
+}
+
+impl<'a> Aliases<'a> {
+    /// Follows the aliases among `answers` that begin at `asked`; `None` if they never end.
+    fn from(asked: &'a Name, answers: &'a [Record]) -> Option<Self> {
+        let mut chain = Self {
+            end: asked,
+            ttl: u32::MAX,
+            proof: Proof::Secure,
+        };
+        for _ in 0..=MAX_ALIASES {
+            let Some((record, target)) = alias_of(chain.end, answers) else {
+                return Some(chain);
+            };
+            chain.end = target;
+            chain.ttl = chain.ttl.min(record.ttl);
+            chain.proof = weaker(chain.proof, record.proof);
+        }
+        None
+    }
+}
+
+fn alias_of<'a>(name: &Name, answers: &'a [Record]) -> Option<(&'a Record, &'a Name)> {
+    answers.iter().find_map(|record| match &record.data {
+        RData::CNAME(target) if record.name == *name => Some((record, &target.0)),
+        _ => None,
     })
 }
 

@@ -7,8 +7,9 @@
 //!
 //! DNSSEC must never make things worse than without it. A forwarder that strips signatures makes
 //! every validation fail, so before an answer is called bogus the trust anchor's own zone is
-//! validated through the same servers. If that fails too, validation is off for a while, keys
-//! are "unprotected", and one warning says so.
+//! validated through the same servers. If that zone comes without its signatures too, validation is
+//! off for a while, keys are "unprotected", and one warning says so. Where the servers don't say,
+//! that one lookup fails for now.
 
 use std::{
     net::SocketAddr,
@@ -49,6 +50,9 @@ const SYSTEM_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 const CAPABILITY_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// Delegations and keys that hickory may keep for validation.
 const HICKORY_CACHE_ENTRIES: u64 = 256;
+/// How long hickory may keep what is there, and what is not: a key published late must be found.
+const HICKORY_PRESENCE_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const HICKORY_ABSENCE_LIFETIME: Duration = Duration::from_secs(300);
 /// UDP payload offered with EDNS (DNS flag day 2020); more comes over TCP.
 const EDNS_PAYLOAD: u16 = 1232;
 
@@ -159,47 +163,44 @@ impl Resolver {
             Ok(resolver) => resolver,
             Err(error) => return reply::failed(reply::failure_of(&error)),
         };
-        if self.passes_dnssec(upstream, &fresh, anchor).await {
-            match ask(&fresh, name).await {
+        match self.capability(upstream, &fresh, anchor).await {
+            Capability::Passes => match ask(&fresh, name).await {
                 Reply::Answer(answer) => answer,
                 Reply::Bogus => ask(&upstream.plain, name).await.into_bogus(),
+            },
+            Capability::Strips => {
+                let answer = ask(&upstream.plain, name).await.into_insecure();
+                if answer.result.is_ok() {
+                    self.note_stripping(upstream);
+                }
+                answer
             }
-        } else {
-            let answer = ask(&upstream.plain, name).await.into_insecure();
-            if answer.result.is_ok() {
-                self.note_stripping(upstream);
-            }
-            answer
+            Capability::Unknown(failure) => reply::failed(failure),
         }
     }
 
-    /// Whether the zone of the trust anchor validates through these servers.
-    async fn passes_dnssec(
+    /// Whether the zone of the trust anchor validates through these servers. Only an answer that
+    /// lacks signatures speaks against them; silence and errors leave the question open.
+    async fn capability(
         &self,
         upstream: &Upstream,
         fresh: &TokioResolver,
         anchor: &TrustAnchor,
-    ) -> bool {
-        if let Some(known) = upstream.passes_dnssec() {
-            return known;
+    ) -> Capability {
+        match upstream.passes_dnssec() {
+            Some(true) => return Capability::Passes,
+            Some(false) => return Capability::Strips,
+            None => {}
         }
         let Some(zone) = anchor.zones.first() else {
-            return false;
+            return Capability::Strips;
         };
-        // The SOA record is always there, and only a signature makes it secure.
-        let probe = fresh.lookup(zone.clone(), RecordType::SOA);
-        let validates = match timeout(self.timeout / 4, probe).await {
-            Ok(Ok(reply)) => reply
-                .answers()
-                .iter()
-                .any(|soa| soa.record_type() == RecordType::SOA && soa.proof.is_secure()),
-            Ok(Err(_)) | Err(_) => false,
-        };
-        if validates {
+        let capability = probe(fresh, zone, self.timeout / 4).await;
+        if capability == Capability::Passes {
             upstream.set_passes_dnssec(true);
             self.warned.store(false, Relaxed);
         }
-        validates
+        capability
     }
 
     /// The servers answer, but not with DNSSEC.
@@ -296,6 +297,58 @@ impl Upstream {
     }
 }
 
+/// What name servers do with DNSSEC records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Capability {
+    Passes,
+    Strips,
+    /// They did not say, for this reason.
+    Unknown(DnsFailure),
+}
+
+/// Asks for the records of `zone` that are always there and always signed; each of two questions
+/// may take `patience`.
+async fn probe(resolver: &TokioResolver, zone: &Name, patience: Duration) -> Capability {
+    let question = |kind| async move {
+        timeout(patience, resolver.lookup(zone.clone(), kind))
+            .await
+            .unwrap_or(Err(NetError::Timeout))
+    };
+    match question(RecordType::SOA).await {
+        Ok(reply) => {
+            let mut proofs = reply
+                .answers()
+                .iter()
+                .filter(|record| record.record_type() == RecordType::SOA && record.name == *zone)
+                .map(|record| record.proof.is_secure())
+                .peekable();
+            if proofs.peek().is_none() {
+                Capability::Unknown(DnsFailure::Malformed)
+            } else if proofs.any(|secure| secure) {
+                Capability::Passes
+            } else {
+                Capability::Strips
+            }
+        }
+        // The signature is missing or wrong, or the key that would tell did not come.
+        Err(NetError::Dns(DnsError::DnssecBogus)) => match question(RecordType::DNSKEY).await {
+            Ok(reply)
+                if reply
+                    .answers()
+                    .iter()
+                    .any(|record| record.record_type() == RecordType::RRSIG) =>
+            {
+                Capability::Unknown(DnsFailure::ServerFailure)
+            }
+            Ok(_) | Err(NetError::Dns(DnsError::DnssecBogus | DnsError::Nsec { .. })) => {
+                Capability::Strips
+            }
+            Err(error) => Capability::Unknown(reply::failure_of(&error)),
+        },
+        Err(error) => Capability::Unknown(reply::failure_of(&error)),
+    }
+}
+
 async fn ask(resolver: &TokioResolver, name: &Name) -> Reply {
     match resolver.lookup(name.clone(), RecordType::TXT).await {
         // Where hickory gives a chain of aliases up, it says that its last name has no records.
@@ -306,7 +359,7 @@ async fn ask(resolver: &TokioResolver, name: &Name) -> Reply {
         {
             Reply::Answer(reply::failed(DnsFailure::AliasLoop))
         }
-        reply => Reply::from(reply),
+        reply => Reply::of(name, reply),
     }
 }
 
@@ -354,6 +407,8 @@ fn build(
     } else {
         0
     };
+    options.positive_max_ttl = Some(HICKORY_PRESENCE_LIFETIME);
+    options.negative_max_ttl = Some(HICKORY_ABSENCE_LIFETIME);
     if let Some(anchor) = anchor {
         builder = builder.with_trust_anchor(Arc::clone(&anchor.anchors));
     }

@@ -13,6 +13,7 @@ use super::{
     key::{KeyCache, key_cache},
     nameservers::NameServers,
     resolver::{Resolver, ResolverError, ResolverSettings},
+    trust_anchor::TrustAnchor,
 };
 use crate::{
     config::snapshot::{KeyOrigin, Snapshot},
@@ -27,7 +28,8 @@ pub const FIGURES_INTERVAL: Duration = Duration::from_secs(300);
 struct DnsSettings {
     servers: Vec<SocketAddr>,
     timeout: Option<Duration>,
-    trust_anchor: Option<std::path::PathBuf>,
+    /// The keys themselves: the file may have changed in place.
+    trust_anchor: Option<TrustAnchor>,
 }
 
 /// The key cache in force; replaced when the configuration wants another source.
@@ -82,9 +84,7 @@ impl KeySources {
         });
         Ok(cache)
     }
-}
 
-impl KeySources {
     /// The cache's figures, if there is a cache and they were not told for [`FIGURES_INTERVAL`].
     pub fn figures_due(&self, now: Instant) -> Option<CacheFigures> {
         let mut told = self
@@ -130,6 +130,9 @@ fn settings_of(snapshot: &Snapshot) -> DnsSettings {
     DnsSettings {
         servers: verify.nameservers.clone(),
         timeout: verify.dns_timeout,
-        trust_anchor: snapshot.settings.process.trust_anchor_file.clone(),
+        trust_anchor: match &snapshot.verifying.keys {
+            KeyOrigin::Dns(anchor) => anchor.clone(),
+            KeyOrigin::DataSet(_) | KeyOrigin::File(_) => None,
+        },
     }
 }

@@ -25,6 +25,8 @@ const KEY_SIGNING_FLAGS: u16 = 257;
 pub struct TrustAnchor {
     pub(super) anchors: Arc<TrustAnchors>,
     pub(super) zones: Vec<Name>,
+    /// What `anchors` holds, each zone and key once: hickory's type can't be compared.
+    keys: Vec<(Name, PublicKeyBuf)>,
 }
 
 /// Why a trust anchor file can't be used.
@@ -114,6 +116,7 @@ impl TrustAnchor {
         Ok(Self {
             anchors: Arc::new(this.anchors),
             zones: this.zones,
+            keys: this.keys,
         })
     }
 
@@ -122,6 +125,15 @@ impl TrustAnchor {
         self.zones.iter().any(|zone| zone.zone_of(name))
     }
 }
+
+/// Two files with the same keys for the same zones are one anchor, however they are written.
+impl PartialEq for TrustAnchor {
+    fn eq(&self, other: &Self) -> bool {
+        self.keys.len() == other.keys.len() && self.keys.iter().all(|key| other.keys.contains(key))
+    }
+}
+
+impl Eq for TrustAnchor {}
 
 impl Debug for TrustAnchor {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -134,6 +146,7 @@ impl Debug for TrustAnchor {
 struct Anchors {
     anchors: TrustAnchors,
     zones: Vec<Name>,
+    keys: Vec<(Name, PublicKeyBuf)>,
 }
 
 impl Default for Anchors {
@@ -141,6 +154,7 @@ impl Default for Anchors {
         Self {
             anchors: TrustAnchors::empty(),
             zones: Vec::new(),
+            keys: Vec::new(),
         }
     }
 }
@@ -148,9 +162,14 @@ impl Default for Anchors {
 impl Anchors {
     fn add(&mut self, zone: Name, key: &PublicKeyBuf) {
         self.anchors.insert_with_name(key, (&zone).into());
-        if !self.zones.contains(&zone) {
-            self.zones.push(zone);
+        let known = (zone, key.clone());
+        if self.keys.contains(&known) {
+            return;
         }
+        if !self.zones.contains(&known.0) {
+            self.zones.push(known.0.clone());
+        }
+        self.keys.push(known);
     }
 }
 
@@ -234,6 +253,21 @@ mod tests {
         let anchor = parse(&key_line("example.org.", 257)).unwrap();
         assert!(anchor.covers(&Name::from_ascii("x.EXAMPLE.org.").unwrap()));
         assert!(!anchor.covers(&Name::from_ascii("example.com.").unwrap()));
+    }
+
+    #[test]
+    fn anchors_are_the_same_if_their_keys_are() {
+        let root = parse(&key_line(".", 257)).unwrap();
+        assert_eq!(root, parse(ROOT_DS).unwrap());
+        let both = format!("{}{}", key_line("Example.org.", 257), key_line(".", 257));
+        let turned = format!("{}{}", key_line(".", 257), key_line("example.org.", 257));
+        assert_eq!(parse(&both).unwrap(), parse(&turned).unwrap());
+        assert_ne!(root, parse(&both).unwrap());
+        assert_ne!(parse(&key_line("example.org.", 257)).unwrap(), root);
+        let known = TrustAnchors::default();
+        let other = data_encoding::BASE64.encode(known.get(1).unwrap().public_bytes());
+        let rolled = parse(&format!(". IN DNSKEY 257 3 8 {other}\n")).unwrap();
+        assert_ne!(root, rolled);
     }
 
     #[test]

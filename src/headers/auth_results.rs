@@ -21,7 +21,7 @@ const FOLD_COLUMN: usize = 8;
 const MAX_COLUMN: usize = 75;
 /// Octets of an item on one line; RFC 5322 section 2.1.1 allows 998 a line.
 const MAX_ITEM_OCTETS: usize = 960;
-/// Octets of one value; a longer one is left out.
+/// Octets of one value, its quotes included; a longer one is left out.
 const MAX_VALUE_OCTETS: usize = 900;
 /// Octets of `b=` shown, unless more are needed to tell signatures apart (RFC 6008 section 4).
 const SIGNATURE_OCTETS: usize = 8;
@@ -214,9 +214,13 @@ impl AuthResults<'_> {
             ("a", item.algorithm),
             ("s", item.selector),
         ] {
-            let shown = value.filter(|value| (1..=MAX_VALUE_OCTETS).contains(&value.len()));
+            // A value over the limit is not worth quoting; quotes may take it there too.
+            let shown = value
+                .filter(|value| (1..=MAX_VALUE_OCTETS).contains(&value.len()))
+                .map(pvalue)
+                .filter(|value| value.len() <= MAX_VALUE_OCTETS);
             if let Some(value) = shown {
-                words.push(format!("header.{name}={}", pvalue(value)));
+                words.push(format!("header.{name}={value}"));
             }
         }
         let signature = item.signature.unwrap_or_default();
@@ -431,6 +435,12 @@ mod tests {
         let too_long = "l".repeat(MAX_VALUE_OCTETS) + "@example.com";
         let item = ResultItem {
             auid: Some(&too_long),
+            ..SIGNED
+        };
+        assert!(!value(&[item]).contains("header.i"));
+        let too_long_if_quoted = "\"".repeat(MAX_VALUE_OCTETS / 2) + " @example.com";
+        let item = ResultItem {
+            auid: Some(&too_long_if_quoted),
             ..SIGNED
         };
         assert!(!value(&[item]).contains("header.i"));

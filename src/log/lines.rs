@@ -190,17 +190,6 @@ pub fn signature_ignored(domain: &Domain) -> String {
     format!("ignoring signature from {domain}")
 }
 
-/// The key name that a signature asks for.
-pub fn key_name(identity: &Identity) -> String {
-    let part = |part: &Option<Box<str>>| part.as_deref().unwrap_or_default().to_owned();
-    format!(
-        "{}._domainkey.{}",
-        part(&identity.selector),
-        part(&identity.domain)
-    )
-    .to_ascii_lowercase()
-}
-
 /// DNS gave no key.
 pub fn key_retrieval_failed(identity: &Identity, detail: &str) -> String {
     format!(

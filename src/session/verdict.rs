@@ -5,8 +5,9 @@ use crate::{
     config::settings::{FailureAction, OnFailure, Settings},
     dkim::{
         outcome::{Governor, Outcome},
-        verify::{SignatureResult, deciding},
+        verify::{Identity, SignatureResult, deciding},
     },
+    dns::name::DnsName,
     headers::auth_results::{AtpsResult, AuthResults, ResultItem},
     log::{Level, lines},
     milter::{Change, EndOfMessage, Reply},
@@ -25,7 +26,7 @@ pub struct Verdict {
     /// The deciding key says that its domain is testing (`t=y`): nothing is refused on its account.
     pub testing: bool,
     /// Key names that gave no key, and how that reads in the log.
-    pub details: Vec<(Box<str>, String)>,
+    pub details: Vec<(DnsName, String)>,
     /// What the signer wants in front of a refusal's text (`rs=`, RFC 6651 section 3.2).
     pub signer_text: Option<String>,
 }
@@ -185,7 +186,7 @@ impl Verdict {
                     Outcome::KeyNotFound | Outcome::SeveralKeys => Some(result.field) == decides,
                     _ => false,
                 };
-                if told && lines::key_name(&result.identity) == **name {
+                if told && asks_for(&result.identity, name) {
                     journal.line(
                         Level::Err,
                         &lines::key_retrieval_failed(&result.identity, detail),
@@ -222,6 +223,13 @@ impl Verdict {
             );
         }
     }
+}
+
+/// Whether the key of this signature is at `name`, in whatever script the signature writes it.
+fn asks_for(identity: &Identity, name: &DnsName) -> bool {
+    let selector = identity.selector.as_deref().unwrap_or_default();
+    let domain = identity.domain.as_deref().unwrap_or_default();
+    DnsName::key_of(selector, domain).is_ok_and(|key| key == *name)
 }
 
 /// Whether some option of the verifying side asks for quarantine.
@@ -280,6 +288,25 @@ mod tests {
             (code, enhanced.as_str(), text.as_str()),
             (550, "5.7.20", "no DKIM signature data")
         );
+    }
+
+    #[test]
+    fn a_key_name_belongs_to_its_signature_in_any_script() {
+        let identity = |selector: &str, domain: &str| Identity {
+            selector: Some(selector.into()),
+            domain: Some(domain.into()),
+            ..Identity::default()
+        };
+        let name = DnsName::parse("xn--schlssel-95a._domainkey.xn--bcher-kva.example").unwrap();
+        for (selector, domain) in [
+            ("schlüssel", "bücher.example"),
+            ("Schlüssel", "xn--bcher-kva.EXAMPLE"),
+            ("xn--schlssel-95a", "xn--bcher-kva.example"),
+        ] {
+            assert!(asks_for(&identity(selector, domain), &name), "{domain}");
+        }
+        assert!(!asks_for(&identity("schluessel", "bücher.example"), &name));
+        assert!(!asks_for(&Identity::default(), &name));
     }
 
     #[test]

@@ -122,7 +122,8 @@ impl Verifying {
             .zip(&answers)
             .filter_map(|(name, answer)| {
                 let parsed = DnsName::parse(name).ok()?;
-                Some((name.clone(), retrieval_detail(answer, &parsed)?))
+                let detail = retrieval_detail(answer, &parsed)?;
+                Some((parsed, detail))
             })
             .collect();
         let results = self.verifier.finish(&answers);

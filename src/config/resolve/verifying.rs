@@ -1,17 +1,16 @@
 //! How signatures are verified and results told.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use super::value::Values;
-use crate::config::settings::{AuthservId, KeyAction, MinimumCover, VerifySettings};
+use crate::{
+    config::settings::{AuthservId, KeyAction, MinimumCover, VerifySettings},
+    dns::nameservers::parse_address,
+};
 
 const DEFAULT_MAXIMUM_SIGNATURES: u32 = 3;
 const DEFAULT_CLOCK_DRIFT: u32 = 300;
 const DEFAULT_DNS_TIMEOUT: u32 = 5;
-const DNS_PORT: u16 = 53;
 
 pub(super) fn verifying(values: &mut Values<'_>) -> VerifySettings {
     VerifySettings {
@@ -52,7 +51,6 @@ pub(super) fn verifying(values: &mut Values<'_>) -> VerifySettings {
             .string("MTACommand")
             .unwrap_or_else(|| "/usr/sbin/sendmail".to_owned()),
         nameservers: nameservers(values),
-        resolver_configuration: values.path("ResolverConfiguration"),
         dns_timeout: Some(
             values
                 .count("DNSTimeout", u32::MAX)
@@ -111,7 +109,7 @@ fn nameservers(values: &mut Values<'_>) -> Vec<SocketAddr> {
         .map(str::trim)
         .filter(|item| !item.is_empty())
     {
-        match parse_nameserver(item) {
+        match parse_address(item) {
             Some(server) => servers.push(server),
             None => values.error(
                 "Nameservers",
@@ -121,14 +119,4 @@ fn nameservers(values: &mut Values<'_>) -> Vec<SocketAddr> {
         }
     }
     servers
-}
-
-/// `address` or `address@port`, the address with or without brackets.
-fn parse_nameserver(item: &str) -> Option<SocketAddr> {
-    let (address, port) = match item.split_once('@') {
-        Some((address, port)) => (address, port.parse().ok()?),
-        None => (item, DNS_PORT),
-    };
-    let address: IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
-    Some(SocketAddr::new(address, port))
 }

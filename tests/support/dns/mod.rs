@@ -103,6 +103,14 @@ impl Question {
         self.raw_reply(self.id, 0x81, code, &self.section, answers)
     }
 
+    /// A reply with records in its additional section too.
+    pub fn reply_with_additional(&self, answers: &[Vec<u8>], beside: &[Vec<u8>]) -> Vec<u8> {
+        let mut packet = self.reply(0, answers);
+        packet[10..12].copy_from_slice(&u16::try_from(beside.len()).unwrap().to_be_bytes());
+        packet.extend(beside.concat());
+        packet
+    }
+
     pub fn truncated(&self) -> Vec<u8> {
         self.raw_reply(self.id, 0x83, 0, &self.section, &[])
     }
