@@ -1,23 +1,37 @@
-# Finds the archive that is being installed: among the arguments of the programs that run this script
-# (dpkg or apt, with a file or a directory of them), or in apt's cache. Prints its path.
+# Finds the archive that is being installed: the file that the dpkg or apt above this script was told to
+# install, or what apt has fetched. Prints its path. Root is about to run that archive's own scripts, so
+# running its program adds nothing; therefore no other file may ever be taken for it.
 find_archive() {
     pid=$$
     while [ "${pid:-0}" -gt 1 ] && [ -r "/proc/$pid/cmdline" ]; do
-        found=$(tr '\0' '\n' < "/proc/$pid/cmdline" | while IFS= read -r word; do
-            case $word in
-            /*) ;;
-            *) word=$(readlink "/proc/$pid/cwd")/$word ;;
-            esac
-            for file in "$word" "$word"/*dkimd_*.deb; do
-                ! is_this_package "$file" || { echo "$file"; exit; }
-            done
-        done)
-        [ -z "$found" ] || { echo "$found"; return; }
+        case $(readlink "/proc/$pid/exe") in
+        /usr/bin/dpkg | /usr/bin/apt | /usr/bin/apt-get | /usr/bin/aptitude | /usr/bin/aptitude-curses)
+            found=$(archive_among_arguments "$pid")
+            [ -z "$found" ] || { echo "$found"; return; }
+            ;;
+        esac
         pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
     done
     for file in /var/cache/apt/archives/dkimd_*.deb; do
-        ! is_this_package "$file" || { echo "$file"; return; }
+        ! { only_root_writes "$file" && is_this_package "$file"; } || { echo "$file"; return; }
     done
+}
+
+archive_among_arguments() {
+    tr '\0' '\n' < "/proc/$1/cmdline" | tail -n +2 | while IFS= read -r word; do
+        case $word in
+        -* | *::*) continue ;;
+        /*.deb) file=$word ;;
+        *.deb) file=$(readlink "/proc/$1/cwd")/$word ;;
+        *) continue ;;
+        esac
+        ! is_this_package "$file" || { echo "$file"; exit; }
+    done
+}
+
+# Neither the file nor its directory belongs to, or can be written by, anybody but root.
+only_root_writes() {
+    [ -f "$1" ] && [ -z "$(find "$1" "${1%/*}" -maxdepth 0 \( ! -user root -o -perm /022 \) ! -type l)" ]
 }
 
 is_this_package() {
