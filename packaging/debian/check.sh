@@ -46,22 +46,27 @@ Version: @VERSION@" ] ;;
 outside_the_sandbox() {
     [ -d /run/systemd/system ] || return 0
     sed -n 's/[[:space:]]*#.*//
-        s/^[[:space:]]*ChangeRootDirectory[[:space:]].*/&: the unit forbids chroot/p
-        s/^[[:space:]]*Socket[[:space:]]\{1,\}\(unix:\|local:\)\{0,1\}\(\/.*\)/\2/p' /etc/opendkim.conf |
-        while IFS= read -r line; do
-            case $line in
-            *chroot) echo "$line; remove the line, or put into the drop-in:
+        s/^[[:space:]]*ChangeRootDirectory[[:space:]]\{1,\}/chroot /Ip
+        s/^[[:space:]]*SendReports[[:space:]]\{1,\}[yt1].*/reports/Ip
+        s/^[[:space:]]*Socket[[:space:]]\{1,\}\(unix:\|local:\)\{0,1\}\(\/.*\)/socket \2/Ip' /etc/opendkim.conf |
+        while read -r option value; do
+            case $option:$value in
+            chroot:*) echo "ChangeRootDirectory $value: the unit forbids chroot; remove the line, or put into the drop-in:
     CapabilityBoundingSet=CAP_SYS_CHROOT
     SystemCallFilter=chroot" ;;
-            /var/tmp/*) ;;
-            /run/* | /var/* | /srv/* | /opt/*) continue ;;
-            esac
-            case $line in
-            /tmp/* | /var/tmp/*) echo "Socket $line: the unit has a /tmp of its own; move the socket, or put into the drop-in:
+            reports:*) echo "SendReports: the unit forbids the set-group-ID program that MTACommand (sendmail) hands mail to;
+remove the line, or put into the drop-in:
+    NoNewPrivileges=no
+and, where AppArmor is used, into /etc/apparmor.d/local/opendkim (with the program that MTACommand names):
+    /usr/sbin/sendmail Ux," ;;
+            socket:/tmp/* | socket:/var/tmp/*) echo "Socket $value: the unit has a /tmp of its own; move the socket, or put into the drop-in:
     PrivateTmp=no
     ReadWritePaths=/tmp" ;;
-            /*) echo "Socket $line: the unit may not write there; move the socket, or put into the drop-in:
-    ReadWritePaths=${line%/*}" ;;
+            socket:/run/* | socket:/var/* | socket:/srv/* | socket:/opt/*) ;;
+            *) echo "Socket $value: the unit may not write there; move the socket, or put into the drop-in:
+    ReadWritePaths=${value%/*}
+and, where AppArmor is used, into /etc/apparmor.d/local/opendkim:
+    ${value%/*}/** rwk," ;;
             esac
         done
 }
@@ -75,7 +80,7 @@ present_configuration_works() {
     tried=$(mktemp -d)
     dpkg-deb --fsys-tarfile "$archive" | tar -xC "$tried" ./usr/bin/dkimd
     limits=
-    if ! grep -qsE '^(ReadWritePaths|CapabilityBoundingSet|ExecStart)=' /etc/systemd/system/opendkim.service.d/*.conf \
+    if ! grep -qsE '^(ReadWritePaths|CapabilityBoundingSet|NoNewPrivileges|ExecStart)=' /etc/systemd/system/opendkim.service.d/*.conf \
         /etc/systemd/system/opendkim.service; then
         limits=$(outside_the_sandbox)
     fi
