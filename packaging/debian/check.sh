@@ -1,23 +1,37 @@
-# Finds the archive that is being installed: among the arguments of the programs that run this script
-# (dpkg or apt, with a file or a directory of them), or in apt's cache. Prints its path.
+# Finds the archive that is being installed: the file that the dpkg or apt above this script was told to
+# install, or what apt has fetched. Prints its path. Root is about to run that archive's own scripts, so
+# running its program adds nothing; therefore no other file may ever be taken for it.
 find_archive() {
     pid=$$
     while [ "${pid:-0}" -gt 1 ] && [ -r "/proc/$pid/cmdline" ]; do
-        found=$(tr '\0' '\n' < "/proc/$pid/cmdline" | while IFS= read -r word; do
-            case $word in
-            /*) ;;
-            *) word=$(readlink "/proc/$pid/cwd")/$word ;;
-            esac
-            for file in "$word" "$word"/*dkimd_*.deb; do
-                ! is_this_package "$file" || { echo "$file"; exit; }
-            done
-        done)
-        [ -z "$found" ] || { echo "$found"; return; }
+        case $(readlink "/proc/$pid/exe") in
+        /usr/bin/dpkg | /usr/bin/apt | /usr/bin/apt-get | /usr/bin/aptitude | /usr/bin/aptitude-curses)
+            found=$(archive_among_arguments "$pid")
+            [ -z "$found" ] || { echo "$found"; return; }
+            ;;
+        esac
         pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
     done
     for file in /var/cache/apt/archives/dkimd_*.deb; do
-        ! is_this_package "$file" || { echo "$file"; return; }
+        ! { only_root_writes "$file" && is_this_package "$file"; } || { echo "$file"; return; }
     done
+}
+
+archive_among_arguments() {
+    tr '\0' '\n' < "/proc/$1/cmdline" | tail -n +2 | while IFS= read -r word; do
+        case $word in
+        -* | *::*) continue ;;
+        /*.deb) file=$word ;;
+        *.deb) file=$(readlink "/proc/$1/cwd")/$word ;;
+        *) continue ;;
+        esac
+        ! is_this_package "$file" || { echo "$file"; exit; }
+    done
+}
+
+# Neither the file nor its directory belongs to, or can be written by, anybody but root.
+only_root_writes() {
+    [ -f "$1" ] && [ -z "$(find "$1" "${1%/*}" -maxdepth 0 \( ! -user root -o -perm /022 \) ! -type l)" ]
 }
 
 is_this_package() {
@@ -32,22 +46,27 @@ Version: @VERSION@" ] ;;
 outside_the_sandbox() {
     [ -d /run/systemd/system ] || return 0
     sed -n 's/[[:space:]]*#.*//
-        s/^[[:space:]]*ChangeRootDirectory[[:space:]].*/&: the unit forbids chroot/p
-        s/^[[:space:]]*Socket[[:space:]]\{1,\}\(unix:\|local:\)\{0,1\}\(\/.*\)/\2/p' /etc/opendkim.conf |
-        while IFS= read -r line; do
-            case $line in
-            *chroot) echo "$line; remove the line, or put into the drop-in:
+        s/^[[:space:]]*ChangeRootDirectory[[:space:]]\{1,\}/chroot /Ip
+        s/^[[:space:]]*SendReports[[:space:]]\{1,\}[yt1].*/reports/Ip
+        s/^[[:space:]]*Socket[[:space:]]\{1,\}\(unix:\|local:\)\{0,1\}\(\/.*\)/socket \2/Ip' /etc/opendkim.conf |
+        while read -r option value; do
+            case $option:$value in
+            chroot:*) echo "ChangeRootDirectory $value: the unit forbids chroot; remove the line, or put into the drop-in:
     CapabilityBoundingSet=CAP_SYS_CHROOT
     SystemCallFilter=chroot" ;;
-            /var/tmp/*) ;;
-            /run/* | /var/* | /srv/* | /opt/*) continue ;;
-            esac
-            case $line in
-            /tmp/* | /var/tmp/*) echo "Socket $line: the unit has a /tmp of its own; move the socket, or put into the drop-in:
+            reports:*) echo "SendReports: the unit forbids the set-group-ID program that MTACommand (sendmail) hands mail to;
+remove the line, or put into the drop-in:
+    NoNewPrivileges=no
+and, where AppArmor is used, into /etc/apparmor.d/local/opendkim (with the program that MTACommand names):
+    /usr/sbin/sendmail Ux," ;;
+            socket:/tmp/* | socket:/var/tmp/*) echo "Socket $value: the unit has a /tmp of its own; move the socket, or put into the drop-in:
     PrivateTmp=no
     ReadWritePaths=/tmp" ;;
-            /*) echo "Socket $line: the unit may not write there; move the socket, or put into the drop-in:
-    ReadWritePaths=${line%/*}" ;;
+            socket:/run/* | socket:/var/* | socket:/srv/* | socket:/opt/*) ;;
+            *) echo "Socket $value: the unit may not write there; move the socket, or put into the drop-in:
+    ReadWritePaths=${value%/*}
+and, where AppArmor is used, into /etc/apparmor.d/local/opendkim:
+    ${value%/*}/** rwk," ;;
             esac
         done
 }
@@ -61,7 +80,7 @@ present_configuration_works() {
     tried=$(mktemp -d)
     dpkg-deb --fsys-tarfile "$archive" | tar -xC "$tried" ./usr/bin/dkimd
     limits=
-    if ! grep -qsE '^(ReadWritePaths|CapabilityBoundingSet|ExecStart)=' /etc/systemd/system/opendkim.service.d/*.conf \
+    if ! grep -qsE '^(ReadWritePaths|CapabilityBoundingSet|NoNewPrivileges|ExecStart)=' /etc/systemd/system/opendkim.service.d/*.conf \
         /etc/systemd/system/opendkim.service; then
         limits=$(outside_the_sandbox)
     fi
