@@ -1,4 +1,4 @@
-//! `-e NAME`: the values that the file gives to an option (reference §7.1).
+//! `-e NAME`: the values that the file gives to an option.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `-Q`: a data set on the first line, then queries `KEY/FIELDS`, each answered (reference §2.5).
+//! `-Q`: a data set on the first line, then queries `KEY/FIELDS`, each answered.
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},

@@ -1,4 +1,4 @@
-//! The grammar of `opendkim.conf` (reference §2.1): lines into options that know where they stand.
+//! The grammar of `opendkim.conf`: lines into options that know where they stand.
 
 use std::{
     fs,

@@ -33,7 +33,7 @@ pub struct Settings {
     pub verifying: VerifySettings,
 }
 
-/// reference §1.5.
+/// The process and its socket.
 #[derive(Clone, Debug)]
 pub struct ProcessSettings {
     /// Socket.
@@ -79,7 +79,7 @@ pub struct AutoRestart {
     pub rate: Option<(u32, Duration)>,
 }
 
-/// reference §1.5 and §6.
+/// What is logged, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSettings {
     /// Syslog.
@@ -96,7 +96,7 @@ pub struct LogSettings {
     pub results: bool,
 }
 
-/// reference §1.2 and §3.1.
+/// Whose mail is signed, whose is verified.
 #[derive(Clone, Debug)]
 pub struct DecisionSettings {
     /// Mode.
@@ -138,7 +138,7 @@ pub struct Mode {
     pub verify: bool,
 }
 
-/// reference §1.1.
+/// Which keys sign, and how signatures look.
 #[derive(Clone, Debug)]
 pub struct SigningSettings {
     /// Which keys sign for whom.
@@ -181,7 +181,7 @@ pub struct SigningSettings {
     pub atps_hash: &'static str,
 }
 
-/// Where signing identities come from (reference §3.6: tables win silently).
+/// Where signing identities come from (tables win silently).
 #[derive(Clone, Debug)]
 pub enum Identities {
     /// Nothing is signed.
@@ -206,7 +206,7 @@ pub enum Identities {
     },
 }
 
-/// The On-* options (reference §1.3), after On-Default has been applied.
+/// The On-* options, after On-Default has been applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnFailure {
     /// On-BadSignature.
@@ -240,7 +240,7 @@ pub enum FailureAction {
     Quarantine,
 }
 
-/// reference §1.3 and the DNS options of §1.4.
+/// How mail is verified, and how results are told.
 #[derive(Clone, Debug)]
 pub struct VerifySettings {
     /// AlwaysAddARHeader: say `dkim=none` of unsigned mail.

@@ -43,7 +43,7 @@ pub struct Entry<'a> {
 }
 
 impl Entries {
-    /// The entries of a file's text (reference §2.4); lines may have any length.
+    /// The entries of a file's text; lines may have any length.
     pub fn of_lines(text: String, file: Arc<Path>) -> Self {
         debug_assert!(text.len() <= MAX_TEXT_OCTETS);
         let mut rows = Vec::with_capacity(text.len() / 40);

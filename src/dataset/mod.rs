@@ -1,4 +1,4 @@
-//! Data sets: `csl:`, `file:`, `refile:` and, later, databases, behind one interface (reference §2.3, §2.4).
+//! Data sets: `csl:`, `file:`, `refile:` and, later, databases, behind one interface.
 //!
 //! A lookup returns an [`Answer`]: compiled sets answer at once, a database answers later. Callers
 //! `await` the answer; for compiled sets that costs nothing.
@@ -13,7 +13,7 @@ pub mod spec;
 
 use std::{fmt::Debug, future::Future, path::PathBuf, pin::Pin};
 
-/// A data set as named in an option, its type told apart (reference §2.3) but not opened.
+/// A data set as named in an option, its type told apart but not opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSetSpec {
     /// What kind and where.

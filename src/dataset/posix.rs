@@ -1,4 +1,4 @@
-//! The patterns of `refile:` sets (reference §2.4): POSIX extended regular expressions in which
+//! The patterns of `refile:` sets: POSIX extended regular expressions in which
 //! `*` means any text and `.` and `+` mean themselves.
 
 use regex::bytes::{Regex, RegexBuilder};

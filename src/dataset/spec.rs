@@ -1,4 +1,4 @@
-//! Which kind of data set a value names (reference §2.3).
+//! Which kind of data set a value names.
 
 use std::net::IpAddr;
 

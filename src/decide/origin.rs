@@ -1,5 +1,5 @@
 //! Whether a message comes from one of ours: MTA name, macros, internal host, authenticated user
-//! (reference: the order and the quirks are OpenDKIM's).
+//! (the order and the quirks are OpenDKIM's).
 
 use crate::{
     milter::Client,

@@ -1,6 +1,6 @@
 //! From octets to a key that signs: PEM PKCS#1 and PKCS#8, base64 of DER, DER; RSA and Ed25519.
 //!
-//! Everything OpenDKIM reads (reference §9.1), and what it trips over: a newline or comment before
+//! Everything OpenDKIM reads, and what it trips over: a newline or comment before
 //! the armour, CRLF, binary DER, base64 of an Ed25519 key. What is no usable private key is named
 //! for what it is.
 

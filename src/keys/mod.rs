@@ -1,5 +1,5 @@
 //! Private keys: reading every form that OpenDKIM reads, judging the file's safety, holding parsed
-//! keys in a bounded cache, making new ones (reference §9).
+//! keys in a bounded cache, making new ones.
 //!
 //! A key's way: [`file`] opens the file and reads it within bounds, [`safe`] judges with the help
 //! of [`accounts`] who else may read or replace it, [`load`] turns the octets into a key that

@@ -1,4 +1,4 @@
-//! RequireSafeKeys: who else may read or replace a key file (reference §9.2).
+//! RequireSafeKeys: who else may read or replace a key file.
 //!
 //! [`judge`] is pure: the facts about each component of the path come in, a finding comes out. Its
 //! sentences are those that OpenDKIM's administrators know and search for.

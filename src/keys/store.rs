@@ -120,7 +120,7 @@ impl KeyStore {
     }
 
     /// Reads KeyFile while the process may still read what root alone may read, judging its safety
-    /// for the user that will run (reference §9.2).
+    /// for the user that will run.
     ///
     /// The key stays usable when that user may not read the file later on; the last one preloaded
     /// is kept, whatever the capacity.

@@ -1,4 +1,4 @@
-//! The lines about the daemon itself, in OpenDKIM's words, which log watchers know (reference §6).
+//! The lines about the daemon itself, in OpenDKIM's words, which log watchers know.
 
 use std::{borrow::Cow, path::Path};
 

@@ -1,4 +1,4 @@
-//! Exit codes, as `sysexits.h` numbers them and OpenDKIM uses them (reference §7.4).
+//! Exit codes, as `sysexits.h` numbers them and OpenDKIM uses them.
 
 use std::fmt::{self, Display, Formatter};
 

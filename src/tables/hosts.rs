@@ -1,7 +1,7 @@
 //! InternalHosts, ExternalIgnoreList, PeerList: host names, `.domain`, addresses, networks, `!`.
 //!
 //! OpenDKIM compares texts; here addresses are addresses, so every spelling of one matches, and
-//! globs of `refile:` sets match names without turning into exclusions (reference §3.2 and §12).
+//! globs of `refile:` sets match names without turning into exclusions.
 
 use std::{collections::HashMap, net::IpAddr, path::Path};
 
@@ -100,8 +100,7 @@ impl HostSet {
         Self::of_list(["127.0.0.1", "::1"])
     }
 
-    /// Looks a client up: its name first, then its address (reference §3.2, with defects 7 and 8
-    /// mended).
+    /// Looks a client up: its name first, then its address, in OpenDKIM's order.
     ///
     /// A name that is excluded can still be a member by its address.
     pub fn find(&self, name: Option<&str>, address: Option<IpAddr>) -> HostMatch<'_> {

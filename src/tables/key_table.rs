@@ -1,4 +1,4 @@
-//! KeyTable: key name to domain, selector and key (reference §3.4).
+//! KeyTable: key name to domain, selector and key.
 
 use std::{
     path::{Path, PathBuf},

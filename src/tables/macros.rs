@@ -1,4 +1,4 @@
-//! MacroList: macros whose presence or value makes a client's mail ours (reference §1.2).
+//! MacroList: macros whose presence or value makes a client's mail ours.
 
 use crate::{
     dataset::{DataSetSpec, entries::Entries, open::push_bounded},

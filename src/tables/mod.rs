@@ -1,5 +1,5 @@
 //! The tables of OpenDKIM with the meaning that their options give to plain data sets:
-//! host sets, SigningTable, KeyTable, MacroList (reference §3.2 to §3.4).
+//! host sets, SigningTable, KeyTable, MacroList.
 
 pub mod hosts;
 pub mod key_table;

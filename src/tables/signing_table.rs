@@ -1,4 +1,4 @@
-//! SigningTable: author address to key names and signers (reference §3.3).
+//! SigningTable: author address to key names and signers.
 
 use std::{path::Path, sync::Arc};
 

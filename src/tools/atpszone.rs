@@ -1,5 +1,5 @@
 //! `dkimd atpszone` and `opendkim-atpszone`: the records by which a domain lets others sign for it
-//! (RFC 6541; reference §8.5).
+//! (RFC 6541).
 
 use std::{ffi::OsString, path::Path};
 

@@ -1,4 +1,4 @@
-//! `dkimd genzone` and `opendkim-genzone`: the records of every key in a KeyTable (reference §8.4).
+//! `dkimd genzone` and `opendkim-genzone`: the records of every key in a KeyTable.
 
 use std::{ffi::OsString, path::PathBuf};
 

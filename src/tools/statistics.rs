@@ -1,4 +1,4 @@
-//! `opendkim-stats`: shows a statistics file that OpenDKIM has written (reference §8.7). dkimd
+//! `opendkim-stats`: shows a statistics file that OpenDKIM has written. dkimd
 //! writes none.
 
 use std::{

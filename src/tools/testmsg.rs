@@ -1,5 +1,5 @@
 //! `dkimd testmsg` and `opendkim-testmsg`: signs or verifies one message with nothing but the
-//! command line (reference §8.3).
+//! command line.
 //!
 //! What the original signs with rsa-sha1, which RFC 8301 forbids, is signed with the key's own
 //! algorithm here: rsa-sha256, or ed25519-sha256.

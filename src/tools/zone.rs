@@ -1,5 +1,5 @@
 //! Writing TXT records as a zone file or as input for nsupdate, in the layout of opendkim-genzone
-//! (reference §8.4, §8.5).
+//!.
 
 use std::{
     fmt::Write as _,

@@ -1,4 +1,4 @@
-//! Options about whose mail is signed and whose is verified (reference §1.2), and replies.
+//! Options about whose mail is signed and whose is verified, and replies.
 
 use super::OptionSpec as O;
 

@@ -1,4 +1,4 @@
-//! Names that stand in old files and mean nothing any more (reference §1.6).
+//! Names that stand in old files and mean nothing any more.
 //!
 //! OpenDKIM refuses to start when it meets one of them; here each is a warning, so that old files
 //! start.

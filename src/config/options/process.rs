@@ -1,4 +1,4 @@
-//! Options about the process, its socket and its log (reference §1.5).
+//! Options about the process, its socket and its log.
 
 use super::OptionSpec as O;
 

@@ -1,4 +1,4 @@
-//! Options about identities, keys and the look of signatures (reference §1.1).
+//! Options about identities, keys and the look of signatures.
 
 use super::OptionSpec as O;
 

@@ -1,4 +1,4 @@
-//! Options about header fields, files, DNS, scripts and databases (reference §1.4).
+//! Options about header fields, files, DNS, scripts and databases.
 
 use super::OptionSpec as O;
 

@@ -1,4 +1,4 @@
-//! Options about verifying and telling its results (reference §1.3).
+//! Options about verifying and telling its results.
 
 use super::OptionSpec as O;
 

@@ -53,7 +53,7 @@ pub(super) fn signing(values: &mut Values<'_>) -> SigningSettings {
     }
 }
 
-/// Where identities come from (reference §3.6): tables win silently over the file's Domain,
+/// Where identities come from: tables win silently over the file's Domain,
 /// Selector and KeyFile, and with a word over the command line's. Pairs are only checked when
 /// dkimd signs at all.
 fn identities(values: &mut Values<'_>) -> Identities {

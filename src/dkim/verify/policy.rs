@@ -29,7 +29,7 @@ pub struct VerificationPolicy {
     pub fix_crlf: bool,
 }
 
-/// Which signatures are verified at all (reference: MaximumSignaturesToVerify).
+/// Which signatures are verified at all.
 #[derive(Clone, Debug)]
 pub struct SignatureLimit {
     /// At most so many, from the top; 0: only those of the author's domain and trusted ones.

@@ -81,7 +81,7 @@ impl SignatureResult {
 }
 
 /// The result that decides about the message: the first that passes, otherwise the first that was
-/// not ignored (reference: verification outcomes).
+/// not ignored.
 pub fn deciding(results: &[SignatureResult]) -> Option<&SignatureResult> {
     results.iter().find(|result| result.passed()).or_else(|| {
         results

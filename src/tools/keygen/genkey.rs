@@ -1,4 +1,4 @@
-//! `opendkim-genkey`: its options, defaults, files, layout and exit codes (reference §8.1).
+//! `opendkim-genkey`: its options, defaults, files, layout and exit codes.
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 

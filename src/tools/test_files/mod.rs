@@ -1,5 +1,4 @@
-//! `opendkim -t`: runs message files through the filter and tells what became of them (reference
-//! §7.1).
+//! `opendkim -t`: runs message files through the filter and tells what became of them.
 //!
 //! Results go to standard output; with `-v` replies, with `-vv` every callback and change of the
 //! message, in the words of opendkim.

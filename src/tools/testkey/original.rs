@@ -1,4 +1,4 @@
-//! `opendkim-testkey`: its options, words and exit codes (reference §8.2), except that a KeyTable
+//! `opendkim-testkey`: its options, words and exit codes, except that a KeyTable
 //! with bad keys is no success.
 
 use std::{ffi::OsString, path::PathBuf};
