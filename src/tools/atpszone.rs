@@ -5,7 +5,10 @@ use std::{ffi::OsString, path::Path};
 
 use clap::{Args, Parser};
 
-use super::zone::{LocalTime, Shape, TxtRecord, ZoneArgs};
+use super::{
+    old_name,
+    zone::{LocalTime, Shape, TxtRecord, ZoneArgs},
+};
 use crate::{
     dataset::{Case, DataSetSpec, Origin, open::OpenSet},
     dkim::{
@@ -54,33 +57,15 @@ struct Original {
 
 /// Runs the command.
 pub fn run(args: &AtpszoneArgs) -> ExitCode {
-    run_as("dkimd", args)
+    old_name::told("dkimd", atpszone("dkimd", args))
 }
 
 /// Runs as `opendkim-atpszone` with its arguments, the program's name not among them.
 pub fn original_main(args: impl Iterator<Item = OsString>) -> ExitCode {
     const PROGRAM: &str = "opendkim-atpszone";
-    match Original::try_parse_from([PROGRAM.into()].into_iter().chain(args)) {
-        Ok(original) => run_as(PROGRAM, &original.args),
-        Err(error) => {
-            // A closed standard error is nobody's problem.
-            let _ = error.print();
-            match error.use_stderr() {
-                true => ExitCode::Usage,
-                false => ExitCode::Ok,
-            }
-        }
-    }
-}
-
-fn run_as(program: &str, args: &AtpszoneArgs) -> ExitCode {
-    match atpszone(program, args) {
-        Ok(()) => ExitCode::Ok,
-        Err(failure) => {
-            failure.tell(program);
-            failure.code
-        }
-    }
+    old_name::run(PROGRAM, args, |original: &Original| {
+        atpszone(PROGRAM, &original.args)
+    })
 }
 
 fn atpszone(program: &str, args: &AtpszoneArgs) -> Result<(), Failure> {

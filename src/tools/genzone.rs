@@ -7,6 +7,7 @@ use data_encoding::BASE64;
 
 use super::{
     configuration::load_for,
+    old_name,
     zone::{LocalTime, Shape, TxtRecord, ZoneArgs},
 };
 use crate::{
@@ -70,33 +71,15 @@ struct Original {
 
 /// Runs the command.
 pub fn run(args: &GenzoneArgs) -> ExitCode {
-    run_as("dkimd", args)
+    old_name::told("dkimd", genzone("dkimd", args))
 }
 
 /// Runs as `opendkim-genzone` with its arguments, the program's name not among them.
 pub fn original_main(args: impl Iterator<Item = OsString>) -> ExitCode {
     const PROGRAM: &str = "opendkim-genzone";
-    match Original::try_parse_from([PROGRAM.into()].into_iter().chain(args)) {
-        Ok(original) => run_as(PROGRAM, &original.args),
-        Err(error) => {
-            // A closed standard error is nobody's problem.
-            let _ = error.print();
-            match error.use_stderr() {
-                true => ExitCode::Usage,
-                false => ExitCode::Ok,
-            }
-        }
-    }
-}
-
-fn run_as(program: &str, args: &GenzoneArgs) -> ExitCode {
-    match genzone(program, args) {
-        Ok(()) => ExitCode::Ok,
-        Err(failure) => {
-            failure.tell(program);
-            failure.code
-        }
-    }
+    old_name::run(PROGRAM, args, |original: &Original| {
+        genzone(PROGRAM, &original.args)
+    })
 }
 
 fn genzone(program: &str, args: &GenzoneArgs) -> Result<(), Failure> {

@@ -6,6 +6,7 @@ pub mod explain;
 pub mod genzone;
 pub mod keygen;
 pub mod message;
+pub mod old_name;
 pub mod retired;
 pub mod sign;
 pub mod statistics;
