@@ -47,7 +47,8 @@ impl Connection {
             return Work::End(end);
         }
         if let Some(line) = message.ignored.line() {
-            journal.line(Level::Notice, &line);
+            // Without the queue id, as log watchers know it.
+            self.journal(&snapshot.settings).line(Level::Notice, &line);
         }
         let findings = inquire(snapshot, section, &self.peer, &message.envelope.recipients).await;
         record.author = findings.author.as_ref().ok().map(ToString::to_string);
