@@ -18,6 +18,7 @@ use crate::{
     process::{ExitCode, start::Daemon},
     tools::{
         atpszone::{self, AtpszoneArgs},
+        doctor::{self, DoctorArgs},
         explain::{self, ExplainArgs},
         genzone::{self, GenzoneArgs},
         keygen::{self, KeygenArgs},
@@ -68,6 +69,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Read options, tables and keys, and name every problem with file, line and remedy
     Check(check::CheckArgs),
+    /// Examine this host, its DNS records and Postfix, and name what keeps mail from arriving
+    Doctor(DoctorArgs),
     /// Tell, rule by rule, what would be done with an author's mail and why
     Explain(ExplainArgs),
     /// Sign a message from standard input
@@ -129,6 +132,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
     match cli.command {
         Command::Serve(serve) => serve::run(&serve, &args, daemon),
         Command::Check(check) => check::run(&check),
+        Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Explain(explain) => explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),
         Command::Verify(verify) => verify::run(&verify),
