@@ -5,7 +5,7 @@ import struct
 import threading
 
 SMTP_PORT, DNS_PORT = 25, 53
-TRUNCATED, SERVFAIL, REFUSED = 0x8600, 0x8402, 0x8005
+TRUNCATED, SERVFAIL, REFUSED = 0x8600, 0x8002, 0x8005
 
 
 def in_background(work, *arguments):

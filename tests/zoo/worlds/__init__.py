@@ -4,7 +4,7 @@ import importlib
 
 from zoo.worlds.case import CASES
 
-SUBJECTS = ("healthy",)
+SUBJECTS = ("healthy", "addresses", "spf", "key_records", "dmarc", "signing", "wiring", "tls", "surroundings")
 
 
 def all_cases():
