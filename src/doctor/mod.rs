@@ -5,6 +5,7 @@
 //! function from the host to its [`finding`]s; [`examination`] runs them together, each within its
 //! time; [`report`] shows what came of it.
 
+pub mod addresses;
 pub mod checks;
 pub mod examination;
 pub mod finding;
