@@ -29,7 +29,7 @@ class Server:
 
     def __init__(self, world, program):
         self.world, self.program = world, str(program)
-        self.receivers, self.daemons = {}, {}
+        self.receivers, self.daemons, self.doors = {}, {}, []
         private_files()
         socket.sethostname(world.hostname)
         self.outside = Outside()
@@ -167,6 +167,15 @@ class Server:
             directory(QUEUE / name, "postfix", "root", 0o700)
         own.start_passwords(QUEUE / "private/auth")
         run(MASTER_PROGRAM, "-w")
+
+    def listen(self, path):
+        """A milter of somebody else's, as far as a knock at its door shows."""
+        directory(pathlib.Path(path).parent, "opendkim", "postfix", 0o750)
+        door = socket.socket(socket.AF_UNIX)
+        door.bind(str(path))
+        os.chmod(path, 0o666)
+        door.listen(8)
+        self.doors.append(door)
 
     def doctor(self, *arguments, seconds=120):
         """What the program's doctor does: (exit status, standard output, standard error)."""
