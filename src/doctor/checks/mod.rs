@@ -8,6 +8,7 @@ use crate::{text, text::Text};
 
 mod configuration;
 mod dkim;
+mod reverse;
 mod spf;
 
 /// The time that a check may take unless it says otherwise.
@@ -60,6 +61,14 @@ pub const CHECKS: &[Check] = &[
         limit: USUAL_LIMIT,
         chapter: "sign",
         run: |host| Box::pin(configuration::run(host)),
+    },
+    Check {
+        name: "reverse",
+        title: || text!("reverse names", "nombres inversos"),
+        needs: Needs::Dns,
+        limit: USUAL_LIMIT,
+        chapter: "reverse",
+        run: |host| Box::pin(reverse::run(host)),
     },
     Check {
         name: "spf",
