@@ -8,6 +8,7 @@ use crate::{text, text::Text};
 
 mod configuration;
 mod dkim;
+mod mx;
 mod reverse;
 mod spf;
 
@@ -69,6 +70,19 @@ pub const CHECKS: &[Check] = &[
         limit: USUAL_LIMIT,
         chapter: "reverse",
         run: |host| Box::pin(reverse::run(host)),
+    },
+    Check {
+        name: "mx",
+        title: || {
+            text!(
+                "where mail for the domain goes",
+                "adónde va el correo del dominio"
+            )
+        },
+        needs: Needs::Dns,
+        limit: USUAL_LIMIT,
+        chapter: "mx",
+        run: |host| Box::pin(mx::run(host)),
     },
     Check {
         name: "spf",
