@@ -8,6 +8,7 @@ use crate::{text, text::Text};
 
 mod configuration;
 mod dkim;
+mod dmarc;
 mod mx;
 mod reverse;
 mod spf;
@@ -99,6 +100,14 @@ pub const CHECKS: &[Check] = &[
         limit: LONG_LIMIT,
         chapter: "dkim",
         run: |host| Box::pin(dkim::run(host)),
+    },
+    Check {
+        name: "dmarc",
+        title: || text!("DMARC policy", "política DMARC"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "dmarc",
+        run: |host| Box::pin(dmarc::run(host)),
     },
 ];
 
