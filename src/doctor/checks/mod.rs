@@ -6,10 +6,13 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
+mod addresses;
 mod configuration;
 mod dkim;
 mod dmarc;
+mod hostname;
 mod mx;
+mod resolver;
 mod reverse;
 mod spf;
 
@@ -63,6 +66,40 @@ pub const CHECKS: &[Check] = &[
         limit: USUAL_LIMIT,
         chapter: "sign",
         run: |host| Box::pin(configuration::run(host)),
+    },
+    Check {
+        name: "resolver",
+        title: || {
+            text!(
+                "name servers that this host asks",
+                "servidores de nombres que se consultan"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "resolver",
+        run: |host| Box::pin(resolver::run(host)),
+    },
+    Check {
+        name: "hostname",
+        title: || text!("the server's name", "el nombre del servidor"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "hostname",
+        run: |host| Box::pin(hostname::run(host)),
+    },
+    Check {
+        name: "addresses",
+        title: || {
+            text!(
+                "addresses that mail leaves from",
+                "direcciones de las que sale el correo"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "addresses",
+        run: |host| Box::pin(addresses::run(host)),
     },
     Check {
         name: "reverse",

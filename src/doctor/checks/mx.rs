@@ -528,7 +528,7 @@ mod tests {
     #[tokio::test]
     async fn lists_of_domains_are_read_and_tables_that_cannot_be_asked_left_open() {
         let file = std::env::temp_dir().join(format!("dkimd-domains-{}", std::process::id()));
-        std::fs::write(&file, "# ours\nexample.net\nexample.com anything\n").unwrap();
+        fs::write(&file, "# ours\nexample.net\nexample.com anything\n").unwrap();
         let in_file = format!("virtual_alias_domains = {}", file.display());
         for (text, wanted) in [
             (
@@ -550,6 +550,6 @@ mod tests {
             let found = taken(&MainCf::parse(text), "example.com").await;
             assert_eq!(found, wanted, "{text}");
         }
-        std::fs::remove_file(file).unwrap();
+        fs::remove_file(file).unwrap();
     }
 }

@@ -134,7 +134,9 @@ mod tests {
 
     #[test]
     fn the_organisation_is_the_shortest_name_with_a_record_unless_psd_says_otherwise() {
-        let org = |records| organisation(&steps(records)).unwrap();
+        fn org(records: &[(&str, &str)]) -> String {
+            organisation(&steps(records)).unwrap()
+        }
         let record = "v=DMARC1; p=none";
         assert_eq!(
             org(&[
