@@ -12,6 +12,7 @@ mod dkim;
 mod dmarc;
 mod hostname;
 mod mx;
+mod policies;
 mod resolver;
 mod reverse;
 mod spf;
@@ -145,6 +146,19 @@ pub const CHECKS: &[Check] = &[
         limit: LONG_LIMIT,
         chapter: "dmarc",
         run: |host| Box::pin(dmarc::run(host)),
+    },
+    Check {
+        name: "policies",
+        title: || {
+            text!(
+                "MTA-STS, TLS reports, DANE, BIMI, CAA",
+                "MTA-STS, informes TLS, DANE, BIMI, CAA"
+            )
+        },
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "policies",
+        run: |host| Box::pin(policies::run(host)),
     },
 ];
 

@@ -157,3 +157,17 @@ async fn elsewhere(dns: &Questions, domain: &str) -> Vec<(String, String)> {
     }
     found
 }
+
+/// Whether the policy for the domain's mail asks receivers to quarantine or reject forgeries.
+pub(super) async fn enforced_policy(dns: &Questions, domain: &str) -> Result<bool, DnsFailure> {
+    let steps = walk(dns, &domain.to_ascii_lowercase()).await?;
+    let record = applied(&steps).and_then(Step::record);
+    Ok(record.is_some_and(|text| {
+        let policy = Policy::parse(text);
+        let is = |name, word: &str| {
+            let value: Option<&str> = policy.value(name);
+            value.is_some_and(|value| value.eq_ignore_ascii_case(word))
+        };
+        (is("p", "quarantine") || is("p", "reject")) && !is("t", "y")
+    }))
+}

@@ -1,7 +1,7 @@
 //! The name servers that this host asks: whether they answer, whose they are, whether they suit the
 //! daemon's and Postfix's needs, and whether Postfix in its chroot asks the same.
 
-mod probe;
+pub(super) mod probe;
 
 use std::{
     fs,

@@ -119,3 +119,12 @@ async fn ask_tcp(server: SocketAddr, name: &Name, kind: RecordType) -> io::Resul
     stream.read_exact(&mut octets).await?;
     Message::from_vec(&octets).map_err(io::Error::other)
 }
+
+/// Whether DNSSEC protects the TLSA records at `name`, as the server tells by its own validation or
+/// by the signatures it hands on; `None` where it gave no answer.
+pub(in crate::doctor::checks) async fn is_signed(server: SocketAddr, name: &str) -> Option<bool> {
+    let name = Name::from_ascii(format!("{name}.")).ok()?;
+    let answer = ask_udp(server, &name, RecordType::TLSA).await.ok()?;
+    let mut kinds = answer.answers.iter().map(|record| record.record_type());
+    Some(answer.metadata.authentic_data || kinds.any(|kind| kind == RecordType::RRSIG))
+}
