@@ -9,7 +9,6 @@ use std::{
 
 use crate::{
     config::{resolve::Overrides, snapshot::Snapshot},
-    diagnostic::Diagnostic,
     dkim::name::Domain,
     dns::{nameservers::NameServers, questions::Questions, resolver::ResolverError},
     postfix::{Postfix, PostfixError, leaving::Leaving},
@@ -42,8 +41,6 @@ pub struct Host {
     pub config: PathBuf,
     /// The configuration, as far as it can be used.
     pub server: Option<Arc<Snapshot>>,
-    /// What is wrong with the configuration.
-    pub configuration_findings: Vec<Diagnostic>,
     /// Postfix's settings.
     pub postfix: Result<Postfix, PostfixError>,
     /// The addresses that mail leaves from.
@@ -62,7 +59,7 @@ impl Host {
     /// # Errors
     /// When the operating system refuses the resolver its sockets.
     pub fn look_around(wanted: Wanted) -> Result<Self, ResolverError> {
-        let (server, configuration_findings) = load(&wanted.config);
+        let server = load(&wanted.config);
         let postfix = Postfix::read(None);
         let dns = match wanted.offline {
             true => None,
@@ -77,7 +74,6 @@ impl Host {
             domains_left_out,
             config: wanted.config,
             server,
-            configuration_findings,
             leaving: Leaving::of(postfix.as_ref().ok()),
             postfix,
             dns,
@@ -100,9 +96,10 @@ impl Host {
     }
 }
 
-fn load(file: &Path) -> (Option<Arc<Snapshot>>, Vec<Diagnostic>) {
-    let (snapshot, findings) = Snapshot::load(Some(file), &Overrides::default());
-    (snapshot.map(Arc::new), findings)
+/// What is wrong with it the check `configuration` tells.
+fn load(file: &Path) -> Option<Arc<Snapshot>> {
+    let (snapshot, _) = Snapshot::load(Some(file), &Overrides::default());
+    snapshot.map(Arc::new)
 }
 
 fn questions(server: Option<&Snapshot>) -> Result<Questions, ResolverError> {

@@ -150,18 +150,36 @@ fn summary(found: &Examination) -> Text {
         let of_level = found.findings.iter().filter(|(_, f)| f.level == level);
         of_level.count()
     };
-    let (failures, warnings) = (count(Level::Fail), count(Level::Warn));
-    let checks = found.checks.len();
-    match found.verdict() {
-        Verdict::Healthy => text!(
-            "{checks} checks: nothing is wrong",
-            "{checks} comprobaciones: todo en orden"
-        ),
-        _ => text!(
-            "{checks} checks: {failures} failures, {warnings} warnings",
-            "{checks} comprobaciones: {failures} fallos, {warnings} avisos"
-        ),
-    }
+    let of = |number, one: Text, many: Text, lang| match number {
+        1 => format!("1 {}", one.to(lang)),
+        _ => format!("{number} {}", many.to(lang)),
+    };
+    let in_language = |lang| {
+        let checks = of(
+            found.checks.len(),
+            text!("check", "comprobación"),
+            text!("checks", "comprobaciones"),
+            lang,
+        );
+        if found.verdict() == Verdict::Healthy {
+            let fine = text!("nothing is wrong", "todo en orden");
+            return format!("{checks}: {}", fine.to(lang));
+        }
+        let failures = of(
+            count(Level::Fail),
+            text!("failure", "fallo"),
+            text!("failures", "fallos"),
+            lang,
+        );
+        let warnings = of(
+            count(Level::Warn),
+            text!("warning", "aviso"),
+            text!("warnings", "avisos"),
+            lang,
+        );
+        format!("{checks}: {failures}, {warnings}")
+    };
+    Text::new(in_language(Lang::En), in_language(Lang::Es))
 }
 
 #[derive(Serialize)]
