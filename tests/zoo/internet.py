@@ -113,8 +113,8 @@ def nibbles(address):
     return ".".join(reversed(address.split(".")))
 
 
-def zone_file(zone, records, cuts):
-    """A zone as text. The zones of `cuts` are delegated from the root to both servers."""
+def zone_file(zone, records, cuts, more=""):
+    """A zone as text, with `more` lines at its end. The zones of `cuts` are delegated from the root to both servers."""
     origin = f"{zone}." if zone else "."
     servers = ("ns1.example.com", "ns2.example.com") if zone else ("a.root-servers.net",)
     lines = [f"{origin} {TTL_SECONDS} IN SOA {servers[0]}. hostmaster.example.com. 1 7200 3600 604800 60"]
@@ -126,16 +126,16 @@ def zone_file(zone, records, cuts):
         lines += [f"ns1.example.com. {TTL_SECONDS} IN A {FIRST}", f"ns2.example.com. {TTL_SECONDS} IN A {SECOND}"]
     for name, kind, data in records.below(zone, cuts):
         lines.append(f"{name}. {TTL_SECONDS} IN {kind} {quoted(data) if kind == 'TXT' else data}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + more
 
 
-def start_nsd(directory, addresses, records, cuts):
-    """An authoritative server for the root and all zones cut from it."""
+def start_nsd(directory, addresses, records, cuts, more=None):
+    """An authoritative server for the root and all zones cut from it; `more` has lines to add, by zone."""
     directory = pathlib.Path(directory)
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     text = NSD.format(addresses="\n  ".join(f"ip-address: {a}" for a in addresses), directory=directory)
     for number, zone in enumerate(("", *cuts)):
-        (directory / f"{number}.zone").write_text(zone_file(zone, records, cuts))
+        (directory / f"{number}.zone").write_text(zone_file(zone, records, cuts, (more or {}).get(zone, "")))
         text += f'zone:\n  name: "{zone or "."}"\n  zonefile: "{number}.zone"\n'
     (directory / "nsd.conf").write_text(text)
     return subprocess.Popen(["nsd", "-d", "-c", str(directory / "nsd.conf")], stdout=subprocess.DEVNULL,
@@ -145,7 +145,7 @@ def start_nsd(directory, addresses, records, cuts):
 def start_unbound(directory, addresses, anchor=None, more=""):
     """A recursive resolver that begins at our root; it validates if there is an anchor."""
     directory = pathlib.Path(directory)
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     (directory / "root.hints").write_text(f". 3600 NS a.root-servers.net.\na.root-servers.net. 3600 A {ROOT_SERVER}\n")
     (directory / "unbound.conf").write_text(UNBOUND.format(
         interfaces="\n  ".join(f"interface: {a}" for a in addresses), directory=directory, more=more,

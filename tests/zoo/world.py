@@ -118,6 +118,8 @@ class World:
         self.aliases = ["postmaster: root", "abuse: root", "root: joe"]
         self.zones = [DOMAIN, "example.net"]
         self.records = healthy_records(material)
+        # Lines of zone files, by zone, beside the records.
+        self.zone_lines = {}
         # What the second name server has; the same unless set.
         self.second = None
         # In the second name server's place, one that sends these flags and nothing else, or with None, nothing.
@@ -127,6 +129,8 @@ class World:
         self.postfix_runs = self.milter_runs = True
         # Whether the milter is expected to end at once.
         self.milter_fails = False
+        # The milter's configuration as the package leaves it, in place of all that is said above.
+        self.packaged = None
         # Work to do when all files are there, and when everything runs; each gets the world.
         self.before, self.after = [], []
         self.arguments = []
