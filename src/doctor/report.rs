@@ -17,8 +17,8 @@ use crate::{
     text::{Lang, Text},
 };
 
-/// Where the course stands once the package is installed.
-const COURSE: &str = "docs/course.md";
+/// Where the package puts the texts.
+const TEXTS: &str = "/usr/share/doc/dkimd/docs";
 
 /// How text is shown.
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +81,12 @@ fn write_finding(
         let _ = writeln!(text, "     {}: {step}", label.to(lang));
     }
     if finding.level > Level::Info {
-        let label = text!("more", "más");
-        let _ = writeln!(text, "     {}: {COURSE}#{}", label.to(lang), check.chapter);
+        let chapter = check.chapter;
+        let more = text!(
+            "more: {TEXTS}/course.md#{chapter}",
+            "más: {TEXTS}/es/course.md#{chapter}"
+        );
+        let _ = writeln!(text, "     {}", more.to(lang));
     }
     writeln!(out, "{text}")
 }
