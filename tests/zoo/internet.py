@@ -1,5 +1,6 @@
 """The DNS of a world: what everybody has published, served by nsd, and resolved by unbound."""
 
+import dataclasses
 import pathlib
 import socket
 import struct
@@ -129,14 +130,40 @@ def zone_file(zone, records, cuts, more=""):
     return "\n".join(lines) + "\n" + more
 
 
-def start_nsd(directory, addresses, records, cuts, more=None):
-    """An authoritative server for the root and all zones cut from it; `more` has lines to add, by zone."""
+@dataclasses.dataclass
+class Published:
+    """What an authoritative server has to serve."""
+
+    records: Records
+    # The zones cut from the root.
+    cuts: list
+    # Lines to add to zone files, by zone.
+    more: dict = dataclasses.field(default_factory=dict)
+    # Base names of the DNSSEC keys of signed zones; the root's is called "".
+    keys: dict = dataclasses.field(default_factory=dict)
+    # When the signatures end, if not in four weeks.
+    signed_until: str | None = None
+
+    def write(self, directory, number, zone):
+        """Writes a zone file and returns its name."""
+        path = directory / f"{number}.zone"
+        more = self.more.get(zone, "")
+        if not zone:
+            more += "".join(pathlib.Path(f"{key}.ds").read_text(encoding="ascii") for cut, key in self.keys.items() if cut)
+        path.write_text(zone_file(zone, self.records, self.cuts, more))
+        if zone in self.keys:
+            until = ["-e", self.signed_until, "-i", "20200101"] if self.signed_until and zone else []
+            subprocess.run(["ldns-signzone", "-o", zone or ".", *until, "-f", path, path, self.keys[zone]], check=True)
+        return path.name
+
+
+def start_nsd(directory, addresses, published):
+    """An authoritative server for the root and all zones cut from it."""
     directory = pathlib.Path(directory)
     directory.mkdir(exist_ok=True)
     text = NSD.format(addresses="\n  ".join(f"ip-address: {a}" for a in addresses), directory=directory)
-    for number, zone in enumerate(("", *cuts)):
-        (directory / f"{number}.zone").write_text(zone_file(zone, records, cuts, (more or {}).get(zone, "")))
-        text += f'zone:\n  name: "{zone or "."}"\n  zonefile: "{number}.zone"\n'
+    for number, zone in enumerate(("", *published.cuts)):
+        text += f'zone:\n  name: "{zone or "."}"\n  zonefile: "{published.write(directory, number, zone)}"\n'
     (directory / "nsd.conf").write_text(text)
     return subprocess.Popen(["nsd", "-d", "-c", str(directory / "nsd.conf")], stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL)

@@ -56,7 +56,7 @@ class Server:
                    *(receivers if self.world.port_25_leaves else ()))
         with self.outside.entered():
             ip(f"address add {GATEWAY}/24 dev out", f"address add {GATEWAY6}/64 dev out nodad",
-               f"address add {PRIVATE_GATEWAY}/24 dev out", *(f"address add {a} dev lo" for a in outside))
+               f"address add {PRIVATE_GATEWAY}/24 dev out", *(f"address add {a} dev lo{' nodad' if ':' in a else ''}" for a in outside))
         lines = [f"address add {a}/64 dev eth0 nodad" if ":" in a else f"address add {a}/24 dev eth0"
                  for a in self.world.addresses]
         lines.append(f"route add default via {self.world.gateway} dev eth0")
@@ -72,7 +72,7 @@ class Server:
             if world.bad_second is not False:
                 BadNameServer(internet.SECOND, world.bad_second)
             elif world.second:
-                internet.start_nsd(SCRATCH / "nsd2", [internet.SECOND], world.second, world.zones)
+                internet.start_nsd(SCRATCH / "nsd2", [internet.SECOND], self._published(world.second))
             else:
                 first.append(internet.SECOND)
             self._start_dns(first)
@@ -81,16 +81,21 @@ class Server:
                     self.receivers[domain] = Receiver(name, addresses)
         self._start_resolver()
 
+    def _published(self, records):
+        world = self.world
+        keys = {zone: world.material.zone_keys[zone] for zone in world.signed_zones}
+        return internet.Published(records, world.zones, world.zone_lines, keys, world.signed_until)
+
     def _start_dns(self, addresses):
         self.authority = addresses
-        self.daemons["nsd"] = internet.start_nsd(
-            SCRATCH / "nsd", addresses, self.world.records, self.world.zones, self.world.zone_lines)
+        self.daemons["nsd"] = internet.start_nsd(SCRATCH / "nsd", addresses, self._published(self.world.records))
         self.daemons["public"] = internet.start_unbound(SCRATCH / "public", internet.PUBLIC_RESOLVERS)
 
     def _start_resolver(self):
         if self.world.resolver_runs:
+            anchor = f"{self.world.material.zone_keys['']}.ds" if self.world.signed_zones else None
             self.daemons["resolver"] = internet.start_unbound(
-                SCRATCH / "resolver", ["127.0.0.1"], more=self.world.resolver_options)
+                SCRATCH / "resolver", ["127.0.0.1"], anchor, self.world.resolver_options)
 
     def _wait_for_dns(self):
         for address in (internet.ROOT_SERVER, internet.PUBLIC_RESOLVERS[0]):

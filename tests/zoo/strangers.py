@@ -5,6 +5,8 @@ import struct
 import threading
 
 SMTP_PORT, DNS_PORT = 25, 53
+# From <linux/in.h>: bind before the kernel is done with giving the address.
+IP_FREEBIND = 15
 TRUNCATED, SERVFAIL, REFUSED = 0x8600, 0x8002, 0x8005
 
 
@@ -20,6 +22,7 @@ def listening(address, port):
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    server.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
     server.bind((address, port))
     server.listen(16)
     return server

@@ -120,6 +120,8 @@ class World:
         self.records = healthy_records(material)
         # Lines of zone files, by zone, beside the records.
         self.zone_lines = {}
+        # Zones with DNSSEC, "" for the root; the server's resolver validates if there are any.
+        self.signed_zones, self.signed_until = [], None
         # What the second name server has; the same unless set.
         self.second = None
         # In the second name server's place, one that sends these flags and nothing else, or with None, nothing.

@@ -15,6 +15,12 @@ def dead_resolver(world):
     world.nameservers = ["192.0.2.99"]
 
 
+@broken("dnssec-bogus", says="DNSSEC", pains=[30])
+def dnssec_run_out(world):
+    """The zone's signatures have expired: whoever validates sees nothing."""
+    world.signed_zones, world.signed_until = ["", DOMAIN], "20260101"
+
+
 @broken("listed-address", level="warn", says="zen.spamhaus.org")
 def listed_by_spamhaus(world):
     """The address is on a block list."""
