@@ -13,7 +13,7 @@ import time
 from zoo import internet, own
 from zoo.namespaces import SCRATCH, Outside, ip, private_files
 from zoo.strangers import BadNameServer, Receiver
-from zoo.world import GATEWAY, GATEWAY6, KEYS, PRIVATE_GATEWAY
+from zoo.world import DOMAIN, GATEWAY, GATEWAY6, KEYS, PRIVATE_GATEWAY
 
 QUEUE = pathlib.Path("/var/spool/postfix")
 CHROOT_FILES = ("hosts", "services", "resolv.conf", "nsswitch.conf", "host.conf", "localtime")
@@ -78,7 +78,7 @@ class Server:
             self._start_dns(first)
             if world.port_25_leaves:
                 for domain, (name, addresses) in world.receivers.items():
-                    self.receivers[domain] = Receiver(name, addresses)
+                    self.receivers[domain] = Receiver(name, addresses, world.refusals.get(domain))
         self._start_resolver()
 
     def _published(self, records):
@@ -203,6 +203,17 @@ class Server:
         own.start_passwords(QUEUE / "private/auth")
         run(MASTER_PROGRAM, "-w")
 
+    def write_to(self, recipient):
+        """Sends a message and waits until it has been deferred or is gone."""
+        run("/usr/sbin/sendmail", "-i", "-f", f"joe@{DOMAIN}", recipient, text=f"From: joe@{DOMAIN}\nTo: {recipient}\n\nText.\n")
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            waiting = run("postqueue", "-j")
+            if not waiting or '"delay_reason"' in waiting:
+                return
+            time.sleep(0.05)
+        raise RuntimeError("the message is still under way: " + self.logs())
+
     def listen(self, path):
         """A milter of somebody else's, as far as a knock at its door shows."""
         directory(pathlib.Path(path).parent, "opendkim", "postfix", 0o750)
@@ -230,9 +241,9 @@ class Server:
         return text
 
 
-def run(*command):
-    """Runs a command that must succeed."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+def run(*command, text=""):
+    """Runs a command that must succeed, with this text as its input; returns what it prints."""
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
     return done.stdout

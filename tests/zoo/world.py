@@ -128,6 +128,8 @@ class World:
         self.bad_second = False
         self.nameservers, self.resolver_runs, self.resolver_options = ["127.0.0.1"], True, ""
         self.receivers, self.port_25_leaves = dict(RECEIVERS), True
+        # What a receiver says to every message, by domain.
+        self.refusals = {}
         self.postfix_runs = self.milter_runs = True
         # Whether the milter is expected to end at once.
         self.milter_fails = False
