@@ -6,7 +6,10 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
+mod authors;
 mod configuration;
+mod milter;
+mod self_test;
 
 /// The time that a check may take unless it says otherwise.
 const USUAL_LIMIT: Duration = Duration::from_secs(20);
@@ -47,14 +50,37 @@ pub enum Needs {
 pub const GREETED: &[&str] = &["gmail.com", "outlook.com", "yahoo.com", "icloud.com"];
 
 /// All checks.
-pub const CHECKS: &[Check] = &[Check {
-    name: "configuration",
-    title: || text!("options, tables and keys", "opciones, tablas y claves"),
-    needs: Needs::Nothing,
-    limit: USUAL_LIMIT,
-    chapter: "sign",
-    run: |host| Box::pin(configuration::run(host)),
-}];
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "configuration",
+        title: || text!("options, tables and keys", "opciones, tablas y claves"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "sign",
+        run: |host| Box::pin(configuration::run(host)),
+    },
+    Check {
+        name: "milter",
+        title: || {
+            text!(
+                "Postfix's way to the milter",
+                "el camino de Postfix al milter"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "milter",
+        run: |host| Box::pin(milter::run(host)),
+    },
+    Check {
+        name: "self-test",
+        title: || text!("a message signed on trial", "un mensaje firmado de prueba"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "self-test",
+        run: |host| Box::pin(self_test::run(host)),
+    },
+];
 
 #[cfg(test)]
 mod tests {
