@@ -8,7 +8,6 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    checks::Check,
     examination::{Examination, Examined, State, Verdict},
     finding::{Finding, Fix, Level},
 };
@@ -37,7 +36,7 @@ pub struct Style {
 /// If it can't be written.
 pub fn write(out: &mut impl Write, found: &Examination, style: Style) -> io::Result<()> {
     for (check, finding) in &found.findings {
-        write_finding(out, check, finding, style)?;
+        write_finding(out, finding, Some(check.chapter), style)?;
     }
     for examined in &found.checks {
         if let Some(line) = line_of(examined, style) {
@@ -56,10 +55,14 @@ pub fn write_json(out: &mut impl Write, found: &Examination, lang: Lang) -> io::
     writeln!(out)
 }
 
-fn write_finding(
+/// Writes one finding for a person, and the chapter of the course that it belongs to.
+///
+/// # Errors
+/// If it can't be written.
+pub fn write_finding(
     out: &mut impl Write,
-    check: &Check,
     finding: &Finding,
+    chapter: Option<&str>,
     style: Style,
 ) -> io::Result<()> {
     let lang = style.lang;
@@ -80,8 +83,7 @@ fn write_finding(
         let (label, step) = fix_line(fix, lang);
         let _ = writeln!(text, "     {}: {step}", label.to(lang));
     }
-    if finding.level > Level::Info {
-        let chapter = check.chapter;
+    if let Some(chapter) = chapter.filter(|_| finding.level > Level::Info) {
         let more = text!(
             "more: {TEXTS}/course.md#{chapter}",
             "más: {TEXTS}/es/course.md#{chapter}"
@@ -256,6 +258,24 @@ fn as_json(found: &Examination, lang: Lang) -> Json<'_> {
         findings: findings.collect(),
         checks: checks.collect(),
     }
+}
+
+/// One finding as a JSON object, in one language, without check and chapter.
+pub fn finding_json(finding: &Finding, lang: Lang) -> serde_json::Value {
+    let fix: Vec<_> = finding
+        .fix
+        .iter()
+        .map(|fix| fix_as_json(fix, lang))
+        .collect();
+    serde_json::json!({
+        "level": finding.level,
+        "code": finding.code,
+        "subject": finding.subject,
+        "what": finding.what.to(lang),
+        "evidence": finding.evidence,
+        "why": finding.why.as_ref().map(|why| why.to(lang)),
+        "fix": fix,
+    })
 }
 
 fn fix_as_json(fix: &Fix, lang: Lang) -> JsonFix<'_> {
