@@ -152,14 +152,19 @@ fn summary(found: &Examination) -> Text {
     };
     let (failures, warnings) = (count(Level::Fail), count(Level::Warn));
     let checks = found.checks.len();
-    match found.verdict() {
-        Verdict::Healthy => text!(
-            "{checks} checks: nothing is wrong",
-            "{checks} comprobaciones: todo en orden"
+    let unfinished = found.checks.iter().filter(|c| c.is_unfinished()).count();
+    match (found.verdict(), unfinished) {
+        (Verdict::Healthy, _) => text!(
+            "checks: {checks}; nothing is wrong",
+            "comprobaciones: {checks}; todo en orden"
+        ),
+        (_, 0) => text!(
+            "checks: {checks}; failures: {failures}; warnings: {warnings}",
+            "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}"
         ),
         _ => text!(
-            "{checks} checks: {failures} failures, {warnings} warnings",
-            "{checks} comprobaciones: {failures} fallos, {warnings} avisos"
+            "checks: {checks}; failures: {failures}; warnings: {warnings}; unfinished: {unfinished}",
+            "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}; sin terminar: {unfinished}"
         ),
     }
 }
@@ -248,4 +253,62 @@ fn fix_as_json(fix: &Fix, lang: Lang) -> JsonFix<'_> {
         Fix::Words(words) => ("words", None, words.to(lang)),
     };
     JsonFix { kind, file, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{dns::DnsFailure, doctor::checks::CHECKS};
+
+    const PLAIN: Style = Style {
+        lang: Lang::Es,
+        colour: false,
+        all: false,
+    };
+
+    fn told(found: &Examination) -> String {
+        let mut out = Vec::new();
+        write(&mut out, found, PLAIN).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_finding_names_its_remedy_and_the_chapter_in_the_readers_language() {
+        let check = &CHECKS[0];
+        let finding = Finding::fail("code", "subject", text!("what", "qué"))
+            .why(text!("reason", "motivo"))
+            .command("true");
+        let found = Examination {
+            findings: vec![(check, finding)],
+            checks: Vec::new(),
+        };
+        let text = told(&found);
+        assert!(text.starts_with("FALLO qué [code]\n"), "{text}");
+        assert!(text.contains("por qué: motivo\n     ejecute: true\n"));
+        let chapter = format!("/es/course.md#{}\n", check.chapter);
+        assert!(text.contains(&chapter), "{text}");
+        assert!(text.ends_with("fallos: 1; avisos: 0\n"), "{text}");
+    }
+
+    #[test]
+    fn a_check_without_answer_is_named_and_counted() {
+        let examined = Examined {
+            check: &CHECKS[0],
+            state: State::Unanswered,
+            unanswered: vec![("example.com".to_owned(), DnsFailure::Timeout)],
+            took: Duration::ZERO,
+        };
+        let found = Examination {
+            findings: Vec::new(),
+            checks: vec![examined],
+        };
+        let text = told(&found);
+        assert!(
+            text.contains("el DNS no respondió sobre example.com"),
+            "{text}"
+        );
+        assert!(text.ends_with("avisos: 0; sin terminar: 1\n"), "{text}");
+    }
 }
