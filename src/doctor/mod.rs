@@ -10,4 +10,5 @@ pub mod checks;
 pub mod examination;
 pub mod finding;
 pub mod host;
+pub mod record_line;
 pub mod report;

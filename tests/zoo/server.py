@@ -16,6 +16,7 @@ from zoo.world import GATEWAY, GATEWAY6, KEYS, PRIVATE_GATEWAY
 
 QUEUE = pathlib.Path("/var/spool/postfix")
 CHROOT_FILES = ("hosts", "services", "resolv.conf", "nsswitch.conf", "host.conf", "localtime")
+QUEUE_DIRECTORIES = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace")
 START_SECONDS = 20
 MASTER_PROGRAM = "/usr/lib/postfix/sbin/master"
 MASTER_DIST = "/usr/share/postfix/master.cf.dist"
@@ -28,7 +29,7 @@ class Server:
 
     def __init__(self, world, program):
         self.world, self.program = world, str(program)
-        self.receivers, self.daemons = {}, {}
+        self.receivers, self.daemons, self.doors = {}, {}, []
         private_files()
         socket.sethostname(world.hostname)
         self.outside = Outside()
@@ -128,11 +129,13 @@ class Server:
                 raise RuntimeError(f"{MASTER_DIST} has no {old!r}")
             master = master.replace(old, new)
         write("/etc/postfix/master.cf", master + world.submission + world.master_end)
+        # Every program of Postfix waits for files that may still be in the hands of an editor.
+        for name in ("main.cf", "master.cf"):
+            os.utime(f"/etc/postfix/{name}", (0, 0))
         for name in CHROOT_FILES:
             if os.path.exists(f"/etc/{name}"):
                 write(QUEUE / "etc" / name, "")
                 shutil.copy(f"/etc/{name}", QUEUE / "etc" / name)
-        run("newaliases")
 
     def start_milter(self):
         """Starts the program under test and waits until it listens, or ends if that is this world's fault."""
@@ -159,9 +162,20 @@ class Server:
 
     def start_postfix(self):
         """Starts the master as `postfix start` does, without its slow look at every file."""
-        run("postfix", "post-install", "create-missing")
+        run("newaliases")
+        for name in QUEUE_DIRECTORIES:
+            directory(QUEUE / name, "postfix", "root", 0o700)
         own.start_passwords(QUEUE / "private/auth")
         run(MASTER_PROGRAM, "-w")
+
+    def listen(self, path):
+        """A milter of somebody else's, as far as a knock at its door shows."""
+        directory(pathlib.Path(path).parent, "opendkim", "postfix", 0o750)
+        door = socket.socket(socket.AF_UNIX)
+        door.bind(str(path))
+        os.chmod(path, 0o666)
+        door.listen(8)
+        self.doors.append(door)
 
     def doctor(self, *arguments, seconds=120):
         """What the program's doctor does: (exit status, standard output, standard error)."""

@@ -7,9 +7,13 @@ use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
 mod configuration;
+mod spf;
 
 /// The time that a check may take unless it says otherwise.
 const USUAL_LIMIT: Duration = Duration::from_secs(20);
+
+/// The time of checks that ask many questions, one after the other.
+const LONG_LIMIT: Duration = Duration::from_secs(40);
 
 /// One check.
 #[derive(Clone, Copy, Debug)]
@@ -47,14 +51,24 @@ pub enum Needs {
 pub const GREETED: &[&str] = &["gmail.com", "outlook.com", "yahoo.com", "icloud.com"];
 
 /// All checks.
-pub const CHECKS: &[Check] = &[Check {
-    name: "configuration",
-    title: || text!("options, tables and keys", "opciones, tablas y claves"),
-    needs: Needs::Nothing,
-    limit: USUAL_LIMIT,
-    chapter: "sign",
-    run: |host| Box::pin(configuration::run(host)),
-}];
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "configuration",
+        title: || text!("options, tables and keys", "opciones, tablas y claves"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "sign",
+        run: |host| Box::pin(configuration::run(host)),
+    },
+    Check {
+        name: "spf",
+        title: || text!("SPF records", "registros SPF"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "spf",
+        run: |host| Box::pin(spf::run(host)),
+    },
+];
 
 #[cfg(test)]
 mod tests {
