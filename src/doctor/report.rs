@@ -13,6 +13,7 @@ use super::{
     finding::{Finding, Fix, Level},
 };
 use crate::{
+    dns::DnsFailure,
     text,
     text::{Lang, Text},
 };
@@ -133,7 +134,7 @@ fn line_of(examined: &Examined, style: Style) -> Option<String> {
             let names: Vec<_> = examined
                 .unanswered
                 .iter()
-                .map(|(name, failure)| format!("{name} ({failure})"))
+                .map(|(name, failure)| format!("{name} ({})", words_for(*failure).to(style.lang)))
                 .collect();
             let names = names.join(", ");
             text!(
@@ -143,6 +144,19 @@ fn line_of(examined: &Examined, style: Style) -> Option<String> {
         }
     };
     Some(format!("{name}: {title}: {}", words.to(style.lang)))
+}
+
+fn words_for(failure: DnsFailure) -> Text {
+    let spanish = match failure {
+        DnsFailure::Timeout => "sin respuesta en el plazo",
+        DnsFailure::ServerFailure => "error del servidor",
+        DnsFailure::Refused => "consulta rechazada",
+        DnsFailure::AliasLoop => "alias en círculo",
+        DnsFailure::Malformed => "respuesta ilegible",
+        DnsFailure::Bogus => "validación DNSSEC fallida",
+        DnsFailure::Unreachable => "ningún servidor de nombres accesible",
+    };
+    Text::new(failure.to_string(), spanish)
 }
 
 fn summary(found: &Examination) -> Text {
@@ -260,7 +274,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{dns::DnsFailure, doctor::checks::CHECKS};
+    use crate::doctor::checks::CHECKS;
 
     const PLAIN: Style = Style {
         lang: Lang::Es,
