@@ -46,8 +46,9 @@ pub struct Host {
     pub config: PathBuf,
     /// The configuration, as far as it can be used.
     pub server: Option<Arc<Snapshot>>,
-    /// What is wrong with the configuration.
-    pub configuration_findings: Vec<Diagnostic>,
+    /// Whether a server could start with this configuration; what is wrong with it, the check
+    /// `configuration` tells.
+    pub server_could_start: bool,
     /// Postfix's settings.
     pub postfix: Result<Postfix, PostfixError>,
     /// The addresses that mail leaves from.
@@ -66,7 +67,7 @@ impl Host {
     /// # Errors
     /// When the operating system refuses the resolver its sockets.
     pub fn look_around(wanted: Wanted) -> Result<Self, ResolverError> {
-        let (server, configuration_findings) = load(&wanted.config);
+        let (server, server_could_start) = load(&wanted.config);
         let postfix = Postfix::read(None);
         let dns = match wanted.offline {
             true => None,
@@ -81,7 +82,7 @@ impl Host {
             domains_left_out,
             config: wanted.config,
             server,
-            configuration_findings,
+            server_could_start,
             leaving: Leaving::of(postfix.as_ref().ok()),
             postfix,
             dns,
@@ -104,9 +105,10 @@ impl Host {
     }
 }
 
-fn load(file: &Path) -> (Option<Arc<Snapshot>>, Vec<Diagnostic>) {
+fn load(file: &Path) -> (Option<Arc<Snapshot>>, bool) {
     let (snapshot, findings) = Snapshot::load(Some(file), &Overrides::default());
-    (snapshot.map(Arc::new), findings)
+    let could_start = snapshot.is_some() && !findings.iter().any(Diagnostic::is_error);
+    (snapshot.map(Arc::new), could_start)
 }
 
 fn questions(server: Option<&Snapshot>) -> Result<Questions, ResolverError> {

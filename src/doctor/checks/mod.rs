@@ -7,14 +7,17 @@ use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
 mod addresses;
+mod authors;
 mod configuration;
 mod dkim;
 mod dmarc;
 mod hostname;
+mod milter;
 mod mx;
 mod policies;
 mod resolver;
 mod reverse;
+mod self_test;
 mod spf;
 
 /// The time that a check may take unless it says otherwise.
@@ -109,6 +112,27 @@ pub const CHECKS: &[Check] = &[
         limit: USUAL_LIMIT,
         chapter: "reverse",
         run: |host| Box::pin(reverse::run(host)),
+    },
+    Check {
+        name: "milter",
+        title: || {
+            text!(
+                "Postfix's way to the milter",
+                "el camino de Postfix al milter"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "milter",
+        run: |host| Box::pin(milter::run(host)),
+    },
+    Check {
+        name: "self-test",
+        title: || text!("a message signed on trial", "un mensaje firmado de prueba"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "self-test",
+        run: |host| Box::pin(self_test::run(host)),
     },
     Check {
         name: "mx",
