@@ -6,10 +6,16 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
+mod addresses;
 mod authors;
 mod configuration;
 mod dkim;
+mod dmarc;
+mod hostname;
 mod milter;
+mod mx;
+mod policies;
+mod resolver;
 mod reverse;
 mod self_test;
 mod spf;
@@ -66,6 +72,40 @@ pub const CHECKS: &[Check] = &[
         run: |host| Box::pin(configuration::run(host)),
     },
     Check {
+        name: "resolver",
+        title: || {
+            text!(
+                "name servers that this host asks",
+                "servidores de nombres que se consultan"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "resolver",
+        run: |host| Box::pin(resolver::run(host)),
+    },
+    Check {
+        name: "hostname",
+        title: || text!("the server's name", "el nombre del servidor"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "hostname",
+        run: |host| Box::pin(hostname::run(host)),
+    },
+    Check {
+        name: "addresses",
+        title: || {
+            text!(
+                "addresses that mail leaves from",
+                "direcciones de las que sale el correo"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "addresses",
+        run: |host| Box::pin(addresses::run(host)),
+    },
+    Check {
         name: "reverse",
         title: || text!("reverse names", "nombres inversos"),
         needs: Needs::Dns,
@@ -95,6 +135,19 @@ pub const CHECKS: &[Check] = &[
         run: |host| Box::pin(self_test::run(host)),
     },
     Check {
+        name: "mx",
+        title: || {
+            text!(
+                "where mail for the domain goes",
+                "adónde va el correo del dominio"
+            )
+        },
+        needs: Needs::Dns,
+        limit: USUAL_LIMIT,
+        chapter: "mx",
+        run: |host| Box::pin(mx::run(host)),
+    },
+    Check {
         name: "spf",
         title: || text!("SPF records", "registros SPF"),
         needs: Needs::Dns,
@@ -109,6 +162,27 @@ pub const CHECKS: &[Check] = &[
         limit: LONG_LIMIT,
         chapter: "dkim",
         run: |host| Box::pin(dkim::run(host)),
+    },
+    Check {
+        name: "dmarc",
+        title: || text!("DMARC policy", "política DMARC"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "dmarc",
+        run: |host| Box::pin(dmarc::run(host)),
+    },
+    Check {
+        name: "policies",
+        title: || {
+            text!(
+                "MTA-STS, TLS reports, DANE, BIMI, CAA",
+                "MTA-STS, informes TLS, DANE, BIMI, CAA"
+            )
+        },
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "policies",
+        run: |host| Box::pin(policies::run(host)),
     },
 ];
 
