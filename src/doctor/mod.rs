@@ -6,8 +6,12 @@
 //! time; [`report`] shows what came of it.
 
 pub mod addresses;
+mod arriving;
+mod calendar;
 pub mod checks;
 pub mod examination;
 pub mod finding;
 pub mod host;
+mod listeners;
 pub mod report;
+mod smtp;

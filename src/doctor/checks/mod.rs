@@ -7,6 +7,7 @@ use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
 mod configuration;
+mod port25;
 
 /// The time that a check may take unless it says otherwise.
 const USUAL_LIMIT: Duration = Duration::from_secs(20);
@@ -47,14 +48,29 @@ pub enum Needs {
 pub const GREETED: &[&str] = &["gmail.com", "outlook.com", "yahoo.com", "icloud.com"];
 
 /// All checks.
-pub const CHECKS: &[Check] = &[Check {
-    name: "configuration",
-    title: || text!("options, tables and keys", "opciones, tablas y claves"),
-    needs: Needs::Nothing,
-    limit: USUAL_LIMIT,
-    chapter: "sign",
-    run: |host| Box::pin(configuration::run(host)),
-}];
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "configuration",
+        title: || text!("options, tables and keys", "opciones, tablas y claves"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "sign",
+        run: |host| Box::pin(configuration::run(host)),
+    },
+    Check {
+        name: "port25",
+        title: || {
+            text!(
+                "port 25, in and out",
+                "el puerto 25, de entrada y de salida"
+            )
+        },
+        needs: Needs::Greetings,
+        limit: port25::LIMIT,
+        chapter: "port25",
+        run: |host| Box::pin(port25::run(host)),
+    },
+];
 
 #[cfg(test)]
 mod tests {
