@@ -48,17 +48,6 @@ impl Arriving {
         names.dedup();
         names
     }
-
-    /// The domains, each once.
-    pub fn domains(&self) -> Vec<&str> {
-        let mut domains: Vec<&str> = self
-            .here
-            .iter()
-            .map(|(domain, _)| domain.as_str())
-            .collect();
-        domains.dedup();
-        domains
-    }
 }
 
 /// The domain's exchangers with an address among `own`; the domain itself where it has no MX

@@ -8,9 +8,12 @@ use crate::{text, text::Text};
 
 mod configuration;
 mod port25;
+mod tls;
 
 /// The time that a check may take unless it says otherwise.
 const USUAL_LIMIT: Duration = Duration::from_secs(20);
+/// The time of checks that ask many questions, one after the other.
+const LONG_LIMIT: Duration = Duration::from_secs(40);
 
 /// One check.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +72,14 @@ pub const CHECKS: &[Check] = &[
         limit: port25::LIMIT,
         chapter: "port25",
         run: |host| Box::pin(port25::run(host)),
+    },
+    Check {
+        name: "tls",
+        title: || text!("TLS and certificates", "TLS y certificados"),
+        needs: Needs::Nothing,
+        limit: LONG_LIMIT,
+        chapter: "tls",
+        run: |host| Box::pin(tls::run(host)),
     },
 ];
 

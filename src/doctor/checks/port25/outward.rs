@@ -470,7 +470,7 @@ mod tests {
         assert!(
             findings[0]
                 .what
-                .to(crate::text::Lang::En)
+                .to(text::Lang::En)
                 .contains("60 minutes ahead")
         );
     }
