@@ -19,6 +19,7 @@ mod resolver;
 mod reverse;
 mod self_test;
 mod spf;
+mod tls;
 
 /// The time that a check may take unless it says otherwise.
 const USUAL_LIMIT: Duration = Duration::from_secs(20);
@@ -133,6 +134,27 @@ pub const CHECKS: &[Check] = &[
         limit: USUAL_LIMIT,
         chapter: "self-test",
         run: |host| Box::pin(self_test::run(host)),
+    },
+    Check {
+        name: "port25",
+        title: || {
+            text!(
+                "port 25, in and out",
+                "el puerto 25, de entrada y de salida"
+            )
+        },
+        needs: Needs::Greetings,
+        limit: port25::LIMIT,
+        chapter: "port25",
+        run: |host| Box::pin(port25::run(host)),
+    },
+    Check {
+        name: "tls",
+        title: || text!("TLS and certificates", "TLS y certificados"),
+        needs: Needs::Nothing,
+        limit: LONG_LIMIT,
+        chapter: "tls",
+        run: |host| Box::pin(tls::run(host)),
     },
     Check {
         name: "mx",
