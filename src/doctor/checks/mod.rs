@@ -7,6 +7,7 @@ use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
 mod authors;
+mod breakers;
 mod configuration;
 mod milter;
 mod self_test;
@@ -71,6 +72,14 @@ pub const CHECKS: &[Check] = &[
         limit: USUAL_LIMIT,
         chapter: "milter",
         run: |host| Box::pin(milter::run(host)),
+    },
+    Check {
+        name: "breakers",
+        title: || text!("what breaks signatures", "qué rompe las firmas"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "breakers",
+        run: |host| Box::pin(breakers::run(host)),
     },
     Check {
         name: "self-test",
