@@ -2,13 +2,14 @@
 //!
 //! [`Postfix::read`] asks `postconf`, so that defaults, `$names` and overrides mean here what they
 //! mean to Postfix. [`milters`] reads its lists of filters, [`leaving`] finds the addresses that
-//! its mail leaves from.
+//! its mail leaves from, [`refusal`] knows what receivers' replies mean.
 
 pub mod leaving;
 pub mod main_cf;
 pub mod master_cf;
 pub mod milters;
 mod program;
+pub mod refusal;
 
 use std::path::{Path, PathBuf};
 

@@ -30,7 +30,6 @@ use self::{
 };
 use crate::{
     config::settings::Mode,
-    diagnostic::Diagnostic,
     doctor::{
         finding::{Finding, Report},
         host::Host,
@@ -181,7 +180,7 @@ async fn knock_everywhere(host: &Host, postfix: &Postfix, callers: &[Caller<'_>]
 }
 
 fn cause_is_known(host: &Host) -> bool {
-    host.configuration_findings.iter().any(Diagnostic::is_error)
+    !host.server_could_start
 }
 
 fn not_seen(cause: &Text) -> Finding {
