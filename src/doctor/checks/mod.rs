@@ -8,6 +8,7 @@ use crate::{text, text::Text};
 
 mod addresses;
 mod authors;
+mod breakers;
 mod configuration;
 mod dkim;
 mod dmarc;
@@ -126,6 +127,14 @@ pub const CHECKS: &[Check] = &[
         limit: USUAL_LIMIT,
         chapter: "milter",
         run: |host| Box::pin(milter::run(host)),
+    },
+    Check {
+        name: "breakers",
+        title: || text!("what breaks signatures", "qué rompe las firmas"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "breakers",
+        run: |host| Box::pin(breakers::run(host)),
     },
     Check {
         name: "self-test",
