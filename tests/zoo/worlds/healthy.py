@@ -247,12 +247,17 @@ def block_list_refuses(world):
 
 
 @healthy
-def keys_of_root(world):
-    """Keys that only root can read, which the daemon loads before it gives up its rights."""
-    def to_root(_server):
-        for name in world.keys:
-            write(f"{KEYS}/{name}.private", world.keys[name].private, mode=0o600, owner="root")
-    world.before.append(to_root)
+def key_of_root(world):
+    """A KeyFile that only root can read: the daemon loads it before it gives up its rights."""
+    without_tables(world)
+    name = f"{SELECTOR}.{DOMAIN}"
+    world.before.append(lambda _: write(f"{KEYS}/{name}.private", world.keys[name].private, mode=0o600, owner="root"))
+
+
+@healthy
+def no_bounces_through_the_milter(world):
+    """internal_mail_filter_classes is empty, as Postfix has it."""
+    world.main.pop("internal_mail_filter_classes")
 
 
 @healthy
