@@ -1,7 +1,6 @@
 """Servers with nothing wrong, in the many ways a server can be set up."""
 
 from zoo.internet import reverse
-from zoo.server import write
 from zoo.world import ADDRESS, ADDRESS6, DOMAIN, HOST, KEYS, SELECTOR, SELECTOR_ED25519, SUBMISSION
 from zoo.worlds.case import healthy
 
@@ -244,14 +243,6 @@ def block_list_refuses(world):
     """A block list that answers the resolver with an error code."""
     world.records.drop("2.0.0.127.zen.spamhaus.org")
     world.records.add("*.zen.spamhaus.org", "A", "127.255.255.254")
-
-
-@healthy
-def key_of_root(world):
-    """A KeyFile that only root can read: the daemon loads it before it gives up its rights."""
-    without_tables(world)
-    name = f"{SELECTOR}.{DOMAIN}"
-    world.before.append(lambda _: write(f"{KEYS}/{name}.private", world.keys[name].private, mode=0o600, owner="root"))
 
 
 @healthy

@@ -84,6 +84,16 @@ def body_in_simple_form(world):
     world.configuration["Canonicalization"] = "simple/simple"
 
 
+@broken("configuration-warning", level="warn", says="chown opendkim", pains=[8])
+def key_file_of_root(world):
+    """A KeyFile that only root can read: loaded at the start, but never again at a reload."""
+    world.only_rsa()
+    for name in ("KeyTable", "SigningTable", "MultipleSignatures"):
+        world.configuration.pop(name)
+    world.configuration.update(Domain=DOMAIN, Selector=SELECTOR, KeyFile=KEY, SubDomains="yes")
+    world.before.append(lambda _: write(KEY, world.keys[f"{SELECTOR}.{DOMAIN}"].private, mode=0o600, owner="root"))
+
+
 @broken("configuration-error", says="chown opendkim", pains=[8])
 def table_keys_of_root(world):
     """Keys of a table that only root can read, and that are looked at when root's rights are gone."""
