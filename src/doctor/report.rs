@@ -164,23 +164,43 @@ fn summary(found: &Examination) -> Text {
         let of_level = found.findings.iter().filter(|(_, f)| f.level == level);
         of_level.count()
     };
-    let (failures, warnings) = (count(Level::Fail), count(Level::Warn));
-    let checks = found.checks.len();
-    let unfinished = found.checks.iter().filter(|c| c.is_unfinished()).count();
-    match (found.verdict(), unfinished) {
-        (Verdict::Healthy, _) => text!(
-            "checks: {checks}; nothing is wrong",
-            "comprobaciones: {checks}; todo en orden"
-        ),
-        (_, 0) => text!(
-            "checks: {checks}; failures: {failures}; warnings: {warnings}",
-            "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}"
-        ),
-        _ => text!(
-            "checks: {checks}; failures: {failures}; warnings: {warnings}; unfinished: {unfinished}",
-            "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}; sin terminar: {unfinished}"
-        ),
-    }
+    let of = |number, one: Text, many: Text, lang| match number {
+        1 => format!("1 {}", one.to(lang)),
+        _ => format!("{number} {}", many.to(lang)),
+    };
+    let in_language = |lang| {
+        let checks = of(
+            found.checks.len(),
+            text!("check", "comprobación"),
+            text!("checks", "comprobaciones"),
+            lang,
+        );
+        if found.verdict() == Verdict::Healthy {
+            let fine = text!("nothing is wrong", "todo en orden");
+            return format!("{checks}: {}", fine.to(lang));
+        }
+        let failures = of(
+            count(Level::Fail),
+            text!("failure", "fallo"),
+            text!("failures", "fallos"),
+            lang,
+        );
+        let warnings = of(
+            count(Level::Warn),
+            text!("warning", "aviso"),
+            text!("warnings", "avisos"),
+            lang,
+        );
+        let line = format!("{checks}: {failures}, {warnings}");
+        match found.checks.iter().filter(|c| c.is_unfinished()).count() {
+            0 => line,
+            number => {
+                let word = text!("unfinished", "sin terminar");
+                format!("{line}, {number} {}", word.to(lang))
+            }
+        }
+    };
+    Text::new(in_language(Lang::En), in_language(Lang::Es))
 }
 
 #[derive(Serialize)]
@@ -303,7 +323,10 @@ mod tests {
         assert!(text.contains("por qué: motivo\n     ejecute: true\n"));
         let chapter = format!("/es/course.md#{}\n", check.chapter);
         assert!(text.contains(&chapter), "{text}");
-        assert!(text.ends_with("fallos: 1; avisos: 0\n"), "{text}");
+        assert!(
+            text.ends_with("0 comprobaciones: 1 fallo, 0 avisos\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -323,6 +346,9 @@ mod tests {
             text.contains("el DNS no respondió sobre example.com"),
             "{text}"
         );
-        assert!(text.ends_with("avisos: 0; sin terminar: 1\n"), "{text}");
+        assert!(
+            text.ends_with("1 comprobación: 0 fallos, 0 avisos, 1 sin terminar\n"),
+            "{text}"
+        );
     }
 }

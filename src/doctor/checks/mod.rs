@@ -7,6 +7,8 @@ use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
 mod configuration;
+mod dkim;
+mod reverse;
 mod spf;
 
 /// The time that a check may take unless it says otherwise.
@@ -61,6 +63,14 @@ pub const CHECKS: &[Check] = &[
         run: |host| Box::pin(configuration::run(host)),
     },
     Check {
+        name: "reverse",
+        title: || text!("reverse names", "nombres inversos"),
+        needs: Needs::Dns,
+        limit: USUAL_LIMIT,
+        chapter: "reverse",
+        run: |host| Box::pin(reverse::run(host)),
+    },
+    Check {
         name: "spf",
         title: || text!("SPF records", "registros SPF"),
         needs: Needs::Dns,
@@ -68,7 +78,23 @@ pub const CHECKS: &[Check] = &[
         chapter: "spf",
         run: |host| Box::pin(spf::run(host)),
     },
+    Check {
+        name: "dkim",
+        title: || text!("DKIM records and keys", "registros y claves DKIM"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "dkim",
+        run: |host| Box::pin(dkim::run(host)),
+    },
 ];
+
+/// The report of a check that examines domains where there is none.
+fn no_domain() -> Report {
+    Report::skipped(text!(
+        "no domain to examine: the configuration names none; name one: dkimd doctor example.com",
+        "no hay dominio que examinar: la configuración no nombra ninguno; nombre uno: dkimd doctor example.com"
+    ))
+}
 
 #[cfg(test)]
 mod tests {

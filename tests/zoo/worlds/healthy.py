@@ -212,6 +212,13 @@ def strict_transport(world):
 
 
 @healthy
+def certificate_by_dane(world):
+    """DNSSEC, a resolver that validates, and a TLSA record for the certificate."""
+    world.signed_zones = ["", DOMAIN]
+    world.records.add(f"_25._tcp.{HOST}", "TLSA", f"3 1 1 {world.material.certificate_hash('good')}")
+
+
+@healthy
 def reports_to_another_domain(world):
     """Aggregate reports go to a domain that has agreed."""
     world.records.put(f"_dmarc.{DOMAIN}", "TXT", "v=DMARC1; p=quarantine; rua=mailto:dmarc@example.net")

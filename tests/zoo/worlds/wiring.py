@@ -1,8 +1,9 @@
 """Broken: the way from Postfix to the milter, and what breaks signatures after it."""
 
 import os
+import smtplib
 
-from zoo.server import QUEUE, write
+from zoo.server import QUEUE, join_group, write
 from zoo.worlds.case import broken
 
 def _only_root_in_group(_server):
@@ -169,3 +170,35 @@ def policy_before_the_verifier(world):
 def milter_disabled_for_a_client(world):
     """smtpd_milter_maps takes the milter away from the web server."""
     world.main["smtpd_milter_maps"] = "inline:{203.0.113.30=DISABLE}"
+
+
+@broken("milter-group-not-in-effect", level="warn", says="postfix reload", pains=[2])
+def group_joined_after_the_start(world):
+    """The user postfix joined the group, and a running smtpd does not know."""
+    world.before.append(_only_root_in_group)
+
+    def talk_and_join(_server):
+        with smtplib.SMTP("127.0.0.1", 25, timeout=20):
+            pass
+        join_group("postfix", "opendkim")
+    world.after.append(talk_and_join)
+
+
+@broken("milter-daemon-name", level="warn", says="ORIGINATING", pains=[10])
+def daemon_name_that_nobody_has(world):
+    """MTA tells our users' mail by a name that no service has."""
+    world.configuration["MTA"] = "ORIGINATING"
+    world.submission = world.submission.replace("  -o milter_macro_daemon_name=ORIGINATING\n", "")
+
+
+@broken("milter-signs-strangers", says="MTA", pains=[38])
+def daemon_name_of_everybody(world):
+    """MTA has the name of the service that strangers use."""
+    world.configuration["MTA"] = "mail.example.com,ORIGINATING"
+    world.service_option("milter_macro_daemon_name=ORIGINATING")
+
+
+@broken("milter-macro-missing", level="warn", says="milter_mail_macros", pains=[10])
+def macro_kept_back(world):
+    """Postfix does not tell the milter who has logged in."""
+    world.main["milter_mail_macros"] = "i {mail_addr} {client_addr} {client_name}"

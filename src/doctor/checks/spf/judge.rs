@@ -273,7 +273,7 @@ fn too_many_lookups(facts: &SpfFacts, record: &Record) -> Option<Finding> {
             .any(|known| known.text == term)
     };
     let repaired = mended(std::slice::from_ref(record), &facts.addresses, |term| {
-        !own(term) && !facts.tree.voids().iter().any(|(_, void)| *void == term)
+        !own(term) && !facts.tree.voids().contains(&(domain.as_str(), term))
     });
     let saved = record.terms.iter().filter(|term| own(&term.text)).count();
     match cost - saved <= MOST_LOOKUPS {
@@ -331,8 +331,9 @@ fn too_many_voids(facts: &SpfFacts, record: &Record) -> Option<Finding> {
         .iter()
         .map(|(of, term)| format!("{of}: {term}"))
         .collect();
+    let own = |term: &str| voids.contains(&(domain.as_str(), term));
     let repaired = mended(std::slice::from_ref(record), &uncovered(facts), |term| {
-        !voids.iter().any(|(_, void)| *void == term)
+        !own(term)
     });
     let finding = match count > MOST_VOIDS {
         true => Finding::fail(
@@ -354,7 +355,13 @@ fn too_many_voids(facts: &SpfFacts, record: &Record) -> Option<Finding> {
         ),
     };
     let finding = terms.into_iter().fold(finding, Finding::evidence);
-    Some(publish(finding, facts, &repaired))
+    match voids.iter().any(|(of, _)| of == domain) {
+        true => Some(publish(finding, facts, &repaired)),
+        false => Some(finding.advice(text!(
+            "take out the include that leads there, or tell its operator",
+            "quite el include que lleva hasta ahí, o avise a su responsable"
+        ))),
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use self::{
     judge::{SpfFacts, judge},
     walk::{texts, walk},
 };
+use super::no_domain;
 use crate::{
     dns::{DnsFailure, questions::Questions},
     doctor::{
@@ -34,6 +35,9 @@ const WRONG_NAMES: [&str; 4] = ["_spf", "spf", "www", "@"];
 
 /// Looks at every domain, and at the name that the server greets with.
 pub(super) async fn run(host: Arc<Host>) -> Report {
+    if host.domains.is_empty() {
+        return no_domain();
+    }
     let seen = Arc::new(Seen::of(&host).await);
     let mut domains = JoinSet::new();
     for index in 0..host.domains.len() {
