@@ -13,6 +13,7 @@ use crate::{
         resolve::Overrides,
         snapshot::{SigningIdentities, Snapshot},
     },
+    diagnostic::Diagnostic,
     dkim::name::Domain,
     dns::{nameservers::NameServers, questions::Questions, resolver::ResolverError},
     postfix::{Postfix, PostfixError, leaving::Leaving},
@@ -45,6 +46,9 @@ pub struct Host {
     pub config: PathBuf,
     /// The configuration, as far as it can be used.
     pub server: Option<Arc<Snapshot>>,
+    /// Whether a server could start with this configuration; what is wrong with it, the check
+    /// `configuration` tells.
+    pub server_could_start: bool,
     /// Postfix's settings.
     pub postfix: Result<Postfix, PostfixError>,
     /// The addresses that mail leaves from.
@@ -63,7 +67,7 @@ impl Host {
     /// # Errors
     /// When the operating system refuses the resolver its sockets.
     pub fn look_around(wanted: Wanted) -> Result<Self, ResolverError> {
-        let server = load(&wanted.config);
+        let (server, server_could_start) = load(&wanted.config);
         let postfix = Postfix::read(None);
         let dns = match wanted.offline {
             true => None,
@@ -78,6 +82,7 @@ impl Host {
             domains_left_out,
             config: wanted.config,
             server,
+            server_could_start,
             leaving: Leaving::of(postfix.as_ref().ok()),
             postfix,
             dns,
@@ -100,10 +105,10 @@ impl Host {
     }
 }
 
-/// What is wrong with it the check `configuration` tells.
-fn load(file: &Path) -> Option<Arc<Snapshot>> {
-    let (snapshot, _) = Snapshot::load(Some(file), &Overrides::default());
-    snapshot.map(Arc::new)
+fn load(file: &Path) -> (Option<Arc<Snapshot>>, bool) {
+    let (snapshot, findings) = Snapshot::load(Some(file), &Overrides::default());
+    let could_start = snapshot.is_some() && !findings.iter().any(Diagnostic::is_error);
+    (snapshot.map(Arc::new), could_start)
 }
 
 fn questions(server: Option<&Snapshot>) -> Result<Questions, ResolverError> {

@@ -8,7 +8,6 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    checks::Check,
     examination::{Examination, Examined, State, Verdict},
     finding::{Finding, Fix, Level},
 };
@@ -38,7 +37,7 @@ pub struct Style {
 /// If it can't be written.
 pub fn write(out: &mut impl Write, found: &Examination, style: Style) -> io::Result<()> {
     for (check, finding) in &found.findings {
-        write_finding(out, check, finding, style)?;
+        write_finding(out, finding, Some(check.chapter), style)?;
     }
     for examined in &found.checks {
         if let Some(line) = line_of(examined, style) {
@@ -57,10 +56,14 @@ pub fn write_json(out: &mut impl Write, found: &Examination, lang: Lang) -> io::
     writeln!(out)
 }
 
-fn write_finding(
+/// Writes one finding for a person, and the chapter of the course that it belongs to.
+///
+/// # Errors
+/// If it can't be written.
+pub fn write_finding(
     out: &mut impl Write,
-    check: &Check,
     finding: &Finding,
+    chapter: Option<&str>,
     style: Style,
 ) -> io::Result<()> {
     let lang = style.lang;
@@ -81,8 +84,7 @@ fn write_finding(
         let (label, step) = fix_line(fix, lang);
         let _ = writeln!(text, "     {}: {step}", label.to(lang));
     }
-    if finding.level > Level::Info {
-        let chapter = check.chapter;
+    if let Some(chapter) = chapter.filter(|_| finding.level > Level::Info) {
         let more = text!(
             "more: {TEXTS}/course.md#{chapter}",
             "más: {TEXTS}/es/course.md#{chapter}"
@@ -164,43 +166,23 @@ fn summary(found: &Examination) -> Text {
         let of_level = found.findings.iter().filter(|(_, f)| f.level == level);
         of_level.count()
     };
-    let of = |number, one: Text, many: Text, lang| match number {
-        1 => format!("1 {}", one.to(lang)),
-        _ => format!("{number} {}", many.to(lang)),
-    };
-    let in_language = |lang| {
-        let checks = of(
-            found.checks.len(),
-            text!("check", "comprobación"),
-            text!("checks", "comprobaciones"),
-            lang,
-        );
-        if found.verdict() == Verdict::Healthy {
-            let fine = text!("nothing is wrong", "todo en orden");
-            return format!("{checks}: {}", fine.to(lang));
-        }
-        let failures = of(
-            count(Level::Fail),
-            text!("failure", "fallo"),
-            text!("failures", "fallos"),
-            lang,
-        );
-        let warnings = of(
-            count(Level::Warn),
-            text!("warning", "aviso"),
-            text!("warnings", "avisos"),
-            lang,
-        );
-        let line = format!("{checks}: {failures}, {warnings}");
-        match found.checks.iter().filter(|c| c.is_unfinished()).count() {
-            0 => line,
-            number => {
-                let word = text!("unfinished", "sin terminar");
-                format!("{line}, {number} {}", word.to(lang))
-            }
-        }
-    };
-    Text::new(in_language(Lang::En), in_language(Lang::Es))
+    let (failures, warnings) = (count(Level::Fail), count(Level::Warn));
+    let checks = found.checks.len();
+    let unfinished = found.checks.iter().filter(|c| c.is_unfinished()).count();
+    match (found.verdict(), unfinished) {
+        (Verdict::Healthy, _) => text!(
+            "checks: {checks}; nothing is wrong",
+            "comprobaciones: {checks}; todo en orden"
+        ),
+        (_, 0) => text!(
+            "checks: {checks}; failures: {failures}; warnings: {warnings}",
+            "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}"
+        ),
+        _ => text!(
+            "checks: {checks}; failures: {failures}; warnings: {warnings}; unfinished: {unfinished}",
+            "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}; sin terminar: {unfinished}"
+        ),
+    }
 }
 
 #[derive(Serialize)]
@@ -279,6 +261,24 @@ fn as_json(found: &Examination, lang: Lang) -> Json<'_> {
     }
 }
 
+/// One finding as a JSON object, in one language, without check and chapter.
+pub fn finding_json(finding: &Finding, lang: Lang) -> serde_json::Value {
+    let fix: Vec<_> = finding
+        .fix
+        .iter()
+        .map(|fix| fix_as_json(fix, lang))
+        .collect();
+    serde_json::json!({
+        "level": finding.level,
+        "code": finding.code,
+        "subject": finding.subject,
+        "what": finding.what.to(lang),
+        "evidence": finding.evidence,
+        "why": finding.why.as_ref().map(|why| why.to(lang)),
+        "fix": fix,
+    })
+}
+
 fn fix_as_json(fix: &Fix, lang: Lang) -> JsonFix<'_> {
     let (kind, file, text) = match fix {
         Fix::Command(command) => ("command", None, command.as_str()),
@@ -323,10 +323,7 @@ mod tests {
         assert!(text.contains("por qué: motivo\n     ejecute: true\n"));
         let chapter = format!("/es/course.md#{}\n", check.chapter);
         assert!(text.contains(&chapter), "{text}");
-        assert!(
-            text.ends_with("0 comprobaciones: 1 fallo, 0 avisos\n"),
-            "{text}"
-        );
+        assert!(text.ends_with("fallos: 1; avisos: 0\n"), "{text}");
     }
 
     #[test]
@@ -346,9 +343,6 @@ mod tests {
             text.contains("el DNS no respondió sobre example.com"),
             "{text}"
         );
-        assert!(
-            text.ends_with("1 comprobación: 0 fallos, 0 avisos, 1 sin terminar\n"),
-            "{text}"
-        );
+        assert!(text.ends_with("avisos: 0; sin terminar: 1\n"), "{text}");
     }
 }

@@ -6,9 +6,12 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
+mod authors;
 mod configuration;
 mod dkim;
+mod milter;
 mod reverse;
+mod self_test;
 mod spf;
 
 /// The time that a check may take unless it says otherwise.
@@ -69,6 +72,27 @@ pub const CHECKS: &[Check] = &[
         limit: USUAL_LIMIT,
         chapter: "reverse",
         run: |host| Box::pin(reverse::run(host)),
+    },
+    Check {
+        name: "milter",
+        title: || {
+            text!(
+                "Postfix's way to the milter",
+                "el camino de Postfix al milter"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "milter",
+        run: |host| Box::pin(milter::run(host)),
+    },
+    Check {
+        name: "self-test",
+        title: || text!("a message signed on trial", "un mensaje firmado de prueba"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "self-test",
+        run: |host| Box::pin(self_test::run(host)),
     },
     Check {
         name: "spf",
