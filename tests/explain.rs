@@ -1,6 +1,7 @@
 //! `dkimd explain` at the command line: log lines, words, replies, queue ids, messages and bounces.
 
-mod support;
+#[path = "support/absent.rs"]
+mod absent;
 #[path = "support/tools.rs"]
 mod support_tools;
 

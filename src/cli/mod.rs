@@ -71,7 +71,7 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Examine this host, its DNS records and Postfix, and name what keeps mail from arriving
     Doctor(DoctorArgs),
-    /// Tell, rule by rule, what would be done with an author's mail and why
+    /// Tell what happened and why: for a log line, a queue id, a message, a reply or an address
     Explain(ExplainArgs),
     /// Sign a message from standard input
     Sign(SignArgs),

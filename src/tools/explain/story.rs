@@ -30,13 +30,19 @@ const STRANGERS: [&str; 5] = [
     "no-mta-match",
 ];
 
+/// That some milter refused the message: no news where it is known why.
+const UNNAMED: [&str; 2] = ["milter-deferred", "milter-refused"];
+
 /// Tells it.
 pub(super) fn tell(id: &str, gathered: &Gathered) -> Answer {
     let mut story = Story::default();
-    for line in last_life(&gathered.lines) {
-        story.take(line);
-    }
-    for line in &gathered.warnings {
+    let mut lines: Vec<&String> = last_life(&gathered.lines)
+        .iter()
+        .chain(&gathered.warnings)
+        .collect();
+    // What several programs wrote in one second stays as it stood.
+    lines.sort_by_key(|line| LogLine::parse(line).time.map(second));
+    for line in lines {
         story.take(line);
     }
     story.end(gathered);
@@ -46,17 +52,36 @@ pub(super) fn tell(id: &str, gathered: &Gathered) -> Answer {
     }
 }
 
-/// Short queue ids come back: of several messages with the id, the last.
+/// A time as text that sorts, to the second: `Nov  3 21:24:52` as `11-03 21:24:52`.
+fn second(time: &str) -> String {
+    let time = time.split(['.', ',']).next().unwrap_or(time);
+    let mut words = time.split_whitespace();
+    let month = words
+        .next()
+        .and_then(|word| MONTHS.iter().position(|month| *month == word));
+    match (month, words.next(), words.next()) {
+        (Some(month), Some(day), Some(clock)) => format!("{:02}-{day:0>2} {clock}", month + 1),
+        _ => time.to_owned(),
+    }
+}
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// How the log of a message begins: received by smtpd or pickup, or made by Postfix itself.
+const BEGINNINGS: [&str; 3] = ["client=", "uid=", "message-id="];
+
+/// Short queue ids come back: of several messages with the id, the last. The milter's lines may come
+/// behind Postfix's last one.
 fn last_life(lines: &[String]) -> &[String] {
-    let removed = lines
+    let text = |line: &String| LogLine::parse(line).text.to_owned();
+    let begins = |line: &String| BEGINNINGS.iter().any(|begin| text(line).starts_with(begin));
+    let begun = lines.iter().rposition(begins).unwrap_or(0);
+    let ended = lines[..begun]
         .iter()
-        .rposition(|line| LogLine::parse(line).text == "removed")
-        .filter(|at| at + 1 == lines.len());
-    let before = &lines[..removed.unwrap_or(lines.len())];
-    let earlier = before
-        .iter()
-        .rposition(|line| LogLine::parse(line).text == "removed");
-    &lines[earlier.map_or(0, |at| at + 1)..]
+        .rposition(|line| text(line) == "removed");
+    &lines[ended.map_or(0, |at| at + 1)..]
 }
 
 #[derive(Debug, Default)]
@@ -107,19 +132,21 @@ impl Story {
     }
 
     fn find(&mut self, finding: Finding) {
-        let known = self
-            .findings
-            .iter_mut()
-            .find(|known| known.code == finding.code && known.subject == finding.subject);
-        match known {
-            Some(known) => {
-                known.what = finding.what;
-                known.evidence.extend(finding.evidence);
-                let surplus = known.evidence.len().saturating_sub(MAX_EVIDENCE);
-                known.evidence.drain(..surplus);
-            }
-            None => self.findings.push(finding),
+        let known = self.findings.iter_mut().find(|known| {
+            let vague = known.subject.is_empty() || finding.subject.is_empty();
+            known.code == finding.code && (vague || known.subject == finding.subject)
+        });
+        let Some(known) = known else {
+            return self.findings.push(finding);
+        };
+        let mut evidence = std::mem::take(&mut known.evidence);
+        evidence.extend(finding.evidence.iter().cloned());
+        evidence.drain(..evidence.len().saturating_sub(MAX_EVIDENCE));
+        // The milter's line says more than its reply.
+        if !finding.subject.is_empty() {
+            *known = finding;
         }
+        known.evidence = evidence;
     }
 
     /// What kept a recipient from getting it before is over.
@@ -128,6 +155,11 @@ impl Story {
     }
 
     fn end(&mut self, gathered: &Gathered) {
+        let named =
+            |finding: &Finding| finding.level == Level::Fail && !UNNAMED.contains(&finding.code);
+        if self.findings.iter().any(named) {
+            self.findings.retain(|f| !UNNAMED.contains(&f.code));
+        }
         if self.signed {
             self.findings.retain(|f| !STRANGERS.contains(&f.code));
         } else if self.received && !self.ours {
@@ -335,6 +367,26 @@ mod tests {
             story(&[RECEIVED, DEFERRED, REMOVED, RECEIVED, SIGNED, SENT, REMOVED].join("\n"));
         assert_eq!(answer.story.len(), 4);
         assert_eq!(codes(&answer), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn the_milters_line_may_come_behind_the_last_of_postfix() {
+        let answer = story(&[RECEIVED, SENT, REMOVED, SIGNED].join("\n"));
+        assert_eq!(answer.story.len(), 4);
+        assert_eq!(answer.story[1].program, "opendkim");
+        assert_eq!(codes(&answer), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_refusal_without_reason_is_no_news_beside_its_reason() {
+        let refused = "Nov 23 21:24:53 mail postfix/cleanup[2]: 4F3A21C0E1: milter-reject: END-OF-MESSAGE from x[192.0.2.7]: 4.7.1 Service unavailable - try again later; from=<a@b> to=<c@d>";
+        let why = "Nov 23 21:24:53 mail opendkim[2]: 4F3A21C0E1: signing table references unknown key 'k'";
+        let ours = "Nov 23 21:24:53 mail postfix/cleanup[2]: 4F3A21C0E1: milter-reject: END-OF-MESSAGE from x[192.0.2.7]: 4.7.0 DKIM signing table error (key-not-in-table); from=<a@b> to=<c@d>";
+        for reply in [refused, ours] {
+            let answer = story(&[RECEIVED, reply, why].join("\n"));
+            assert_eq!(codes(&answer), ["key-not-in-table"]);
+            assert_eq!(answer.findings[0].subject, "k");
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Subject {
             Self::Results(owned())
         } else if reply::is_reply(text) {
             Self::Reply(owned())
-        } else if lines::explain(&line).is_some() || line.has_marks() {
+        } else if text.lines().map(LogLine::parse).any(is_line) {
             Self::Line(owned())
         } else if is_address(text) {
             Self::Author(owned())
@@ -57,6 +57,10 @@ impl Subject {
             return None;
         })
     }
+}
+
+fn is_line(line: LogLine<'_>) -> bool {
+    line.has_marks() || lines::explain(&line).is_some()
 }
 
 /// Whether text is an address as it stands in a From field.
@@ -104,6 +108,10 @@ mod tests {
             ("4F3A21C0E1: not authenticated", "line"),
             ("no signing table match for 'joe@example.com'", "line"),
             ("Nov 23 21:24:52 mail postfix/qmgr[1]: odd words", "line"),
+            (
+                "4F3A21C0E1: not authenticated\n4F3A21C0E1: no macros match\n",
+                "line",
+            ),
             ("joe@example.com", "author"),
             ("Joe Doe <joe@example.com>", "author"),
             ("\"odd name\"@example.com", "author"),
