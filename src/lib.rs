@@ -29,6 +29,7 @@ pub mod milter;
 pub mod postfix;
 pub mod process;
 pub mod session;
+pub mod setup;
 pub mod socket;
 pub mod tables;
 pub mod text;

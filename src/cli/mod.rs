@@ -15,6 +15,7 @@ use std::{env, ffi::OsString, path::Path};
 use clap::{Parser, Subcommand, error::ErrorKind};
 
 use crate::{
+    doctor::knock::helper::{self as knock, KnockArgs},
     process::{ExitCode, start::Daemon},
     tools::{
         atpszone::{self, AtpszoneArgs},
@@ -71,6 +72,9 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Examine this host, its DNS records and Postfix, and name what keeps mail from arriving
     Doctor(DoctorArgs),
+    /// Connect to a milter's socket as a service of Postfix would; doctor runs it
+    #[command(hide = true)]
+    Knock(KnockArgs),
     /// Tell what happened and why: for a log line, a queue id, a message, a reply or an address
     Explain(ExplainArgs),
     /// Sign a message from standard input
@@ -133,6 +137,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Serve(serve) => serve::run(&serve, &args, daemon),
         Command::Check(check) => check::run(&check),
         Command::Doctor(doctor) => doctor::run(&doctor),
+        Command::Knock(args) => knock::run(&args),
         Command::Explain(explain) => explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),
         Command::Verify(verify) => verify::run(&verify),

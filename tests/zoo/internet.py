@@ -1,5 +1,6 @@
 """The DNS of a world: what everybody has published, served by nsd, and resolved by unbound."""
 
+import dataclasses
 import pathlib
 import socket
 import struct
@@ -113,8 +114,8 @@ def nibbles(address):
     return ".".join(reversed(address.split(".")))
 
 
-def zone_file(zone, records, cuts):
-    """A zone as text. The zones of `cuts` are delegated from the root to both servers."""
+def zone_file(zone, records, cuts, more=""):
+    """A zone as text, with `more` lines at its end. The zones of `cuts` are delegated from the root to both servers."""
     origin = f"{zone}." if zone else "."
     servers = ("ns1.example.com", "ns2.example.com") if zone else ("a.root-servers.net",)
     lines = [f"{origin} {TTL_SECONDS} IN SOA {servers[0]}. hostmaster.example.com. 1 7200 3600 604800 60"]
@@ -126,17 +127,43 @@ def zone_file(zone, records, cuts):
         lines += [f"ns1.example.com. {TTL_SECONDS} IN A {FIRST}", f"ns2.example.com. {TTL_SECONDS} IN A {SECOND}"]
     for name, kind, data in records.below(zone, cuts):
         lines.append(f"{name}. {TTL_SECONDS} IN {kind} {quoted(data) if kind == 'TXT' else data}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + more
 
 
-def start_nsd(directory, addresses, records, cuts):
+@dataclasses.dataclass
+class Published:
+    """What an authoritative server has to serve."""
+
+    records: Records
+    # The zones cut from the root.
+    cuts: list
+    # Lines to add to zone files, by zone.
+    more: dict = dataclasses.field(default_factory=dict)
+    # Base names of the DNSSEC keys of signed zones; the root's is called "".
+    keys: dict = dataclasses.field(default_factory=dict)
+    # When the signatures end, if not in four weeks.
+    signed_until: str | None = None
+
+    def write(self, directory, number, zone):
+        """Writes a zone file and returns its name."""
+        path = directory / f"{number}.zone"
+        more = self.more.get(zone, "")
+        if not zone:
+            more += "".join(pathlib.Path(f"{key}.ds").read_text(encoding="ascii") for cut, key in self.keys.items() if cut)
+        path.write_text(zone_file(zone, self.records, self.cuts, more))
+        if zone in self.keys:
+            until = ["-e", self.signed_until, "-i", "20200101"] if self.signed_until and zone else []
+            subprocess.run(["ldns-signzone", "-o", zone or ".", *until, "-f", path, path, self.keys[zone]], check=True)
+        return path.name
+
+
+def start_nsd(directory, addresses, published):
     """An authoritative server for the root and all zones cut from it."""
     directory = pathlib.Path(directory)
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     text = NSD.format(addresses="\n  ".join(f"ip-address: {a}" for a in addresses), directory=directory)
-    for number, zone in enumerate(("", *cuts)):
-        (directory / f"{number}.zone").write_text(zone_file(zone, records, cuts))
-        text += f'zone:\n  name: "{zone or "."}"\n  zonefile: "{number}.zone"\n'
+    for number, zone in enumerate(("", *published.cuts)):
+        text += f'zone:\n  name: "{zone or "."}"\n  zonefile: "{published.write(directory, number, zone)}"\n'
     (directory / "nsd.conf").write_text(text)
     return subprocess.Popen(["nsd", "-d", "-c", str(directory / "nsd.conf")], stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL)
@@ -145,7 +172,7 @@ def start_nsd(directory, addresses, records, cuts):
 def start_unbound(directory, addresses, anchor=None, more=""):
     """A recursive resolver that begins at our root; it validates if there is an anchor."""
     directory = pathlib.Path(directory)
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     (directory / "root.hints").write_text(f". 3600 NS a.root-servers.net.\na.root-servers.net. 3600 A {ROOT_SERVER}\n")
     (directory / "unbound.conf").write_text(UNBOUND.format(
         interfaces="\n  ".join(f"interface: {a}" for a in addresses), directory=directory, more=more,

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import hashlib
 import pathlib
 import subprocess
 
@@ -32,6 +33,7 @@ class Material:
             "rsa": self._rsa(2048), "other": self._rsa(2048), "small": self._rsa(1024), "tiny": self._rsa(768),
             "large": self._rsa(4096), "ed25519": self._ed25519(),
         }
+        self.zone_keys = {zone: self._zone_key(zone) for zone in ("", "example.com")}
         self._authority()
         self.certificate("good", HOST)
         self.certificate("expired", HOST, clock="2 years ago")
@@ -53,6 +55,17 @@ class Material:
                   self.file("ca.key"), "-CAcreateserial", "-days", days, "-copy_extensions", "copy", "-out",
                   self.file(f"{name}.pem"))
 
+    def certificate_hash(self, name):
+        """SHA-256 of a certificate's public key, as TLSA records of the usual kind (3 1 1) have it."""
+        public = self._run("openssl", "x509", "-in", self.file(f"{name}.pem"), "-noout", "-pubkey")
+        der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=public, capture_output=True, check=True)
+        return hashlib.sha256(der.stdout).hexdigest()
+
+    def _zone_key(self, zone):
+        """A DNSSEC key that signs everything in its zone; its base name."""
+        name = self._run("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone or ".", directory=self.directory)
+        return self.file(name.decode().strip())
+
     def _authority(self):
         self._run("faketime", "3 years ago", "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout",
                   self.file("ca.key"), "-out", self.file("ca.pem"), "-days", 7300, "-subj", "/CN=Authority of the zoo")
@@ -72,8 +85,9 @@ class Material:
         public = base64.b64encode(der[-32:] if kind == "ed25519" else der).decode()
         return Key(kind, path.read_text(), public)
 
-    def _run(self, *command):
-        done = subprocess.run([str(word) for word in command], capture_output=True, check=False)
+    @staticmethod
+    def _run(*command, directory=None):
+        done = subprocess.run([str(word) for word in command], capture_output=True, check=False, cwd=directory)
         if done.returncode:
             raise RuntimeError(f"{command[0]}: {done.stderr.decode()}")
         return done.stdout

@@ -4,6 +4,7 @@ import grp
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -12,10 +13,11 @@ import time
 from zoo import internet, own
 from zoo.namespaces import SCRATCH, Outside, ip, private_files
 from zoo.strangers import BadNameServer, Receiver
-from zoo.world import GATEWAY, GATEWAY6, KEYS, PRIVATE_GATEWAY
+from zoo.world import DOMAIN, GATEWAY, GATEWAY6, KEYS, PRIVATE_GATEWAY
 
 QUEUE = pathlib.Path("/var/spool/postfix")
 CHROOT_FILES = ("hosts", "services", "resolv.conf", "nsswitch.conf", "host.conf", "localtime")
+QUEUE_DIRECTORIES = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace")
 START_SECONDS = 20
 MASTER_PROGRAM = "/usr/lib/postfix/sbin/master"
 MASTER_DIST = "/usr/share/postfix/master.cf.dist"
@@ -28,7 +30,7 @@ class Server:
 
     def __init__(self, world, program):
         self.world, self.program = world, str(program)
-        self.receivers, self.daemons = {}, {}
+        self.receivers, self.daemons, self.doors = {}, {}, []
         private_files()
         socket.sethostname(world.hostname)
         self.outside = Outside()
@@ -40,9 +42,7 @@ class Server:
         for work in world.before:
             work(self)
         own.start_syslog()
-        internet.wait_for_answer(internet.ROOT_SERVER)
-        for address in internet.PUBLIC_RESOLVERS[:1] + (("127.0.0.1",) if world.resolver_runs else ()):
-            internet.wait_for_answer(address)
+        self._wait_for_dns()
         if world.milter_runs:
             self.start_milter()
         if world.postfix_runs:
@@ -56,7 +56,7 @@ class Server:
                    *(receivers if self.world.port_25_leaves else ()))
         with self.outside.entered():
             ip(f"address add {GATEWAY}/24 dev out", f"address add {GATEWAY6}/64 dev out nodad",
-               f"address add {PRIVATE_GATEWAY}/24 dev out", *(f"address add {a} dev lo" for a in outside))
+               f"address add {PRIVATE_GATEWAY}/24 dev out", *(f"address add {a} dev lo{' nodad' if ':' in a else ''}" for a in outside))
         lines = [f"address add {a}/64 dev eth0 nodad" if ":" in a else f"address add {a}/24 dev eth0"
                  for a in self.world.addresses]
         lines.append(f"route add default via {self.world.gateway} dev eth0")
@@ -72,16 +72,47 @@ class Server:
             if world.bad_second is not False:
                 BadNameServer(internet.SECOND, world.bad_second)
             elif world.second:
-                internet.start_nsd(SCRATCH / "nsd2", [internet.SECOND], world.second, world.zones)
+                internet.start_nsd(SCRATCH / "nsd2", [internet.SECOND], self._published(world.second))
             else:
                 first.append(internet.SECOND)
-            internet.start_nsd(SCRATCH / "nsd", first, world.records, world.zones)
-            internet.start_unbound(SCRATCH / "public", internet.PUBLIC_RESOLVERS)
+            self._start_dns(first)
             if world.port_25_leaves:
                 for domain, (name, addresses) in world.receivers.items():
-                    self.receivers[domain] = Receiver(name, addresses)
-        if world.resolver_runs:
-            internet.start_unbound(SCRATCH / "resolver", ["127.0.0.1"], more=world.resolver_options)
+                    self.receivers[domain] = Receiver(name, addresses, world.refusals.get(domain))
+        self._start_resolver()
+
+    def _published(self, records):
+        world = self.world
+        keys = {zone: world.material.zone_keys[zone] for zone in world.signed_zones}
+        return internet.Published(records, world.zones, world.zone_lines, keys, world.signed_until)
+
+    def _start_dns(self, addresses):
+        self.authority = addresses
+        self.daemons["nsd"] = internet.start_nsd(SCRATCH / "nsd", addresses, self._published(self.world.records))
+        self.daemons["public"] = internet.start_unbound(SCRATCH / "public", internet.PUBLIC_RESOLVERS)
+
+    def _start_resolver(self):
+        if self.world.resolver_runs:
+            anchor = f"{self.world.material.zone_keys['']}.ds" if self.world.signed_zones else None
+            self.daemons["resolver"] = internet.start_unbound(
+                SCRATCH / "resolver", ["127.0.0.1"], anchor, self.world.resolver_options)
+
+    def _wait_for_dns(self):
+        for address in (internet.ROOT_SERVER, internet.PUBLIC_RESOLVERS[0]):
+            internet.wait_for_answer(address)
+        if self.world.resolver_runs:
+            internet.wait_for_answer("127.0.0.1")
+
+    def publish(self, zone, lines):
+        """Adds lines to a zone file, and lets every cache forget what it knew."""
+        self.world.zone_lines[zone] = self.world.zone_lines.get(zone, "") + lines
+        for name in ("nsd", "public", "resolver"):
+            self.daemons[name].terminate()
+            self.daemons[name].wait()
+        with self.outside.entered():
+            self._start_dns(self.authority)
+        self._start_resolver()
+        self._wait_for_dns()
 
     def _system_files(self):
         world, material = self.world, self.world.material
@@ -92,7 +123,8 @@ class Server:
         write("/etc/mailname", world.mailname + "\n")
         with open("/etc/passwd", "a", encoding="ascii") as users:
             users.write(USER_LINE)
-        join_group("postfix", "opendkim")
+        if not world.packaged:
+            join_group("postfix", "opendkim")
         authority = material.file("ca.pem").read_text()
         with open("/etc/ssl/certs/ca-certificates.crt", "a", encoding="ascii") as store:
             store.write(authority)
@@ -105,14 +137,18 @@ class Server:
         world = self.world
         for path in ("/etc/default/opendkim", "/etc/opendkim"):
             remove(path)
+        remove(KEYS)
+        directory("/run/opendkim", "opendkim", "opendkim", 0o750)
+        directory(KEYS, "opendkim", "opendkim", 0o700)
+        if world.packaged:
+            write("/etc/opendkim.conf", world.packaged)
+            directory(QUEUE / "opendkim", "opendkim", "postfix", 0o2750)
+            return
         lines = [f"{name:<23} {value}\n" for name, value in world.configuration.items()]
         write("/etc/opendkim.conf", "".join(lines))
         write("/etc/opendkim/KeyTable", "".join(line + "\n" for line in world.key_table))
         write("/etc/opendkim/SigningTable", "".join(line + "\n" for line in world.signing_table))
         write("/etc/opendkim/TrustedHosts", "".join(line + "\n" for line in world.trusted))
-        remove(KEYS)
-        directory("/run/opendkim", "opendkim", "opendkim", 0o750)
-        directory(KEYS, "opendkim", "opendkim", 0o700)
         for name, key in world.keys.items():
             write(f"{KEYS}/{name}.private", key.private, mode=0o600, owner="opendkim")
         directory(QUEUE / "opendkim", "opendkim", "opendkim", 0o750)
@@ -128,11 +164,13 @@ class Server:
                 raise RuntimeError(f"{MASTER_DIST} has no {old!r}")
             master = master.replace(old, new)
         write("/etc/postfix/master.cf", master + world.submission + world.master_end)
+        # Every program of Postfix waits for files that may still be in the hands of an editor.
+        for name in ("main.cf", "master.cf"):
+            os.utime(f"/etc/postfix/{name}", (0, 0))
         for name in CHROOT_FILES:
             if os.path.exists(f"/etc/{name}"):
                 write(QUEUE / "etc" / name, "")
                 shutil.copy(f"/etc/{name}", QUEUE / "etc" / name)
-        run("newaliases")
 
     def start_milter(self):
         """Starts the program under test and waits until it listens, or ends if that is this world's fault."""
@@ -159,9 +197,31 @@ class Server:
 
     def start_postfix(self):
         """Starts the master as `postfix start` does, without its slow look at every file."""
-        run("postfix", "post-install", "create-missing")
+        run("newaliases")
+        for name in QUEUE_DIRECTORIES:
+            directory(QUEUE / name, "postfix", "root", 0o700)
         own.start_passwords(QUEUE / "private/auth")
         run(MASTER_PROGRAM, "-w")
+
+    def write_to(self, recipient):
+        """Sends a message and waits until it has been deferred or is gone."""
+        run("/usr/sbin/sendmail", "-i", "-f", f"joe@{DOMAIN}", recipient, text=f"From: joe@{DOMAIN}\nTo: {recipient}\n\nText.\n")
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            waiting = run("postqueue", "-j")
+            if not waiting or '"delay_reason"' in waiting:
+                return
+            time.sleep(0.05)
+        raise RuntimeError("the message is still under way: " + self.logs())
+
+    def listen(self, path):
+        """A milter of somebody else's, as far as a knock at its door shows."""
+        directory(pathlib.Path(path).parent, "opendkim", "postfix", 0o750)
+        door = socket.socket(socket.AF_UNIX)
+        door.bind(str(path))
+        os.chmod(path, 0o666)
+        door.listen(8)
+        self.doors.append(door)
 
     def doctor(self, *arguments, seconds=120):
         """What the program's doctor does: (exit status, standard output, standard error)."""
@@ -171,17 +231,19 @@ class Server:
 
     @staticmethod
     def logs():
-        """The logs of everything that ran in the world."""
+        """The logs of the server, and what its name servers complained of."""
         text = ""
-        for path in (pathlib.Path(own.LOG), *sorted(SCRATCH.glob("*.log")), *sorted(SCRATCH.glob("*/*.log"))):
-            if path.exists() and path.stat().st_size:
-                text += f"--- {path}\n{path.read_text(errors='replace')[-6000:]}"
+        for path in (pathlib.Path(own.LOG), SCRATCH / "milter.log"):
+            text += f"--- {path}\n{path.read_text(errors='replace')[-6000:]}" if path.exists() else ""
+        for path in sorted(SCRATCH.glob("*/*.log")):
+            text += "".join(f"{path.name}: {line}\n" for line in path.read_text(errors="replace").splitlines()
+                            if re.search("error|warn|fatal", line))
         return text
 
 
-def run(*command):
-    """Runs a command that must succeed."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+def run(*command, text=""):
+    """Runs a command that must succeed, with this text as its input; returns what it prints."""
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
     return done.stdout

@@ -5,6 +5,8 @@ import struct
 import threading
 
 SMTP_PORT, DNS_PORT = 25, 53
+# From <linux/in.h>: bind before the kernel is done with giving the address.
+IP_FREEBIND = 15
 TRUNCATED, SERVFAIL, REFUSED = 0x8600, 0x8002, 0x8005
 
 
@@ -20,20 +22,21 @@ def listening(address, port):
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    server.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
     server.bind((address, port))
     server.listen(16)
     return server
 
 
 class Receiver:
-    """A large receiver's mail server: its greeting, and the messages it took, octet for octet."""
+    """A large receiver's mail server: the messages it took, octet for octet. With a refusal it says that to all mail."""
 
-    def __init__(self, name, addresses, greeting=None, port=SMTP_PORT):
-        self.name, self.greeting = name, greeting or f"220 {name} ESMTP ready"
+    def __init__(self, name, addresses, refusal=None):
+        self.name, self.refusal = name, refusal
         self.messages = []
         self.arrived = threading.Condition()
         for address in addresses:
-            in_background(self._serve, listening(address, port))
+            in_background(self._serve, listening(address, SMTP_PORT))
 
     def _serve(self, server):
         while True:
@@ -44,7 +47,7 @@ class Receiver:
             def say(text):
                 connection.sendall(text.encode() + b"\r\n")
             try:
-                say(self.greeting)
+                say(f"220 {self.name} ESMTP ready")
                 for line in lines:
                     verb = line[:4].upper().rstrip()
                     if verb == b"EHLO":
@@ -52,7 +55,7 @@ class Receiver:
                     elif verb == b"DATA":
                         say("354 go on")
                         self._store(lines)
-                        say("250 2.0.0 Ok")
+                        say(self.refusal or "250 2.0.0 Ok")
                     elif verb == b"QUIT":
                         say("221 2.0.0 Bye")
                         return

@@ -118,15 +118,23 @@ class World:
         self.aliases = ["postmaster: root", "abuse: root", "root: joe"]
         self.zones = [DOMAIN, "example.net"]
         self.records = healthy_records(material)
+        # Lines of zone files, by zone, beside the records.
+        self.zone_lines = {}
+        # Zones with DNSSEC, "" for the root; the server's resolver validates if there are any.
+        self.signed_zones, self.signed_until = [], None
         # What the second name server has; the same unless set.
         self.second = None
         # In the second name server's place, one that sends these flags and nothing else, or with None, nothing.
         self.bad_second = False
         self.nameservers, self.resolver_runs, self.resolver_options = ["127.0.0.1"], True, ""
         self.receivers, self.port_25_leaves = dict(RECEIVERS), True
+        # What a receiver says to every message, by domain.
+        self.refusals = {}
         self.postfix_runs = self.milter_runs = True
         # Whether the milter is expected to end at once.
         self.milter_fails = False
+        # The milter's configuration as the package leaves it, in place of all that is said above.
+        self.packaged = None
         # Work to do when all files are there, and when everything runs; each gets the world.
         self.before, self.after = [], []
         self.arguments = []

@@ -4,7 +4,7 @@ import importlib
 
 from zoo.worlds.case import CASES
 
-SUBJECTS = ("healthy", "addresses", "spf", "key_records", "dmarc", "signing", "wiring", "tls", "surroundings")
+SUBJECTS = ("healthy", "addresses", "spf", "key_records", "dmarc", "signing", "wiring", "tls", "surroundings", "arriving")
 
 
 def all_cases():

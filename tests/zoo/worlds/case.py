@@ -23,6 +23,8 @@ class Case:
     pains: tuple = ()
     # Codes that a healthy world must not have even as information.
     never: tuple = ()
+    # What to do in the world, in place of asking doctor; returns what went wrong.
+    journey: typing.Callable | None = None
 
     @property
     def is_broken(self):
@@ -70,6 +72,15 @@ def healthy(change=None, never=()):
     if change is None:
         return lambda function: _register(function, never=tuple(never))
     return _register(change)
+
+
+def journey(world_of):
+    """Registers work to be done in the world that `world_of` makes."""
+    def register(work):
+        name = work.__name__.replace("_", "-")
+        CASES.append(Case(name, work.__doc__.strip().splitlines()[0], world_of, journey=work))
+        return work
+    return register
 
 
 def _register(change, **expectation):

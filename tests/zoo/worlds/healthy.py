@@ -49,6 +49,12 @@ def spf_beside_other_texts(world):
 
 
 @healthy
+def no_spf_for_the_host(world):
+    """The server's own name has no SPF record, as is usual."""
+    world.records.drop(HOST, "TXT")
+
+
+@healthy
 def key_by_cname(world):
     """The key record is another domain's, by an alias."""
     name = f"{SELECTOR}._domainkey.{DOMAIN}"
@@ -203,6 +209,13 @@ def strict_transport(world):
     world.records.add(f"_smtp._tls.{DOMAIN}", "TXT", f"v=TLSRPTv1; rua=mailto:tls@{DOMAIN}")
     world.records.add(f"default._bimi.{DOMAIN}", "TXT", f"v=BIMI1; l=https://{DOMAIN}/logo.svg;")
     world.records.add(DOMAIN, "CAA", '0 issue "letsencrypt.org"')
+
+
+@healthy
+def certificate_by_dane(world):
+    """DNSSEC, a resolver that validates, and a TLSA record for the certificate."""
+    world.signed_zones = ["", DOMAIN]
+    world.records.add(f"_25._tcp.{HOST}", "TLSA", f"3 1 1 {world.material.certificate_hash('good')}")
 
 
 @healthy

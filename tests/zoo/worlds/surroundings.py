@@ -1,8 +1,7 @@
 """Broken: resolver, block lists, queue, postmaster and the messages themselves."""
 
 from zoo.internet import nibbles
-from zoo.server import run, write
-from zoo.strangers import listening
+from zoo.server import write
 from zoo.world import ADDRESS, DOMAIN
 from zoo.worlds.case import broken
 
@@ -13,6 +12,12 @@ SAMPLE = "/etc/opendkim/sample.eml"
 def dead_resolver(world):
     """/etc/resolv.conf names a resolver that is gone."""
     world.nameservers = ["192.0.2.99"]
+
+
+@broken("dnssec-bogus", says="DNSSEC", pains=[30])
+def dnssec_run_out(world):
+    """The zone's signatures have expired: whoever validates sees nothing."""
+    world.signed_zones, world.signed_until = ["", DOMAIN], "20260101"
 
 
 @broken("listed-address", level="warn", says="zen.spamhaus.org")
@@ -33,11 +38,22 @@ def nobody_is_postmaster(world):
     world.aliases = ["root: joe", "abuse: root"]
 
 
-def _deferred(server):
-    """Fills the queue with a message a large receiver has deferred."""
-    with server.outside.entered():
-        server.receivers["gmail.com"] = listening("198.51.100.26", 25)
-    run("true")
+@broken("queue-deferred", level="warn", says="SPF|DKIM", pains=[16])
+def deferred_as_unauthenticated(world):
+    """Gmail defers mail and says why in a code."""
+    world.refusals["gmail.com"] = (
+        "421-4.7.26 Your email has been rate limited because it is unauthenticated. Gmail requires all\r\n"
+        "421 4.7.26 senders to authenticate with either SPF or DKIM. - gsmtp")
+    world.after.append(lambda server: server.write_to("a@gmail.com"))
+
+
+@broken("queue-deferred", level="warn", says="PTR", pains=[16])
+def deferred_for_its_reverse_name(world):
+    """Gmail defers mail for want of a PTR record that it can't see yet."""
+    world.refusals["gmail.com"] = (
+        "421-4.7.23 The IP address sending this message does not have a PTR record setup, or the\r\n"
+        "421 4.7.23 corresponding forward DNS entry does not match the sending IP. - gsmtp")
+    world.after.append(lambda server: server.write_to("a@gmail.com"))
 
 
 @broken("unsubscribe-missing", says="List-Unsubscribe-Post", pains=[24])
@@ -71,9 +87,27 @@ def message_with_two_authors_fields(world):
     sample(world, [f"From: other@{DOMAIN}"])
 
 
-def sample(world, fields):
+@broken("sample-long-line", level="warn", says="998", pains=[23])
+def message_with_a_long_line(world):
+    """A sample with a line that must be broken on its way."""
+    sample(world, [], "x" * 1200)
+
+
+@broken("sample-8bit", level="warn", says="8", pains=[18])
+def message_with_eight_bits(world):
+    """A sample that is converted where the next server does not take eight bits."""
+    sample(world, ["MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit"], "Grüße")
+
+
+@broken("sample-no-author", says="From", pains=[14])
+def message_without_an_author(world):
+    """A sample whose From can't be read."""
+    sample(world, [], author="<<>")
+
+
+def sample(world, fields, body="News.", author=f"Joe <joe@{DOMAIN}>"):
     """Gives doctor a message with these fields."""
-    lines = [f"From: Joe <joe@{DOMAIN}>", "To: list@example.net", "Subject: News", "Date: Mon, 23 Nov 2026 12:00:00 +0000",
-             f"Message-ID: <1@{DOMAIN}>", *fields, "", "News.", ""]
+    lines = [f"From: {author}", "To: list@example.net", "Subject: News", "Date: Mon, 23 Nov 2026 12:00:00 +0000",
+             f"Message-ID: <1@{DOMAIN}>", *fields, "", body, ""]
     world.before.append(lambda _: write(SAMPLE, "\r\n".join(lines)))
     world.arguments = ["--sample", SAMPLE]

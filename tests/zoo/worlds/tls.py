@@ -1,5 +1,6 @@
 """Broken: TLS, submission, and who may relay."""
 
+from zoo.world import DOMAIN, HOST
 from zoo.worlds.case import broken
 
 
@@ -85,3 +86,16 @@ def whole_world_trusted(world):
 def provider_trusted(world):
     """mynetworks has the provider's whole network."""
     world.main["mynetworks"] = "127.0.0.0/8 [::1]/128 203.0.112.0/20"
+
+
+@broken("dane-differs", says="TLSA")
+def tlsa_of_the_old_certificate(world):
+    """The certificate was renewed with a new key, and the TLSA record was not."""
+    world.signed_zones = ["", DOMAIN]
+    world.records.add(f"_25._tcp.{HOST}", "TLSA", f"3 1 1 {world.material.certificate_hash('expired')}")
+
+
+@broken("dane-without-dnssec", level="warn", says="DNSSEC")
+def tlsa_without_dnssec(world):
+    """A TLSA record in a zone that is not signed."""
+    world.records.add(f"_25._tcp.{HOST}", "TLSA", f"3 1 1 {world.material.certificate_hash('good')}")

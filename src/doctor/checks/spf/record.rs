@@ -44,7 +44,8 @@ pub(super) enum Kind {
     A(Option<String>),
     Mx(Option<String>),
     Ptr,
-    Ip,
+    /// `ip4:` or `ip6:`, the address without the length of its prefix.
+    Ip(IpAddr),
     Exists(String),
     Redirect(String),
     /// `exp=` and what nobody knows: costs nothing and changes nothing.
@@ -192,11 +193,17 @@ pub(super) fn is_meant_as_spf(text: &str) -> bool {
     }
     let squeezed: String = text
         .chars()
-        .filter(|c| !matches!(c, ' ' | '"' | '\'' | '\\' | '\t' | '\u{a0}' | '“' | '”' | '(' | ')'))
+        .filter(|c| {
+            !matches!(
+                c,
+                ' ' | '"' | '\'' | '\\' | '\t' | '\u{a0}' | '“' | '”' | '(' | ')'
+            )
+        })
         .map(|c| c.to_ascii_lowercase())
         .collect();
     let begins = [
-        "v=spf", "v:spf", "vspf", "spf1", "spf=", "v=pfs", "v=sfp", "v=psf", "v-spf", "=spf1", "spfv1",
+        "v=spf", "v:spf", "vspf", "spf1", "spf=", "v=pfs", "v=sfp", "v=psf", "v-spf", "=spf1",
+        "spfv1",
     ];
     begins.iter().any(|begin| squeezed.starts_with(begin))
 }
@@ -210,10 +217,19 @@ pub(super) fn mended_text(text: &str) -> String {
             other => other,
         })
         .collect();
+    // `v=spf1mx`: the version sticks to what follows.
+    let plain = match plain.trim_start().get(..VERSION.len()) {
+        Some(version) if version.eq_ignore_ascii_case(VERSION) => {
+            plain.trim_start()[VERSION.len()..].to_owned()
+        }
+        _ => plain,
+    };
     let mut words: Vec<&str> = plain.split_whitespace().collect();
     let is_term = |word: &str| term(word).is_ok();
     // What stands before the first word that is a term was meant as the version.
-    let first = words.iter().position(|word| is_term(word) && !word.to_ascii_lowercase().starts_with("v="));
+    let first = words
+        .iter()
+        .position(|word| is_term(word) && !word.to_ascii_lowercase().starts_with("v="));
     words.drain(..first.unwrap_or(words.len()));
     let mut mended = VERSION.to_owned();
     for word in words {
@@ -322,7 +338,10 @@ fn domain_and_prefix(value: &str) -> Result<Option<String>, Why> {
     let within = |length: &str, most: u8| {
         length.is_empty() || length.parse::<u8>().is_ok_and(|length| length <= most)
     };
-    if (!v4.is_empty() && v4.len() < 2) || !within(v4.trim_start_matches('/'), 32) || !within(v6, 128) {
+    if (!v4.is_empty() && v4.len() < 2)
+        || !within(v4.trim_start_matches('/'), 32)
+        || !within(v6, 128)
+    {
         return Err(Why::BadPrefix);
     }
     Ok(name)
@@ -342,8 +361,8 @@ fn network(text: &str, v4: bool) -> Result<Kind, Why> {
     }
     let most = if v4 { 32 } else { 128 };
     match length.map(|length| length.parse::<u8>()) {
-        None => Ok(Kind::Ip),
-        Some(Ok(length)) if length <= most => Ok(Kind::Ip),
+        None => Ok(Kind::Ip(address)),
+        Some(Ok(length)) if length <= most => Ok(Kind::Ip(address)),
         Some(_) => Err(Why::BadPrefix),
     }
 }
@@ -419,7 +438,12 @@ mod tests {
         ] {
             assert!(is_meant_as_spf(text), "{text}");
         }
-        for text in ["v=DKIM1; p=", "google-site-verification=spf1", "v=spf1 -all", ""] {
+        for text in [
+            "v=DKIM1; p=",
+            "google-site-verification=spf1",
+            "v=spf1 -all",
+            "",
+        ] {
             assert!(!is_meant_as_spf(text), "{text}");
         }
     }
@@ -431,6 +455,7 @@ mod tests {
             "v=spf mx ip4:192.0.2.1 -all",
             "v = spf1 mx ip4:192.0.2.1 -all",
             "v=spf1; mx; ip4:192.0.2.1; -all",
+            "v=spf1mx ip4:192.0.2.1 -all",
         ] {
             assert_eq!(mended_text(text), "v=spf1 mx ip4:192.0.2.1 -all", "{text}");
         }
