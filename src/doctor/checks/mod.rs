@@ -16,6 +16,7 @@ mod hostname;
 mod milter;
 mod mx;
 mod policies;
+mod port25;
 mod resolver;
 mod reverse;
 mod self_test;
