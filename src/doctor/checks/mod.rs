@@ -8,6 +8,7 @@ use crate::{text, text::Text};
 
 mod addresses;
 mod authors;
+mod breakers;
 mod configuration;
 mod dkim;
 mod dmarc;
@@ -15,10 +16,12 @@ mod hostname;
 mod milter;
 mod mx;
 mod policies;
+mod port25;
 mod resolver;
 mod reverse;
 mod self_test;
 mod spf;
+mod tls;
 
 /// The time that a check may take unless it says otherwise.
 const USUAL_LIMIT: Duration = Duration::from_secs(20);
@@ -127,12 +130,41 @@ pub const CHECKS: &[Check] = &[
         run: |host| Box::pin(milter::run(host)),
     },
     Check {
+        name: "breakers",
+        title: || text!("what breaks signatures", "qué rompe las firmas"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "breakers",
+        run: |host| Box::pin(breakers::run(host)),
+    },
+    Check {
         name: "self-test",
         title: || text!("a message signed on trial", "un mensaje firmado de prueba"),
         needs: Needs::Nothing,
         limit: USUAL_LIMIT,
         chapter: "self-test",
         run: |host| Box::pin(self_test::run(host)),
+    },
+    Check {
+        name: "port25",
+        title: || {
+            text!(
+                "port 25, in and out",
+                "el puerto 25, de entrada y de salida"
+            )
+        },
+        needs: Needs::Greetings,
+        limit: port25::LIMIT,
+        chapter: "port25",
+        run: |host| Box::pin(port25::run(host)),
+    },
+    Check {
+        name: "tls",
+        title: || text!("TLS and certificates", "TLS y certificados"),
+        needs: Needs::Nothing,
+        limit: LONG_LIMIT,
+        chapter: "tls",
+        run: |host| Box::pin(tls::run(host)),
     },
     Check {
         name: "mx",
