@@ -12,6 +12,7 @@ mod breakers;
 mod configuration;
 mod dkim;
 mod dmarc;
+mod domains;
 mod hostname;
 mod milter;
 mod mx;
@@ -86,6 +87,14 @@ pub const CHECKS: &[Check] = &[
         limit: USUAL_LIMIT,
         chapter: "resolver",
         run: |host| Box::pin(resolver::run(host)),
+    },
+    Check {
+        name: "domains",
+        title: || text!("the domains in DNS", "los dominios en el DNS"),
+        needs: Needs::Dns,
+        limit: USUAL_LIMIT,
+        chapter: "names",
+        run: |host| Box::pin(domains::run(host)),
     },
     Check {
         name: "hostname",
@@ -217,6 +226,18 @@ pub const CHECKS: &[Check] = &[
         run: |host| Box::pin(policies::run(host)),
     },
 ];
+
+/// Whether DNS knows the domain; where it does not, one check says so, and the others keep silent.
+/// Without an answer it is taken for existing.
+async fn exists(host: &Host, domain: &str) -> bool {
+    match &host.dns {
+        Some(dns) => {
+            let found = dns.txt(domain).await;
+            found.map_or(true, |found| found.name_exists)
+        }
+        None => true,
+    }
+}
 
 /// The report of a check that examines domains where there is none.
 fn no_domain() -> Report {
