@@ -23,6 +23,7 @@ use crate::{
         genzone::{self, GenzoneArgs},
         keygen::{self, KeygenArgs},
         retired::Retired,
+        setup::{self, SetupArgs},
         sign::{self, SignArgs},
         statistics,
         testkey::{self, TestkeyArgs},
@@ -69,6 +70,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Read options, tables and keys, and name every problem with file, line and remedy
     Check(check::CheckArgs),
+    /// Set up a domain: keys, tables, Postfix, and the DNS records to publish
+    Setup(SetupArgs),
     /// Examine this host, its DNS records and Postfix, and name what keeps mail from arriving
     Doctor(DoctorArgs),
     /// Tell, rule by rule, what would be done with an author's mail and why
@@ -132,6 +135,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
     match cli.command {
         Command::Serve(serve) => serve::run(&serve, &args, daemon),
         Command::Check(check) => check::run(&check),
+        Command::Setup(setup) => setup::run(&setup),
         Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Explain(explain) => explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),
