@@ -1,6 +1,8 @@
 //! Doing what was planned: keys first in memory, then the journal, then one change after the other
 //! until the end or the first failure.
 
+use std::path::Path;
+
 use zeroize::Zeroizing;
 
 use super::{
@@ -89,16 +91,11 @@ impl Work {
     /// # Errors
     /// At the first change that can't be made.
     pub fn for_daemon(&mut self, daemon: u32, rules: KeyRules) -> Result<(), ApplyError> {
-        self.until(self.before_postfix)?;
         let me = Identity::of_uid(daemon);
-        for (change, _) in &self.keys {
-            let source = KeySource::File(change.path().to_owned());
-            let report = check_key(&source, rules, &me);
-            if let Some(error) = report.findings.iter().find(|finding| finding.is_error()) {
-                return Err(ApplyError::Refused(error.to_string()));
-            }
-        }
-        Ok(())
+        self.until(self.before_postfix, |change| match change {
+            Change::Key { path, .. } => refused(path, rules, &me),
+            _ => Ok(()),
+        })
     }
 
     /// Changes what Postfix needs.
@@ -106,7 +103,7 @@ impl Work {
     /// # Errors
     /// At the first change that can't be made.
     pub fn for_postfix(&mut self) -> Result<(), ApplyError> {
-        self.until(self.steps.len())
+        self.until(self.steps.len(), |_| Ok(()))
     }
 
     /// The steps that are done.
@@ -129,15 +126,30 @@ impl Work {
         self.before_postfix > 0
     }
 
-    fn until(&mut self, end: usize) -> Result<(), ApplyError> {
+    fn until(
+        &mut self,
+        end: usize,
+        is_good: impl Fn(&Change) -> Result<(), ApplyError>,
+    ) -> Result<(), ApplyError> {
         while self.done < end {
             let change = &self.steps[self.done].entry.change;
             let new = self.keys.iter().find(|(of, _)| of == change);
             let pem = new.map(|(_, new)| new.pem.as_bytes());
             change.make(pem)?;
             self.done += 1;
+            is_good(change)?;
         }
         Ok(())
+    }
+}
+
+/// Whether the daemon would refuse a key, for instance since others may read it. Asked before any
+/// table names the key.
+fn refused(path: &Path, rules: KeyRules, daemon: &Identity) -> Result<(), ApplyError> {
+    let report = check_key(&KeySource::File(path.to_owned()), rules, daemon);
+    match report.findings.iter().find(|finding| finding.is_error()) {
+        Some(error) => Err(ApplyError::Refused(error.to_string())),
+        None => Ok(()),
     }
 }
 
