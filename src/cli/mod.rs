@@ -15,6 +15,7 @@ use std::{env, ffi::OsString, path::Path};
 use clap::{Parser, Subcommand, error::ErrorKind};
 
 use crate::{
+    doctor::knock::helper::{self as knock, KnockArgs},
     process::{ExitCode, start::Daemon},
     tools::{
         atpszone::{self, AtpszoneArgs},
@@ -74,6 +75,9 @@ pub enum Command {
     Setup(SetupArgs),
     /// Examine this host, its DNS records and Postfix, and name what keeps mail from arriving
     Doctor(DoctorArgs),
+    /// Connect to a milter's socket as a service of Postfix would; doctor runs it
+    #[command(hide = true)]
+    Knock(KnockArgs),
     /// Tell, rule by rule, what would be done with an author's mail and why
     Explain(ExplainArgs),
     /// Sign a message from standard input
@@ -137,6 +141,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Check(check) => check::run(&check),
         Command::Setup(setup) => setup::run(&setup),
         Command::Doctor(doctor) => doctor::run(&doctor),
+        Command::Knock(args) => knock::run(&args),
         Command::Explain(explain) => explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),
         Command::Verify(verify) => verify::run(&verify),

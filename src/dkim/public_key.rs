@@ -11,6 +11,8 @@ use aws_lc_rs::{
 };
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
 
+use super::crypto::PrivateKey;
+
 /// RSA moduli above this many bits are not used: verifying with them costs too much.
 pub const MAX_RSA_BITS: u32 = 8192;
 
@@ -131,6 +133,14 @@ impl PublicKey {
     /// Whether this is an RSA key.
     pub fn is_rsa(&self) -> bool {
         !matches!(self, Self::Ed25519(_))
+    }
+
+    /// Whether what `private` signs, this key verifies.
+    pub fn fits(&self, private: &dyn PrivateKey) -> bool {
+        let digest = [0x5a; 32];
+        private
+            .sign(&digest)
+            .is_ok_and(|signature| self.verify(&HashValue::Sha256(digest), &signature).is_ok())
     }
 
     /// Verifies RSASSA-PKCS1-v1_5 (RFC 6376 section 3.3), or PureEdDSA over the digest's octets

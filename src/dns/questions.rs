@@ -236,8 +236,8 @@ impl Questions {
         .await
     }
 
-    /// TLSA records in presentation form (RFC 6698), with whether DNSSEC is out of question is
-    /// for the caller to find out.
+    /// TLSA records in presentation form (RFC 6698); they count under DNSSEC alone, which is not
+    /// looked at here.
     pub async fn tlsa(&self, name: &str) -> Answer<String> {
         self.ask(name, RecordType::TLSA, |data| Some(data.to_string()))
             .await

@@ -80,6 +80,16 @@ pub struct Examined {
     pub took: Duration,
 }
 
+impl Examined {
+    /// Whether it could not be said that all is well.
+    pub fn is_unfinished(&self) -> bool {
+        matches!(
+            self.state,
+            State::TimedOut | State::Unanswered | State::Broken
+        )
+    }
+}
+
 /// All that was found.
 #[derive(Clone, Debug, Default)]
 pub struct Examination {
@@ -104,16 +114,10 @@ pub enum Verdict {
 impl Examination {
     /// The worst of all findings. A check that could not be finished counts as a warning.
     pub fn verdict(&self) -> Verdict {
-        let unfinished = |examined: &Examined| {
-            matches!(
-                examined.state,
-                State::TimedOut | State::Unanswered | State::Broken
-            )
-        };
         match self.findings.iter().map(|(_, finding)| finding.level).max() {
             Some(Level::Fail) => Verdict::Failing,
             Some(Level::Warn) => Verdict::Warned,
-            _ if self.checks.iter().any(unfinished) => Verdict::Warned,
+            _ if self.checks.iter().any(Examined::is_unfinished) => Verdict::Warned,
             _ => Verdict::Healthy,
         }
     }

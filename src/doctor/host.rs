@@ -2,13 +2,17 @@
 //! addresses mail leaves from, and somebody to ask DNS.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
 };
 
 use crate::{
-    config::{resolve::Overrides, snapshot::Snapshot},
+    config::{
+        resolve::Overrides,
+        snapshot::{SigningIdentities, Snapshot},
+    },
     diagnostic::Diagnostic,
     dkim::name::Domain,
     dns::{nameservers::NameServers, questions::Questions, resolver::ResolverError},
@@ -42,8 +46,9 @@ pub struct Host {
     pub config: PathBuf,
     /// The configuration, as far as it can be used.
     pub server: Option<Arc<Snapshot>>,
-    /// What is wrong with the configuration.
-    pub configuration_findings: Vec<Diagnostic>,
+    /// Whether a server could start with this configuration; what is wrong with it, the check
+    /// `configuration` tells.
+    pub server_could_start: bool,
     /// Postfix's settings.
     pub postfix: Result<Postfix, PostfixError>,
     /// The addresses that mail leaves from.
@@ -62,7 +67,7 @@ impl Host {
     /// # Errors
     /// When the operating system refuses the resolver its sockets.
     pub fn look_around(wanted: Wanted) -> Result<Self, ResolverError> {
-        let (server, configuration_findings) = load(&wanted.config);
+        let (server, server_could_start) = load(&wanted.config);
         let postfix = Postfix::read(None);
         let dns = match wanted.offline {
             true => None,
@@ -77,7 +82,7 @@ impl Host {
             domains_left_out,
             config: wanted.config,
             server,
-            configuration_findings,
+            server_could_start,
             leaving: Leaving::of(postfix.as_ref().ok()),
             postfix,
             dns,
@@ -100,9 +105,10 @@ impl Host {
     }
 }
 
-fn load(file: &Path) -> (Option<Arc<Snapshot>>, Vec<Diagnostic>) {
+fn load(file: &Path) -> (Option<Arc<Snapshot>>, bool) {
     let (snapshot, findings) = Snapshot::load(Some(file), &Overrides::default());
-    (snapshot.map(Arc::new), findings)
+    let could_start = snapshot.is_some() && !findings.iter().any(Diagnostic::is_error);
+    (snapshot.map(Arc::new), could_start)
 }
 
 /// Somebody to ask DNS: the servers that the daemon asks, or the system's. Must be called within
@@ -122,12 +128,37 @@ pub fn questions(server: Option<&Snapshot>) -> Result<Questions, ResolverError> 
     Questions::new(&servers, verifying.dns_timeout)
 }
 
-/// The domains whose keys the configuration names, each once, in the order of the KeyTable.
+/// The domains whose keys the configuration names, each once, in the order of the KeyTable; those
+/// of the Domain option, and those of the SigningTable where a key serves every author's domain.
 fn domains_of(server: Option<&Snapshot>) -> (Vec<Domain>, usize) {
+    let Some(server) = server else {
+        return (Vec::new(), 0);
+    };
+    let mut names: Vec<String> = server
+        .keys()
+        .filter_map(|key| key.domain.map(str::to_owned))
+        .collect();
+    match &server.signing {
+        SigningIdentities::None => {}
+        SigningIdentities::Single { domains, .. } => {
+            let entries = domains.entries().unwrap_or_default();
+            names.extend(entries.into_iter().map(|(name, _)| name));
+        }
+        SigningIdentities::Tables { signing, .. } => {
+            if server.keys().any(|key| key.domain.is_none()) {
+                let patterns = signing.rows().map(|row| row.pattern);
+                let domain = |pattern: &str| match pattern.rsplit_once('@') {
+                    Some((_, domain)) => domain.to_owned(),
+                    None => pattern.to_owned(),
+                };
+                names.extend(patterns.map(domain));
+            }
+        }
+    }
     let mut domains: Vec<Domain> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    for key in server.into_iter().flat_map(Snapshot::keys) {
-        let Some(domain) = key.domain.and_then(|domain| Domain::parse(domain).ok()) else {
+    let mut seen = HashSet::new();
+    for name in names {
+        let Ok(domain) = Domain::parse(name.trim_start_matches('.')) else {
             continue;
         };
         if seen.insert(domain.clone()) && domains.len() < MOST_DOMAINS {

@@ -3,10 +3,13 @@
 //!
 //! [`host`] gathers once what several checks look at; [`checks`] is the table of all checks, each a
 //! function from the host to its [`finding`]s; [`examination`] runs them together, each within its
-//! time; [`report`] shows what came of it.
+//! time; [`report`] shows what came of it. [`knock`] tries a milter's socket as Postfix would.
 
+pub mod addresses;
 pub mod checks;
 pub mod examination;
 pub mod finding;
 pub mod host;
+pub mod knock;
+pub mod record_line;
 pub mod report;

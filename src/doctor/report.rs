@@ -8,17 +8,17 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    checks::Check,
     examination::{Examination, Examined, State, Verdict},
     finding::{Finding, Fix, Level},
 };
 use crate::{
+    dns::DnsFailure,
     text,
     text::{Lang, Text},
 };
 
-/// Where the course stands once the package is installed.
-const COURSE: &str = "docs/course.md";
+/// Where the package puts the texts.
+const TEXTS: &str = "/usr/share/doc/dkimd/docs";
 
 /// How text is shown.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub struct Style {
 /// If it can't be written.
 pub fn write(out: &mut impl Write, found: &Examination, style: Style) -> io::Result<()> {
     for (check, finding) in &found.findings {
-        write_finding(out, check, finding, style)?;
+        write_finding(out, finding, Some(check.chapter), style)?;
     }
     for examined in &found.checks {
         if let Some(line) = line_of(examined, style) {
@@ -56,10 +56,14 @@ pub fn write_json(out: &mut impl Write, found: &Examination, lang: Lang) -> io::
     writeln!(out)
 }
 
-fn write_finding(
+/// Writes one finding for a person, and the chapter of the course that it belongs to.
+///
+/// # Errors
+/// If it can't be written.
+pub fn write_finding(
     out: &mut impl Write,
-    check: &Check,
     finding: &Finding,
+    chapter: Option<&str>,
     style: Style,
 ) -> io::Result<()> {
     let lang = style.lang;
@@ -80,9 +84,12 @@ fn write_finding(
         let (label, step) = fix_line(fix, lang);
         let _ = writeln!(text, "     {}: {step}", label.to(lang));
     }
-    if finding.level > Level::Info {
-        let label = text!("more", "más");
-        let _ = writeln!(text, "     {}: {COURSE}#{}", label.to(lang), check.chapter);
+    if let Some(chapter) = chapter.filter(|_| finding.level > Level::Info) {
+        let more = text!(
+            "more: {TEXTS}/course.md#{chapter}",
+            "más: {TEXTS}/es/course.md#{chapter}"
+        );
+        let _ = writeln!(text, "     {}", more.to(lang));
     }
     writeln!(out, "{text}")
 }
@@ -129,7 +136,7 @@ fn line_of(examined: &Examined, style: Style) -> Option<String> {
             let names: Vec<_> = examined
                 .unanswered
                 .iter()
-                .map(|(name, failure)| format!("{name} ({failure})"))
+                .map(|(name, failure)| format!("{name} ({})", words_for(*failure).to(style.lang)))
                 .collect();
             let names = names.join(", ");
             text!(
@@ -141,6 +148,19 @@ fn line_of(examined: &Examined, style: Style) -> Option<String> {
     Some(format!("{name}: {title}: {}", words.to(style.lang)))
 }
 
+fn words_for(failure: DnsFailure) -> Text {
+    let spanish = match failure {
+        DnsFailure::Timeout => "sin respuesta en el plazo",
+        DnsFailure::ServerFailure => "error del servidor",
+        DnsFailure::Refused => "consulta rechazada",
+        DnsFailure::AliasLoop => "alias en círculo",
+        DnsFailure::Malformed => "respuesta ilegible",
+        DnsFailure::Bogus => "validación DNSSEC fallida",
+        DnsFailure::Unreachable => "ningún servidor de nombres accesible",
+    };
+    Text::new(failure.to_string(), spanish)
+}
+
 fn summary(found: &Examination) -> Text {
     let count = |level| {
         let of_level = found.findings.iter().filter(|(_, f)| f.level == level);
@@ -148,14 +168,19 @@ fn summary(found: &Examination) -> Text {
     };
     let (failures, warnings) = (count(Level::Fail), count(Level::Warn));
     let checks = found.checks.len();
-    match found.verdict() {
-        Verdict::Healthy => text!(
-            "{checks} checks: nothing is wrong",
-            "{checks} comprobaciones: todo en orden"
+    let unfinished = found.checks.iter().filter(|c| c.is_unfinished()).count();
+    match (found.verdict(), unfinished) {
+        (Verdict::Healthy, _) => text!(
+            "checks: {checks}; nothing is wrong",
+            "comprobaciones: {checks}; todo en orden"
+        ),
+        (_, 0) => text!(
+            "checks: {checks}; failures: {failures}; warnings: {warnings}",
+            "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}"
         ),
         _ => text!(
-            "{checks} checks: {failures} failures, {warnings} warnings",
-            "{checks} comprobaciones: {failures} fallos, {warnings} avisos"
+            "checks: {checks}; failures: {failures}; warnings: {warnings}; unfinished: {unfinished}",
+            "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}; sin terminar: {unfinished}"
         ),
     }
 }
@@ -236,6 +261,24 @@ fn as_json(found: &Examination, lang: Lang) -> Json<'_> {
     }
 }
 
+/// One finding as a JSON object, in one language, without check and chapter.
+pub fn finding_json(finding: &Finding, lang: Lang) -> serde_json::Value {
+    let fix: Vec<_> = finding
+        .fix
+        .iter()
+        .map(|fix| fix_as_json(fix, lang))
+        .collect();
+    serde_json::json!({
+        "level": finding.level,
+        "code": finding.code,
+        "subject": finding.subject,
+        "what": finding.what.to(lang),
+        "evidence": finding.evidence,
+        "why": finding.why.as_ref().map(|why| why.to(lang)),
+        "fix": fix,
+    })
+}
+
 fn fix_as_json(fix: &Fix, lang: Lang) -> JsonFix<'_> {
     let (kind, file, text) = match fix {
         Fix::Command(command) => ("command", None, command.as_str()),
@@ -244,4 +287,62 @@ fn fix_as_json(fix: &Fix, lang: Lang) -> JsonFix<'_> {
         Fix::Words(words) => ("words", None, words.to(lang)),
     };
     JsonFix { kind, file, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::doctor::checks::CHECKS;
+
+    const PLAIN: Style = Style {
+        lang: Lang::Es,
+        colour: false,
+        all: false,
+    };
+
+    fn told(found: &Examination) -> String {
+        let mut out = Vec::new();
+        write(&mut out, found, PLAIN).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_finding_names_its_remedy_and_the_chapter_in_the_readers_language() {
+        let check = &CHECKS[0];
+        let finding = Finding::fail("code", "subject", text!("what", "qué"))
+            .why(text!("reason", "motivo"))
+            .command("true");
+        let found = Examination {
+            findings: vec![(check, finding)],
+            checks: Vec::new(),
+        };
+        let text = told(&found);
+        assert!(text.starts_with("FALLO qué [code]\n"), "{text}");
+        assert!(text.contains("por qué: motivo\n     ejecute: true\n"));
+        let chapter = format!("/es/course.md#{}\n", check.chapter);
+        assert!(text.contains(&chapter), "{text}");
+        assert!(text.ends_with("fallos: 1; avisos: 0\n"), "{text}");
+    }
+
+    #[test]
+    fn a_check_without_answer_is_named_and_counted() {
+        let examined = Examined {
+            check: &CHECKS[0],
+            state: State::Unanswered,
+            unanswered: vec![("example.com".to_owned(), DnsFailure::Timeout)],
+            took: Duration::ZERO,
+        };
+        let found = Examination {
+            findings: Vec::new(),
+            checks: vec![examined],
+        };
+        let text = told(&found);
+        assert!(
+            text.contains("el DNS no respondió sobre example.com"),
+            "{text}"
+        );
+        assert!(text.ends_with("avisos: 0; sin terminar: 1\n"), "{text}");
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! [`Postfix::read`] asks `postconf`, so that defaults, `$names` and overrides mean here what they
 //! mean to Postfix. [`milters`] reads its lists of filters, [`leaving`] finds the addresses that
-//! its mail leaves from, [`edit`] changes a parameter.
+//! its mail leaves from, [`refusal`] knows what receivers' replies mean, [`edit`] changes a
+//! parameter.
 
 pub mod edit;
 pub mod leaving;
@@ -10,6 +11,7 @@ pub mod main_cf;
 pub mod master_cf;
 pub mod milters;
 mod program;
+pub mod refusal;
 
 use std::path::{Path, PathBuf};
 

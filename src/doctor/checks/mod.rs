@@ -6,10 +6,19 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
+mod authors;
 mod configuration;
+mod dkim;
+mod milter;
+mod reverse;
+mod self_test;
+mod spf;
 
 /// The time that a check may take unless it says otherwise.
 const USUAL_LIMIT: Duration = Duration::from_secs(20);
+
+/// The time of checks that ask many questions, one after the other.
+const LONG_LIMIT: Duration = Duration::from_secs(40);
 
 /// One check.
 #[derive(Clone, Copy, Debug)]
@@ -47,14 +56,69 @@ pub enum Needs {
 pub const GREETED: &[&str] = &["gmail.com", "outlook.com", "yahoo.com", "icloud.com"];
 
 /// All checks.
-pub const CHECKS: &[Check] = &[Check {
-    name: "configuration",
-    title: || text!("options, tables and keys", "opciones, tablas y claves"),
-    needs: Needs::Nothing,
-    limit: USUAL_LIMIT,
-    chapter: "sign",
-    run: |host| Box::pin(configuration::run(host)),
-}];
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "configuration",
+        title: || text!("options, tables and keys", "opciones, tablas y claves"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "sign",
+        run: |host| Box::pin(configuration::run(host)),
+    },
+    Check {
+        name: "reverse",
+        title: || text!("reverse names", "nombres inversos"),
+        needs: Needs::Dns,
+        limit: USUAL_LIMIT,
+        chapter: "reverse",
+        run: |host| Box::pin(reverse::run(host)),
+    },
+    Check {
+        name: "milter",
+        title: || {
+            text!(
+                "Postfix's way to the milter",
+                "el camino de Postfix al milter"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "milter",
+        run: |host| Box::pin(milter::run(host)),
+    },
+    Check {
+        name: "self-test",
+        title: || text!("a message signed on trial", "un mensaje firmado de prueba"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "self-test",
+        run: |host| Box::pin(self_test::run(host)),
+    },
+    Check {
+        name: "spf",
+        title: || text!("SPF records", "registros SPF"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "spf",
+        run: |host| Box::pin(spf::run(host)),
+    },
+    Check {
+        name: "dkim",
+        title: || text!("DKIM records and keys", "registros y claves DKIM"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "dkim",
+        run: |host| Box::pin(dkim::run(host)),
+    },
+];
+
+/// The report of a check that examines domains where there is none.
+fn no_domain() -> Report {
+    Report::skipped(text!(
+        "no domain to examine: the configuration names none; name one: dkimd doctor example.com",
+        "no hay dominio que examinar: la configuración no nombra ninguno; nombre uno: dkimd doctor example.com"
+    ))
+}
 
 #[cfg(test)]
 mod tests {
