@@ -6,6 +6,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
+mod block_lists;
 mod configuration;
 mod port25;
 mod tls;
@@ -80,6 +81,14 @@ pub const CHECKS: &[Check] = &[
         limit: LONG_LIMIT,
         chapter: "tls",
         run: |host| Box::pin(tls::run(host)),
+    },
+    Check {
+        name: "block-lists",
+        title: || text!("block lists", "listas de bloqueo"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "block-lists",
+        run: |host| Box::pin(block_lists::run(host)),
     },
 ];
 
