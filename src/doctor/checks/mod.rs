@@ -7,8 +7,11 @@ use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
 mod block_lists;
+mod clock;
 mod configuration;
 mod port25;
+mod queue;
+mod reputation;
 mod tls;
 
 /// The time that a check may take unless it says otherwise.
@@ -89,6 +92,35 @@ pub const CHECKS: &[Check] = &[
         limit: LONG_LIMIT,
         chapter: "block-lists",
         run: |host| Box::pin(block_lists::run(host)),
+    },
+    Check {
+        name: "clock",
+        title: || text!("the clock", "el reloj"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "clock",
+        run: |host| Box::pin(clock::run(host)),
+    },
+    Check {
+        name: "queue",
+        title: || text!("the mail queue", "la cola de correo"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "queue",
+        run: |host| Box::pin(queue::run(host)),
+    },
+    Check {
+        name: "reputation",
+        title: || {
+            text!(
+                "reputation with receivers",
+                "la reputación ante los receptores"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "reputation",
+        run: |host| Box::pin(reputation::run(host)),
     },
 ];
 
