@@ -11,6 +11,7 @@ pub mod main_cf;
 pub mod master_cf;
 pub mod milters;
 mod program;
+pub mod queue;
 pub mod refusal;
 
 use std::path::{Path, PathBuf};
