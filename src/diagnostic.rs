@@ -6,10 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// dkimd runs, but not as the line says or as the administrator probably means.
@@ -19,7 +19,7 @@ pub enum Severity {
 }
 
 /// One finding in a configuration file, a table or a key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
@@ -31,6 +31,8 @@ pub struct Diagnostic {
     pub what: String,
     /// What to write or run instead, as a sentence or a command.
     pub remedy: Option<String>,
+    /// Whether mail that the line is for leaves unsigned, or waits.
+    pub unsigned: bool,
 }
 
 impl Diagnostic {
@@ -42,6 +44,7 @@ impl Diagnostic {
             line: None,
             what: what.into(),
             remedy: None,
+            unsigned: false,
         }
     }
 
@@ -69,6 +72,12 @@ impl Diagnostic {
     /// Adds what to write or run instead.
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Adds that mail that the line is for leaves unsigned, or waits.
+    pub fn leaves_unsigned(mut self) -> Self {
+        self.unsigned = true;
         self
     }
 

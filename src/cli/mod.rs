@@ -15,9 +15,11 @@ use std::{env, ffi::OsString, path::Path};
 use clap::{Parser, Subcommand, error::ErrorKind};
 
 use crate::{
+    doctor::knock::helper::{self as knock, KnockArgs},
     process::{ExitCode, start::Daemon},
     tools::{
         atpszone::{self, AtpszoneArgs},
+        doctor::{self, DoctorArgs},
         explain::{self, ExplainArgs},
         genzone::{self, GenzoneArgs},
         keygen::{self, KeygenArgs},
@@ -68,7 +70,12 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Read options, tables and keys, and name every problem with file, line and remedy
     Check(check::CheckArgs),
-    /// Tell, rule by rule, what would be done with an author's mail and why
+    /// Examine this host, its DNS records and Postfix, and name what keeps mail from arriving
+    Doctor(DoctorArgs),
+    /// Connect to a milter's socket as a service of Postfix would; doctor runs it
+    #[command(hide = true)]
+    Knock(KnockArgs),
+    /// Tell what happened and why: for a log line, a queue id, a message, a reply or an address
     Explain(ExplainArgs),
     /// Sign a message from standard input
     Sign(SignArgs),
@@ -129,6 +136,8 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
     match cli.command {
         Command::Serve(serve) => serve::run(&serve, &args, daemon),
         Command::Check(check) => check::run(&check),
+        Command::Doctor(doctor) => doctor::run(&doctor),
+        Command::Knock(args) => knock::run(&args),
         Command::Explain(explain) => explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),
         Command::Verify(verify) => verify::run(&verify),

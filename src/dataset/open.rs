@@ -23,6 +23,8 @@ use crate::diagnostic::Diagnostic;
 
 /// Findings told one by one for one table; the rest is only counted.
 pub const MAX_FINDINGS_PER_SET: usize = 50;
+/// Options whose sets say whose mail is signed, and with what.
+const SIGNING_SETS: [&str; 3] = ["SigningTable", "KeyTable", "Domain"];
 
 /// A compiled set.
 #[derive(Debug)]
@@ -132,14 +134,16 @@ impl OpenSet {
                 spec.origin.option
             ),
         };
-        findings.push(
-            Diagnostic::warning(format!(
-                "{} entry {:?} never matches: * is an ordinary character outside refile: sets{more}",
-                spec.origin.option, first.key
-            ))
-            .at(set.entries().file(), first.line)
-            .remedy(remedy),
-        );
+        let finding = Diagnostic::warning(format!(
+            "{} entry {:?} never matches: * is an ordinary character outside refile: sets{more}",
+            spec.origin.option, first.key
+        ))
+        .at(set.entries().file(), first.line)
+        .remedy(remedy);
+        findings.push(match SIGNING_SETS.contains(&spec.origin.option) {
+            true => finding.leaves_unsigned(),
+            false => finding,
+        });
     }
 }
 
@@ -148,17 +152,18 @@ pub fn push_bounded(findings: &mut Vec<Diagnostic>, new: impl IntoIterator<Item 
     let mut new = new.into_iter();
     let mut last = None;
     for finding in new.by_ref().take(MAX_FINDINGS_PER_SET) {
-        last = Some((finding.severity, finding.file.clone()));
+        last = Some((finding.severity, finding.unsigned, finding.file.clone()));
         findings.push(finding);
     }
     let more = new.count();
-    if let (1.., Some((severity, file))) = (more, last) {
+    if let (1.., Some((severity, unsigned, file))) = (more, last) {
         findings.push(Diagnostic {
             severity,
             file,
             line: None,
             what: format!("{more} more findings of this kind"),
             remedy: None,
+            unsigned,
         });
     }
 }

@@ -9,7 +9,9 @@ use aws_lc_rs::{
         RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
     },
 };
-use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey, traits::PublicKeyParts};
+
+use super::crypto::PrivateKey;
 
 /// RSA moduli above this many bits are not used: verifying with them costs too much.
 pub const MAX_RSA_BITS: u32 = 8192;
@@ -133,6 +135,14 @@ impl PublicKey {
         !matches!(self, Self::Ed25519(_))
     }
 
+    /// Whether what `private` signs, this key verifies.
+    pub fn fits(&self, private: &dyn PrivateKey) -> bool {
+        let digest = [0x5a; 32];
+        private
+            .sign(&digest)
+            .is_ok_and(|signature| self.verify(&HashValue::Sha256(digest), &signature).is_ok())
+    }
+
     /// Verifies RSASSA-PKCS1-v1_5 (RFC 6376 section 3.3), or PureEdDSA over the digest's octets
     /// (RFC 8463 section 3).
     pub fn verify(&self, hash: &HashValue, signature: &[u8]) -> Result<(), SignatureMismatch> {
@@ -168,6 +178,39 @@ impl PublicKey {
             (Self::Ed25519(_), HashValue::Sha1(_)) => false,
         };
         verified.then_some(()).ok_or(SignatureMismatch)
+    }
+
+    /// The digest that an RSA signature was made over (RFC 8017 section 8.2.2), for diagnosis: if
+    /// there is one, the signature was made with the private half of this key, and what differs is
+    /// what was signed. `None` for another key, a damaged signature, and Ed25519, which does not
+    /// tell.
+    pub fn signed_digest(&self, signature: &[u8]) -> Option<Box<[u8]>> {
+        let (modulus, exponent) = match self {
+            Self::Rsa { key, .. } => {
+                let parts = RsaParts::parse(key.as_ref())?;
+                (
+                    BigUint::from_bytes_be(parts.modulus),
+                    BigUint::from_bytes_be(parts.exponent),
+                )
+            }
+            Self::SmallRsa { key, .. } => (key.n().clone(), key.e().clone()),
+            Self::Ed25519(_) => return None,
+        };
+        let opened = BigUint::from_bytes_be(signature)
+            .modpow(&exponent, &modulus)
+            .to_bytes_be();
+        // The leading zero octet of the padding is no part of the number.
+        let padded = opened.strip_prefix(&[0x01])?;
+        let filling = padded.iter().take_while(|&&octet| octet == 0xff).count();
+        let info = padded.get(filling..)?.strip_prefix(&[0x00])?;
+        let digest = info
+            .strip_prefix(&SHA256_DIGEST_INFO)
+            .filter(|digest| digest.len() == 32)
+            .or_else(|| {
+                info.strip_prefix(&SHA1_DIGEST_INFO)
+                    .filter(|digest| digest.len() == 20)
+            })?;
+        Some(digest.into())
     }
 }
 

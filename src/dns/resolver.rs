@@ -159,7 +159,12 @@ impl Resolver {
             // may keep silent, or fail, because of DNSSEC alone.
             Ok(_) | Err(_) => {}
         }
-        let fresh = match build(&upstream.servers, self.timeout, Some(anchor)) {
+        let fresh = match build(
+            &upstream.servers,
+            self.timeout,
+            Some(anchor),
+            BuildOptions::of_daemon(Some(anchor)),
+        ) {
             Ok(resolver) => resolver,
             Err(error) => return reply::failed(reply::failure_of(&error)),
         };
@@ -269,9 +274,12 @@ impl Upstream {
         };
         Ok(Self {
             file,
-            plain: build(&servers, timeout, None)?,
+            plain: build(&servers, timeout, None, BuildOptions::of_daemon(None))?,
             validating: anchor
-                .map(|anchor| build(&servers, timeout, Some(anchor)))
+                .map(|anchor| {
+                    let options = BuildOptions::of_daemon(Some(anchor));
+                    build(&servers, timeout, Some(anchor), options)
+                })
                 .transpose()?,
             servers,
             passes_dnssec: Mutex::new(None),
@@ -373,10 +381,30 @@ async fn is_alias(resolver: &TokioResolver, name: &Name) -> bool {
     })
 }
 
-fn build(
+/// How resolvers differ beside their servers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BuildOptions {
+    /// Answers that hickory may keep.
+    pub(super) cache: u64,
+    /// Whether the server shall find out what it does not know.
+    pub(super) recursive: bool,
+}
+
+impl BuildOptions {
+    /// Answers are kept by our own cache; what validation needs again is worth keeping here.
+    fn of_daemon(anchor: Option<&TrustAnchor>) -> Self {
+        Self {
+            cache: anchor.map_or(0, |_| HICKORY_CACHE_ENTRIES),
+            recursive: true,
+        }
+    }
+}
+
+pub(super) fn build(
     servers: &[SocketAddr],
     timeout: Duration,
     anchor: Option<&TrustAnchor>,
+    wanted: BuildOptions,
 ) -> Result<TokioResolver, NetError> {
     let name_servers = servers
         .iter()
@@ -401,12 +429,8 @@ fn build(
     options.edns_payload_len = EDNS_PAYLOAD;
     options.use_hosts_file = ResolveHosts::Never;
     options.preserve_intermediates = true;
-    // Answers are kept by our own cache; what validation needs again is worth keeping here.
-    options.cache_size = if anchor.is_some() {
-        HICKORY_CACHE_ENTRIES
-    } else {
-        0
-    };
+    options.cache_size = wanted.cache;
+    options.recursion_desired = wanted.recursive;
     options.positive_max_ttl = Some(HICKORY_PRESENCE_LIFETIME);
     options.negative_max_ttl = Some(HICKORY_ABSENCE_LIFETIME);
     if let Some(anchor) = anchor {

@@ -3,6 +3,7 @@
 //! The wire's message types are indymilter's; the loop is ours. What happens inside a step is not
 //! known here: the loop calls [`Conversation`], which the session implements.
 
+pub mod client;
 mod connection;
 pub mod frame;
 pub mod negotiate;

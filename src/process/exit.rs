@@ -10,6 +10,8 @@ pub enum ExitCode {
     Ok = 0,
     /// What was tested is not good: no signature passes, a zone has records missing.
     Failed = 1,
+    /// Something must be mended (`dkimd doctor`).
+    Broken = 2,
     /// The command line is wrong.
     Usage = 64,
     /// Something named does not exist (user, option), or a message is malformed.
@@ -32,9 +34,10 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, in order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Ok,
         Self::Failed,
+        Self::Broken,
         Self::Usage,
         Self::DataError,
         Self::Unavailable,
@@ -62,7 +65,8 @@ impl ExitCode {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "done, or stopped by a signal",
-            Self::Failed => "what was tested is not good (verify, genzone)",
+            Self::Failed => "what was tested is not good (verify, genzone, doctor, explain)",
+            Self::Broken => "something must be mended (doctor)",
             Self::Usage => "wrong command line",
             Self::DataError => "no such user, group or option; malformed message",
             Self::Unavailable => "socket or file not available; too many restarts",
@@ -130,6 +134,6 @@ mod tests {
         for code in ExitCode::ALL {
             assert_eq!(ExitCode::from_number(i32::from(code.number())), Some(code));
         }
-        assert_eq!(ExitCode::from_number(2), None);
+        assert_eq!(ExitCode::from_number(3), None);
     }
 }

@@ -105,6 +105,7 @@ impl KeyTable {
             Some(
                 Diagnostic::warning(error.to_string())
                     .at(table.file(), entry.line)
+                    .leaves_unsigned()
                     .remedy("write: KEYNAME DOMAIN:SELECTOR:/PATH/OF/KEY"),
             )
         });

@@ -58,6 +58,7 @@ impl SigningTable {
             Some(
                 Diagnostic::warning(format!("SigningTable entry {:?} {}", entry.key, what.0))
                     .at(set.entries().file(), entry.line)
+                    .leaves_unsigned()
                     .remedy(what.1),
             )
         });

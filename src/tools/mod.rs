@@ -2,6 +2,7 @@
 
 pub mod atpszone;
 pub mod configuration;
+pub mod doctor;
 pub mod explain;
 pub mod genzone;
 pub mod keygen;

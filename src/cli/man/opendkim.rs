@@ -83,7 +83,10 @@ pub(super) fn page() -> String {
 
 /// Whether opendkim(8) ends with it; the others belong to commands of dkimd(1).
 fn of_the_daemon(code: ExitCode) -> bool {
-    !matches!(code, ExitCode::TryAgain | ExitCode::Failed)
+    !matches!(
+        code,
+        ExitCode::TryAgain | ExitCode::Failed | ExitCode::Broken
+    )
 }
 
 /// Flags are told in the usage text without capital and full stop.

@@ -97,6 +97,7 @@ pub(super) fn missing_keys<'a>(
                 row.pattern
             ))
             .at(signing.file(), row.line)
+            .leaves_unsigned()
             .remedy(format!(
                 "add a line to {}: {name} DOMAIN:SELECTOR:/PATH/OF/KEY",
                 keys.file().display()

@@ -1,219 +1,302 @@
-//! `dkimd explain`: what would be done with a message of an author from a client, rule by rule.
+//! `dkimd explain`: what happened to mail and why, or what would be done with an author's mail.
 //!
-//! The answer comes from the same [`inquire`] and the same decision as the daemon's: [`steps`] tells
-//! each rule, [`conclusion`] what follows.
+//! [`subject`] recognises what is asked about. An address goes to [`author`], the dry run of the
+//! daemon's own decision; a log line to [`lines`], a word to [`words`], a reply to [`reply`]; the
+//! lines of a queue id are gathered by [`queue`] and told in order by [`story`]; a message file is
+//! verified and its damage named by [`message`], a bounce taken apart by [`bounce`]. What was found
+//! is an [`answer::Answer`].
 
-mod conclusion;
-mod steps;
+mod answer;
+mod author;
+mod bounce;
+mod delivery;
+mod lines;
+mod log_line;
+mod message;
+mod queue;
+mod reply;
+mod story;
+mod subject;
+mod template;
+mod words;
 
-use std::{fmt::Write, net::IpAddr, path::PathBuf};
+use std::{
+    env,
+    io::{self, BufRead, IsTerminal},
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
-use serde::Serialize;
 
-use self::{
-    conclusion::conclude,
-    steps::{identity_steps, origin_result, origin_steps},
-};
-use super::configuration;
+use self::{answer::Answer, log_line::LogLine, subject::Subject};
 use crate::{
-    config::snapshot::Snapshot,
-    decide::origin::{AUTH_TYPE, DAEMON_NAME, OriginFacts},
-    dkim::header::{HeaderSection, LeadingSpace},
-    milter::Client,
-    process::ExitCode,
-    session::inquiry::{Findings, inquire},
+    doctor::{finding::Finding, report::Style},
+    process::{ExitCode, Failure},
+    text,
+    text::Lang,
 };
+
+/// Lines of standard input that are explained.
+const MAX_LINES: usize = 10_000;
 
 /// Arguments of `dkimd explain`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+WHAT is recognised, in this order: `-` (log lines on standard input), an existing file (message,
+bounce, or log lines), a reason word of a log line or reply (see --codes), a queue id, an
+Authentication-Results field, an SMTP reply (550-5.7.26 ...), a log line, an address. The options --line, --queue-id, --message, --reply and
+--author say it outright.
+
+Exit codes: 0 explained and nothing is wrong, or mail of the address is signed, verified or left
+alone; 1 explained, and something is wrong; 64 wrong command line; 65 not understood, or not found in
+the log; 69 a file or log can't be read, or mail of the address would be refused; 75 mail of the
+address would be deferred, or DNS gave no answer; 78 configuration error.")]
 pub struct ExplainArgs {
-    /// The author: an address as in the From field
-    pub author: String,
+    /// An address, a log line, a queue id, a reason word, an SMTP reply, or a message file
+    #[arg(required_unless_present_any = ["line", "queue_id", "message", "reply", "author", "codes"])]
+    pub what: Option<String>,
+    /// A log line
+    #[arg(long, value_name = "TEXT", group = "subject", conflicts_with = "what")]
+    pub line: Option<String>,
+    /// A queue id: what the mail log says of that message
+    #[arg(long, value_name = "ID", group = "subject", conflicts_with = "what")]
+    pub queue_id: Option<String>,
+    /// A message or bounce as it was received; `-` is standard input
+    #[arg(long, value_name = "FILE", group = "subject", conflicts_with = "what")]
+    pub message: Option<PathBuf>,
+    /// The reply of a mail server, or the text of a bounce
+    #[arg(long, value_name = "TEXT", group = "subject", conflicts_with = "what")]
+    pub reply: Option<String>,
+    /// An author: the From field of mail to be sent
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        group = "subject",
+        conflicts_with = "what"
+    )]
+    pub author: Option<String>,
+    /// List the reason words of log lines and replies
+    #[arg(long, group = "subject", conflicts_with = "what")]
+    pub codes: bool,
     /// Configuration file
     #[arg(short = 'x', long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The client's address, as Postfix would pass it
+    /// Of an author: the client's address, as Postfix would pass it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub client: IpAddr,
-    /// The client's host name, as Postfix would pass it
+    /// Of an author: the client's host name, as Postfix would pass it
     #[arg(long, value_name = "NAME")]
     pub client_name: Option<String>,
-    /// The client authenticated as this user
+    /// Of an author: the client authenticated as this user
     #[arg(long, value_name = "USER")]
     pub auth: Option<String>,
-    /// The name of the Postfix daemon (`milter_macro_daemon_name`)
+    /// Of an author: the name of the Postfix daemon (`milter_macro_daemon_name`)
     #[arg(long, value_name = "NAME")]
     pub daemon: Option<String>,
-    /// Another macro of the MTA
+    /// Of an author: another macro of the MTA
     #[arg(long = "macro", value_name = "NAME=VALUE")]
     pub macros: Vec<String>,
-    /// A recipient
+    /// Of an author: a recipient
     #[arg(long = "to", value_name = "ADDRESS")]
     pub recipients: Vec<String>,
+    /// Of a queue id: read these logs instead of the system's
+    #[arg(long = "log", value_name = "FILE")]
+    pub logs: Vec<PathBuf>,
+    /// Of a message: take key records from this file, a name and a text on each line
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// Of a message: ask no DNS, judge what needs no key
+    #[arg(long)]
+    pub offline: bool,
+    /// The language; that of the locale unless given
+    #[arg(long, value_enum)]
+    pub lang: Option<Lang>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// One rule and what came of it.
-#[derive(Debug, Serialize)]
-struct Step {
-    rule: &'static str,
-    result: String,
-}
-
-/// The whole answer.
-#[derive(Debug, Serialize)]
-struct Explanation {
-    author: String,
-    client: String,
-    steps: Vec<Step>,
-    /// `sign`, `verify`, `leave`, `reject`, `defer`, …
-    decision: &'static str,
-    /// The stable word of the reason, where the message is not signed.
-    reason: Option<&'static str>,
-    /// The decision as a sentence.
-    sentence: String,
-}
-
-struct Asked {
-    client: Client,
-    macros: Vec<(String, String)>,
-}
-
-impl OriginFacts for Asked {
-    fn client(&self) -> &Client {
-        &self.client
-    }
-
-    fn macro_value(&self, name: &str) -> Option<&str> {
-        self.macros
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-    }
-}
-
-/// Runs the command: exit 0 where mail is signed, verified or left alone, 75 where it would be
-/// deferred, 69 where it would be refused.
+/// Runs the command.
 pub fn run(args: &ExplainArgs) -> ExitCode {
-    let snapshot = match configuration::load_or_report(args.config.as_deref()) {
-        Ok(snapshot) => snapshot,
-        Err(exit) => return exit,
+    let lang = args.lang.unwrap_or_else(Lang::of_locale);
+    if args.codes {
+        return codes(args, lang);
+    }
+    let Some(subject) = subject(args) else {
+        let what = args.what.as_deref().unwrap_or_default();
+        let told = text!(
+            "{what:?} is no address, no known log line, no queue id, no reason word, no reply and no \
+             file; the options of `dkimd explain --help` say outright what it is",
+            "{what:?} no es una dirección, ni una línea de registro conocida, ni un identificador de \
+             cola, ni una palabra de motivo, ni una respuesta, ni un archivo; las opciones de `dkimd \
+             explain --help` permiten indicarlo"
+        );
+        eprintln!("dkimd: {}", told.to(lang));
+        return ExitCode::DataError;
     };
-    let asked = match asked(args) {
-        Ok(asked) => asked,
-        Err(text) => {
-            eprintln!("dkimd: {text}");
-            return ExitCode::Usage;
+    let answer = match subject {
+        Subject::Author(author) => return author::run(args, &author),
+        subject => explain(args, &subject),
+    };
+    match answer {
+        Ok(answer) => tell(args, &answer, lang),
+        Err(failure) => {
+            failure.tell("dkimd");
+            failure.code
         }
+    }
+}
+
+/// What is asked about.
+fn subject(args: &ExplainArgs) -> Option<Subject> {
+    if let Some(line) = &args.line {
+        return Some(Subject::Line(line.clone()));
+    }
+    if let Some(id) = &args.queue_id {
+        return Some(Subject::QueueId(id.clone()));
+    }
+    if let Some(file) = &args.message {
+        return Some(Subject::File(file.clone()));
+    }
+    if let Some(reply) = &args.reply {
+        return Some(Subject::Reply(reply.clone()));
+    }
+    if let Some(author) = &args.author {
+        return Some(Subject::Author(author.clone()));
+    }
+    Subject::recognise(args.what.as_deref()?)
+}
+
+fn explain(args: &ExplainArgs, subject: &Subject) -> Result<Answer, Failure> {
+    match subject {
+        Subject::Input => {
+            let lines = io::stdin().lock().lines().take(MAX_LINES);
+            let lines: Result<Vec<String>, _> = lines.collect();
+            let lines = lines.map_err(|error| {
+                Failure::new(ExitCode::Unavailable, format!("standard input: {error}"))
+            })?;
+            Ok(of_lines(lines.iter().map(String::as_str)))
+        }
+        Subject::Line(line) => Ok(of_lines(line.lines())),
+        Subject::Word(word) => {
+            let finding = words::explain(word, &words::Facts::default());
+            Ok(Answer::of("word", word, finding.into_iter().collect()))
+        }
+        Subject::Reply(said) => Ok(Answer::of(
+            "reply",
+            said,
+            vec![reply::explain(said).evidence(said.trim())],
+        )),
+        Subject::Results(text) => Ok(Answer::of("results", text, message::results::explain(text))),
+        Subject::QueueId(id) => of_queue_id(args, id),
+        Subject::File(file) => of_file(args, file),
+        Subject::Author(_) => Ok(Answer::default()),
+    }
+}
+
+/// Each line explained; lines that say the same are told once.
+fn of_lines<'t>(lines: impl Iterator<Item = &'t str>) -> Answer {
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut first = None;
+    for line in lines.filter(|line| !line.trim().is_empty()) {
+        first.get_or_insert(line.trim());
+        let Some(finding) = lines::explain(&LogLine::parse(line)) else {
+            continue;
+        };
+        let known = findings
+            .iter_mut()
+            .find(|known| known.code == finding.code && known.what == finding.what);
+        match known {
+            Some(known) if known.evidence.len() < MAX_EVIDENCE => {
+                known.evidence.push(line.trim().to_owned());
+            }
+            Some(_) => {}
+            None => findings.push(finding.evidence(line.trim())),
+        }
+    }
+    Answer::of("line", first.unwrap_or_default(), findings)
+}
+
+/// Lines shown as evidence of one finding.
+const MAX_EVIDENCE: usize = 5;
+
+fn of_queue_id(args: &ExplainArgs, id: &str) -> Result<Answer, Failure> {
+    let gathered = queue::gather(id, &args.logs);
+    if !gathered.lines.is_empty() || gathered.waiting.is_some() {
+        return Ok(story::tell(id, &gathered));
+    }
+    let (logs, unreadable) = (
+        gathered.looked_at.join(", "),
+        gathered.unreadable.join("; "),
+    );
+    let lang = args.lang.unwrap_or_else(Lang::of_locale);
+    if gathered.looked_at.is_empty() {
+        let told = text!(
+            "no mail log can be read: {unreadable}; run it as root, or name one with --log",
+            "no se puede leer ningún registro de correo: {unreadable}; ejecútelo como root, o indique uno \
+             con --log"
+        );
+        return Err(Failure::new(ExitCode::Unavailable, told.to(lang)));
+    }
+    let told = text!(
+        "no line about {id} in {logs}; older logs can be named with --log",
+        "ninguna línea sobre {id} en {logs}; se pueden indicar registros más antiguos con --log"
+    );
+    Err(Failure::new(ExitCode::DataError, told.to(lang)))
+}
+
+fn of_file(args: &ExplainArgs, file: &Path) -> Result<Answer, Failure> {
+    let name = file.display().to_string();
+    match message::read(file)? {
+        message::Contents::Message(message) => message::explain(args, &message, &name),
+        message::Contents::Text(text) => Ok(Answer {
+            subject: name,
+            ..of_lines(text.lines().take(MAX_LINES))
+        }),
+    }
+}
+
+fn tell(args: &ExplainArgs, answer: &Answer, lang: Lang) -> ExitCode {
+    if answer.is_empty() {
+        let subject = &answer.subject;
+        let told = text!(
+            "nobody is known to write this: {subject}",
+            "no se sabe quién escribe esto: {subject}"
+        );
+        eprintln!("dkimd: {}", told.to(lang));
+        return ExitCode::DataError;
+    }
+    let mut out = io::stdout().lock();
+    let colour = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let style = Style {
+        lang,
+        colour,
+        all: false,
     };
-    let mut section = HeaderSection::default();
-    section.push(
-        b"From",
-        format!(" {}", args.author).as_bytes(),
-        LeadingSpace::Kept,
-    );
-    section.push(
-        b"Date",
-        b" Thu, 01 Jan 1970 00:00:00 +0000",
-        LeadingSpace::Kept,
-    );
-    let findings = configuration::block_on(inquire(&snapshot, &section, &asked, &args.recipients));
-    let (explanation, exit) = explain(&snapshot, &findings, &asked, &args.author);
+    let written = match args.json {
+        true => answer.write_json(&mut out, lang),
+        false => answer.write(&mut out, style),
+    };
+    match written {
+        Err(_) => ExitCode::IoError,
+        Ok(()) => answer.exit(),
+    }
+}
+
+/// All reason words, each with its meaning in general.
+fn codes(args: &ExplainArgs, lang: Lang) -> ExitCode {
+    let findings =
+        words::all().map(|known| (known.word, (known.explain)(&words::Facts::default())));
     if args.json {
-        match serde_json::to_string_pretty(&explanation) {
-            Ok(text) => println!("{text}"),
-            Err(error) => eprintln!("dkimd: {error}"),
-        }
+        let list: Vec<_> = findings
+            .map(|(_, finding)| crate::doctor::report::finding_json(&finding, lang))
+            .collect();
+        println!("{:#}", serde_json::Value::Array(list));
     } else {
-        print!("{}", as_text(&explanation));
+        for (word, finding) in findings {
+            println!("{word:<26} {}", finding.what.to(lang));
+        }
     }
-    exit
-}
-
-fn asked(args: &ExplainArgs) -> Result<Asked, String> {
-    let mut macros = Vec::new();
-    if args.auth.is_some() {
-        macros.push((AUTH_TYPE.to_owned(), "PLAIN".to_owned()));
-    }
-    if let Some(daemon) = &args.daemon {
-        macros.push((DAEMON_NAME.to_owned(), daemon.clone()));
-    }
-    for given in &args.macros {
-        let (name, value) = given
-            .split_once('=')
-            .ok_or_else(|| format!("--macro {given}: write NAME=VALUE"))?;
-        macros.push((name.trim_matches(['{', '}']).to_owned(), value.to_owned()));
-    }
-    let name = match &args.client_name {
-        Some(name) => name.clone(),
-        None if args.client.is_loopback() => "localhost".to_owned(),
-        None => "unknown".to_owned(),
-    };
-    Ok(Asked {
-        client: Client {
-            name,
-            address: Some(args.client),
-        },
-        macros,
-    })
-}
-
-fn explain(
-    snapshot: &Snapshot,
-    findings: &Findings<'_>,
-    asked: &Asked,
-    author: &str,
-) -> (Explanation, ExitCode) {
-    let mut steps = origin_steps(findings);
-    steps.push(Step {
-        rule: "origin",
-        result: origin_result(findings),
-    });
-    if findings.exempt {
-        steps.push(Step {
-            rule: "ExemptDomains",
-            result: "lists the author's domain".to_owned(),
-        });
-    }
-    steps.extend(identity_steps(snapshot, findings));
-    let conclusion = conclude(snapshot, findings, &mut steps);
-    let client = format!(
-        "{} [{}]",
-        asked.client.name,
-        asked
-            .client
-            .address
-            .map_or_else(String::new, |a| a.to_string())
-    );
-    (
-        Explanation {
-            author: author.to_owned(),
-            client,
-            steps,
-            decision: conclusion.decision,
-            reason: conclusion.reason,
-            sentence: conclusion.sentence,
-        },
-        conclusion.exit,
-    )
-}
-
-fn as_text(explanation: &Explanation) -> String {
-    let mut text = String::new();
-    let mut line = |rule: &str, result: &str| {
-        let _ = writeln!(text, "{rule:<14} {result}");
-    };
-    line("author", &explanation.author);
-    line("client", &explanation.client);
-    for step in &explanation.steps {
-        line(step.rule, &step.result);
-    }
-    match explanation.reason {
-        Some(reason) => line("result", &format!("{} ({reason})", explanation.sentence)),
-        None => line("result", &explanation.sentence),
-    }
-    text
+    ExitCode::Ok
 }

@@ -11,7 +11,6 @@ use crate::{
         key_answer::KeyAnswer,
         key_record::{KeyRecord, KeyRecordError, PublishedKeyData},
         name::{Domain, Selector},
-        public_key::{HashValue, PublicKey},
     },
     dns::{Dnssec, TxtAnswer, TxtLookup, key::retrieval_detail, name::DnsName},
     keys::{
@@ -224,19 +223,9 @@ fn judge(record: &KeyRecord, private: Option<&dyn PrivateKey>) -> Verdict {
         return Verdict::Record("the key is not meant for sha256 (h=)".to_owned());
     }
     match private {
-        Some(private) if !fits(private, public) => Verdict::Mismatch,
+        Some(private) if !public.fits(private) => Verdict::Mismatch,
         _ => Verdict::Good,
     }
-}
-
-/// Whether what the one signs, the other verifies.
-fn fits(private: &dyn PrivateKey, public: &PublicKey) -> bool {
-    let digest = [0x5a; 32];
-    private.sign(&digest).is_ok_and(|signature| {
-        public
-            .verify(&HashValue::Sha256(digest), &signature)
-            .is_ok()
-    })
 }
 
 /// OpenDKIM's words.

@@ -1,6 +1,6 @@
 //! The decision, with the keys tried, and the exit code that goes with it.
 
-use super::{super::configuration, Step};
+use super::Step;
 use crate::{
     config::{settings::FailureAction, snapshot::Snapshot},
     decide::{Decision, Identity, NoAuthor, Reason},
@@ -8,6 +8,7 @@ use crate::{
     log::lines,
     process::ExitCode,
     session::{failure::SigningFailure, inquiry::Findings, signing},
+    tools::configuration,
 };
 
 /// What follows from all the steps.

@@ -1,0 +1,90 @@
+//! Options, tables and keys: what `dkimd check` finds.
+//!
+//! It runs as a process of its own, because it becomes the server's user to judge what that user
+//! may read, and there is no way back.
+
+use std::{env, io, path::Path, process::Stdio, sync::Arc};
+
+use tokio::process::Command;
+
+use crate::{
+    diagnostic::Diagnostic,
+    doctor::{
+        finding::{Finding, Level, Report},
+        host::Host,
+    },
+    text,
+    text::Text,
+};
+
+/// Looks at them.
+pub(super) async fn run(host: Arc<Host>) -> Report {
+    match findings(&host.config).await {
+        Ok(diagnostics) => {
+            let findings = diagnostics.iter().map(|found| finding(&host.config, found));
+            findings.collect::<Vec<_>>().into()
+        }
+        Err(error) => Report::skipped(text!(
+            "dkimd check can't be run: {error}",
+            "no se puede ejecutar dkimd check: {error}"
+        )),
+    }
+}
+
+async fn findings(config: &Path) -> io::Result<Vec<Diagnostic>> {
+    let output = Command::new(env::current_exe()?)
+        .args(["check", "--json", "--config"])
+        .arg(config)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn finding(config: &Path, diagnostic: &Diagnostic) -> Finding {
+    let file = diagnostic.file.as_deref().unwrap_or(config);
+    let subject = match diagnostic.line {
+        Some(line) => format!("{}:{line}", file.display()),
+        None => file.display().to_string(),
+    };
+    let (level, code, why) = if diagnostic.is_error() {
+        let why = text!(
+            "the server does not start with this, or defers mail that needs it",
+            "con esto el servidor no arranca, o aplaza el correo que lo necesita"
+        );
+        (Level::Fail, "configuration-error", Some(why))
+    } else if diagnostic.unsigned {
+        let why = text!(
+            "mail that this line is for leaves unsigned, or waits",
+            "el correo al que se refiere esta línea sale sin firmar, o espera"
+        );
+        (Level::Fail, "configuration-unsigned", Some(why))
+    } else {
+        (Level::Warn, "configuration-warning", None)
+    };
+    // The words of `dkimd check`, which speaks English as the log does.
+    let words = |words: &String| Text::new(words, words);
+    let mut finding =
+        Finding::new(level, code, subject.clone(), words(&diagnostic.what)).evidence(subject);
+    finding.why = why;
+    match &diagnostic.remedy {
+        Some(remedy) => finding.advice(words(remedy)),
+        None => finding,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_that_leaves_mail_unsigned_is_a_failure() {
+        let config = Path::new("/etc/opendkim.conf");
+        let level = |diagnostic: &Diagnostic| finding(config, diagnostic).level;
+        let warning = Diagnostic::warning("w");
+        assert_eq!(level(&warning), Level::Warn);
+        assert_eq!(level(&warning.leaves_unsigned()), Level::Fail);
+        assert_eq!(level(&Diagnostic::error("e")), Level::Fail);
+    }
+}

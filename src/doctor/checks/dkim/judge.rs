@@ -1,0 +1,412 @@
+//! What is to be said of one key's record.
+
+use super::{
+    accident::accident,
+    keys::OwnKey,
+    recognise::{Recognised, Traits, looks_like_a_record, recognise, traits},
+    served::{Answered, Served, Server},
+};
+use crate::{
+    dkim::{
+        crypto::{ADVISED_RSA_BITS, PrivateKey},
+        key_record::{KeyRecord, PublishedKeyData},
+    },
+    doctor::{
+        finding::{Finding, Level},
+        record_line,
+    },
+    text,
+    text::Text,
+};
+
+/// Receivers count RSA keys below this as no keys at all (RFC 8301 section 3.2).
+const LEAST_RSA_BITS: u32 = 1024;
+/// Characters of a record that are shown as evidence.
+const SHOWN: usize = 120;
+
+/// All that is to be said of a key.
+pub(super) fn judge(key: &OwnKey, served: &Served) -> Vec<Finding> {
+    if !key.used {
+        return vec![unused(key, served)];
+    }
+    let mut findings = of_record(key, served);
+    findings.extend(
+        key.private
+            .as_deref()
+            .and_then(|private| size(key, private)),
+    );
+    findings
+}
+
+fn why() -> Text {
+    text!(
+        "receivers then count the signature as broken: Gmail, Outlook and Yahoo refuse such mail \
+         or put it into the spam folder",
+        "entonces los receptores dan la firma por inválida: Gmail, Outlook y Yahoo rechazan ese \
+         correo o lo mandan a la carpeta de spam"
+    )
+}
+
+/// A record as evidence: cut short, where it comes from in front.
+fn shown(from: &str, text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let printable: String = text
+        .chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect();
+    match printable.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!(
+            "{from}: {}… ({} characters)",
+            &printable[..end],
+            printable.chars().count()
+        ),
+        None => format!("{from}: {printable}"),
+    }
+}
+
+fn publish(finding: Finding, key: &OwnKey) -> Finding {
+    match key.expected() {
+        Some(text) => finding.record(record_line::txt(&key.name(), &text)),
+        None => finding,
+    }
+}
+
+fn unused(key: &OwnKey, served: &Served) -> Finding {
+    let name = key.name();
+    let published = matches!(&served.resolver, Ok(answer) if !answer.texts.is_empty());
+    let what = match published {
+        true => text!(
+            "no line of the SigningTable uses the key {name}; its record is still published",
+            "ninguna línea de la SigningTable usa la clave {name}; su registro sigue publicado"
+        ),
+        false => text!(
+            "no line of the SigningTable uses the key {name}",
+            "ninguna línea de la SigningTable usa la clave {name}"
+        ),
+    };
+    let finding = Finding::info("dkim-key-unused", name, what);
+    key.place.iter().fold(finding, Finding::evidence)
+}
+
+fn size(key: &OwnKey, private: &dyn PrivateKey) -> Option<Finding> {
+    let (name, bits) = (key.name(), private.bits());
+    let is_rsa = private.algorithm() != crate::dkim::Algorithm::Ed25519Sha256;
+    let (level, code) = match bits {
+        _ if !is_rsa => return None,
+        ..LEAST_RSA_BITS => (Level::Fail, "dkim-key-too-small"),
+        LEAST_RSA_BITS..ADVISED_RSA_BITS => (Level::Warn, "dkim-key-small"),
+        _ => return None,
+    };
+    let what = text!(
+        "the RSA key {name} has only {bits} bits",
+        "la clave RSA {name} solo tiene {bits} bits"
+    );
+    let finding = Finding::new(level, code, &name, what).why(text!(
+        "receivers ignore keys below 1024 bits; Google and Yahoo ask for 2048",
+        "los receptores no aceptan claves de menos de 1024 bits; Google y Yahoo piden 2048"
+    ));
+    let (selector, domain) = (&key.selector, &key.domain);
+    Some(
+        finding
+            .command(format!(
+                "dkimd keygen -b 2048 -s {selector}-2048 -d {domain}"
+            ))
+            .advice(text!(
+                "publish the new record, then name the new selector and key in the KeyTable",
+                "publique el registro nuevo y después ponga el selector y la clave nuevos en la KeyTable"
+            )),
+    )
+}
+
+fn of_record(key: &OwnKey, served: &Served) -> Vec<Finding> {
+    let fits = |answer: &Answered| is_good(key, answer);
+    let answers: Vec<(&Server, &Answered)> = served
+        .servers
+        .iter()
+        .filter_map(|server| Some((server, server.answer.as_ref().ok()?)))
+        .collect();
+    let mut findings = Vec::new();
+    let good = answers.iter().filter(|(_, answer)| fits(answer)).count();
+    if good > 0 && good < answers.len() {
+        findings.push(disagreement(key, &answers));
+    } else if let (Some((_, first)), false) = (answers.first(), answers.is_empty()) {
+        let differing = answers
+            .iter()
+            .any(|(_, answer)| answer.texts != first.texts);
+        let whole = match &served.resolver {
+            // Where all are wrong, each in its way, the resolver's view is as good as any.
+            Ok(answer) if differing && !fits(answer) => answer,
+            _ => first,
+        };
+        findings.extend(of_answer(key, served, whole));
+        let stale = matches!(&served.resolver, Ok(answer) if good > 0 && !fits(answer));
+        if let (true, Ok(answer)) = (stale, &served.resolver) {
+            findings.push(remembered(key, answer));
+        }
+    } else if let Ok(answer) = &served.resolver {
+        findings.extend(of_answer(key, served, answer));
+    }
+    findings.extend(silent_servers(key, served));
+    findings
+}
+
+fn is_good(key: &OwnKey, answer: &Answered) -> bool {
+    let [text] = answer.texts.as_slice() else {
+        return false;
+    };
+    match &key.private {
+        Some(private) => matches!(recognise(text, &**private), Recognised::Ours(_)),
+        None => {
+            matches!(KeyRecord::parse(text), Ok(record) if matches!(record.key, PublishedKeyData::Key(_)))
+        }
+    }
+}
+
+fn disagreement(key: &OwnKey, answers: &[(&Server, &Answered)]) -> Finding {
+    let name = key.name();
+    let what = text!(
+        "the name servers do not agree about {name}: some serve the right record, some do not",
+        "los servidores de nombres no coinciden sobre {name}: unos sirven el registro correcto y otros no"
+    );
+    let mut finding = Finding::fail("dkim-servers-disagree", &name, what);
+    for (server, answer) in answers {
+        let from = format!("{} ({})", server.name, server.address);
+        let ttl = answer.ttl.as_secs();
+        finding = match (is_good(key, answer), answer.texts.first()) {
+            (true, _) => finding.evidence(format!("{from}: ok, TTL {ttl}")),
+            (false, None) => finding.evidence(format!("{from}: -")),
+            (false, Some(text)) => finding.evidence(shown(&format!("{from}, TTL {ttl}"), text)),
+        };
+    }
+    finding.why(why()).advice(text!(
+        "wait for the zone's transfer to the servers that lag; if it does not come, raise the \
+         serial number of the SOA record and look into their logs",
+        "espere a que la zona se transfiera a los servidores atrasados; si no llega, aumente el \
+         número de serie del registro SOA y mire los registros de actividad de esos servidores"
+    ))
+}
+
+fn remembered(key: &OwnKey, answer: &Answered) -> Finding {
+    let (name, ttl) = (key.name(), answer.ttl.as_secs());
+    let what = text!(
+        "all name servers serve the right record of {name}, but the resolver still remembers the \
+         old answer",
+        "todos los servidores de nombres sirven ya el registro correcto de {name}, pero el \
+         resolutor aún recuerda la respuesta anterior"
+    );
+    let finding = Finding::warn("dkim-resolver-stale", &name, what);
+    let finding = match answer.texts.first() {
+        Some(text) => finding.evidence(shown(&format!("TTL {ttl}"), text)),
+        None => finding,
+    };
+    finding.advice(text!(
+        "wait until its time to live is over: other receivers remember it as long",
+        "espere a que venza su tiempo de vida: otros receptores lo recuerdan igual de largo"
+    ))
+}
+
+fn silent_servers(key: &OwnKey, served: &Served) -> Vec<Finding> {
+    let answering = served.servers.iter().any(|server| server.answer.is_ok());
+    if !answering {
+        return Vec::new();
+    }
+    let zone = served.zone.as_deref().unwrap_or(&key.domain);
+    let silent = served
+        .servers
+        .iter()
+        .filter_map(|server| Some((server, server.answer.as_ref().err()?)));
+    silent
+        .map(|(server, failure)| {
+            let name = &server.name;
+            let what = text!(
+                "the name server {name} of {zone} does not answer",
+                "el servidor de nombres {name} de {zone} no responde"
+            );
+            Finding::warn("dkim-server-silent", &key.domain, what)
+                .evidence(format!("{} ({}): {failure}", server.name, server.address))
+                .why(text!(
+                    "receivers that ask this one wait, and some give up",
+                    "los receptores que le preguntan a este esperan, y algunos desisten"
+                ))
+                .advice(text!(
+                    "mend the server, or take it out of the NS records",
+                    "repare el servidor o quítelo de los registros NS"
+                ))
+        })
+        .collect()
+}
+
+fn of_answer(key: &OwnKey, served: &Served, answer: &Answered) -> Vec<Finding> {
+    match answer.texts.as_slice() {
+        [] => vec![missing(key, served)],
+        [text] => of_text(key, text, answer),
+        texts => vec![several(key, texts)],
+    }
+}
+
+fn missing(key: &OwnKey, served: &Served) -> Finding {
+    let name = key.name();
+    let ours = |text: &[u8]| {
+        let recognised = key
+            .private
+            .as_deref()
+            .map(|private| recognise(text, private));
+        matches!(recognised, Some(Recognised::Ours(_)))
+    };
+    let doubled = format!("{name}.{}", key.domain);
+    let of_this_selector =
+        |other: &str| other.starts_with(&key.selector) || other.starts_with("_domainkey.");
+    let wrong = served.elsewhere.iter().find(|(other, text)| {
+        let meant = looks_like_a_record(&String::from_utf8_lossy(text));
+        ours(text) || (meant && of_this_selector(other))
+    });
+    let Some((other, text)) = wrong else {
+        let what = text!(
+            "there is no DKIM record at {name}",
+            "no hay registro DKIM en {name}"
+        );
+        let finding = Finding::fail("dkim-missing", &name, what).why(why());
+        return publish(finding, key);
+    };
+    let (code, what) = if *other == doubled {
+        let domain = &key.domain;
+        (
+            "dkim-name-doubled",
+            text!(
+                "the DKIM record was published with the domain twice, at {other}: the panel adds \
+                 {domain} by itself",
+                "el registro DKIM se publicó con el dominio repetido, en {other}: el panel añade \
+                 {domain} por su cuenta"
+            ),
+        )
+    } else if !of_this_selector(other) {
+        (
+            "dkim-wrong-selector",
+            text!(
+                "the record of this key is published at {other}, but mail is signed for {name}",
+                "el registro de esta clave está publicado en {other}, pero el correo se firma para {name}"
+            ),
+        )
+    } else {
+        (
+            "dkim-wrong-name",
+            text!(
+                "the DKIM record is published at {other} instead of {name}",
+                "el registro DKIM está publicado en {other} en lugar de {name}"
+            ),
+        )
+    };
+    let finding = Finding::fail(code, &name, what)
+        .evidence(shown(other, text))
+        .why(why());
+    let finding = match code {
+        "dkim-name-doubled" => {
+            let label = format!("{}._domainkey", key.selector);
+            finding.advice(text!(
+                "type only {label} into the panel's name field",
+                "escriba solo {label} en el campo del nombre del panel"
+            ))
+        }
+        _ => finding,
+    };
+    publish(finding, key)
+}
+
+fn several(key: &OwnKey, texts: &[Vec<u8>]) -> Finding {
+    let (name, count) = (key.name(), texts.len());
+    let what = text!(
+        "there are {count} TXT records at {name}; there may be only one",
+        "hay {count} registros TXT en {name}; solo puede haber uno"
+    );
+    let finding = Finding::fail("dkim-several-records", &name, what);
+    let finding = texts.iter().fold(finding, |finding, text| {
+        finding.evidence(shown("TXT", text))
+    });
+    let finding = finding
+        .why(text!(
+            "which of them a receiver takes is left to chance (RFC 6376 section 3.6.2.2)",
+            "cuál de ellos toma el receptor queda al azar (RFC 6376, sección 3.6.2.2)"
+        ))
+        .advice(text!(
+            "delete all but this one",
+            "bórrelos todos menos este"
+        ));
+    publish(finding, key)
+}
+
+fn of_text(key: &OwnKey, text: &[u8], answer: &Answered) -> Vec<Finding> {
+    let name = key.name();
+    let from = match answer.aliases.last() {
+        Some(alias) => format!("{name} → {alias}"),
+        None => name.clone(),
+    };
+    let Some(private) = key.private.as_deref() else {
+        return match KeyRecord::parse(text) {
+            Ok(record) => of_traits(key, text, traits(&record)),
+            Err(error) => vec![broken(key, &from, text, &error.to_string())],
+        };
+    };
+    let (code, what) = match recognise(text, private) {
+        Recognised::Ours(traits) => return of_traits(key, text, traits),
+        Recognised::Broken(error) => return vec![broken(key, &from, text, &error)],
+        other => accident(key, other),
+    };
+    let finding = Finding::fail(code, &name, what)
+        .evidence(shown(&from, text))
+        .why(why());
+    vec![publish(finding, key)]
+}
+
+fn broken(key: &OwnKey, from: &str, text: &[u8], error: &str) -> Finding {
+    let name = key.name();
+    let what = text!(
+        "the DKIM record at {name} can't be read: {error}",
+        "el registro DKIM de {name} no se puede leer: {error}"
+    );
+    let finding = Finding::fail("dkim-bad-record", &name, what)
+        .evidence(shown(from, text))
+        .why(why());
+    publish(finding, key)
+}
+
+fn of_traits(key: &OwnKey, text: &[u8], traits: Traits) -> Vec<Finding> {
+    let name = key.name();
+    let mut findings = Vec::new();
+    if traits.not_for_email {
+        let what = text!(
+            "the record at {name} keeps its key from signing mail (s= names neither email nor *)",
+            "el registro de {name} impide usar la clave para correo (s= no nombra ni email ni *)"
+        );
+        let finding = Finding::fail("dkim-not-for-email", &name, what);
+        findings.push(publish(
+            finding.evidence(shown(&name, text)).why(why()),
+            key,
+        ));
+    }
+    if traits.not_for_sha256 {
+        let what = text!(
+            "the record at {name} forbids SHA-256 (h=), with which mail is signed",
+            "el registro de {name} prohíbe SHA-256 (h=), con el que se firma el correo"
+        );
+        let finding = Finding::fail("dkim-not-for-sha256", &name, what);
+        findings.push(publish(
+            finding.evidence(shown(&name, text)).why(why()),
+            key,
+        ));
+    }
+    if traits.testing {
+        let what = text!(
+            "the record at {name} says that the domain is only testing DKIM (t=y)",
+            "el registro de {name} dice que el dominio solo está probando DKIM (t=y)"
+        );
+        let finding = Finding::warn("dkim-testing", &name, what).why(text!(
+            "receivers may treat the mail as if it were not signed (RFC 6376 section 3.6.1)",
+            "los receptores pueden tratar el correo como si no estuviera firmado (RFC 6376, sección 3.6.1)"
+        ));
+        findings.push(publish(finding.evidence(shown(&name, text)), key));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests;

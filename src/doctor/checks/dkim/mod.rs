@@ -1,0 +1,111 @@
+//! DKIM: whether the record that every authoritative name server serves is that of the private key
+//! which signs.
+
+mod accident;
+mod judge;
+pub(super) mod keys;
+mod recognise;
+mod served;
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use self::{
+    judge::judge,
+    keys::{OwnKey, keys_of},
+};
+use super::no_domain;
+use crate::{
+    config::snapshot::Snapshot,
+    dkim::name::Domain,
+    doctor::{
+        finding::{Finding, Report},
+        host::Host,
+    },
+    text,
+};
+
+/// Keys of all domains together that are looked at.
+const MOST_KEYS: usize = 60;
+
+/// Looks at every key of every domain.
+pub(super) async fn run(host: Arc<Host>) -> Report {
+    let Some(server) = host.server.clone() else {
+        return Report::skipped(text!(
+            "the configuration can't be used, so its keys are not known",
+            "la configuración no es utilizable, así que no se conocen sus claves"
+        ));
+    };
+    if host.domains.is_empty() {
+        return no_domain();
+    }
+    let mut all = Report::default();
+    let mut keys: Vec<OwnKey> = Vec::new();
+    for domain in &host.domains {
+        let of_domain = keys_of(&server, domain).await;
+        if !of_domain.iter().any(|key| key.used) {
+            all.add(no_key(&host, &server, domain));
+        }
+        for key in of_domain {
+            if !keys.iter().any(|known| known.name() == key.name()) {
+                keys.push(key);
+            }
+        }
+    }
+    keys.truncate(MOST_KEYS);
+    let mut asking = JoinSet::new();
+    for (index, key) in keys.into_iter().enumerate() {
+        let host = Arc::clone(&host);
+        asking.spawn(async move { (index, of_key(&host, &key).await) });
+    }
+    let mut reports = asking.join_all().await;
+    reports.sort_by_key(|(index, _)| *index);
+    for (_, report) in reports {
+        all.merge(report);
+    }
+    // Several keys of one zone have the same servers.
+    let mut told = Vec::new();
+    all.findings.retain(|finding| {
+        let new = !told.contains(finding);
+        told.push(finding.clone());
+        new
+    });
+    all
+}
+
+async fn of_key(host: &Host, key: &OwnKey) -> Report {
+    let mut report = Report::default();
+    let Some(dns) = &host.dns else {
+        return report;
+    };
+    let served = served::ask(host, dns, key).await;
+    for finding in judge(key, &served) {
+        report.add(finding);
+    }
+    if let Err(failure) = &served.resolver {
+        report.unanswered(key.name(), *failure);
+    }
+    report
+}
+
+fn no_key(host: &Host, server: &Snapshot, domain: &Domain) -> Finding {
+    let name = domain.as_str();
+    let config = host.config.display().to_string();
+    let what = text!(
+        "the configuration has no key that signs the mail of {name}",
+        "la configuración no tiene ninguna clave que firme el correo de {name}"
+    );
+    let known: Vec<_> = server.keys().filter_map(|key| key.domain).take(5).collect();
+    let finding = Finding::fail("dkim-no-key", name, what).evidence(config);
+    let finding = match known.is_empty() {
+        true => finding,
+        false => finding.evidence(format!("KeyTable: {}", known.join(", "))),
+    };
+    finding
+        .why(text!(
+            "Gmail, Outlook and Yahoo demand a DKIM signature of everybody who sends in bulk",
+            "Gmail, Outlook y Yahoo exigen una firma DKIM a quien envía en volumen"
+        ))
+        .command(format!("dkimd setup {name} --apply"))
+}

@@ -1,0 +1,448 @@
+//! What it means when a service of Postfix does not reach our server's socket: nothing there, shut
+//! on the way, nobody behind it, or somebody elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use super::{
+    access::{Kind, Visitor, Way, opening},
+    listening::{Place, Server},
+    wiring::{Caller, Role, same_file},
+};
+use crate::{
+    doctor::{finding::Finding, knock::Knocked},
+    postfix::milters::Milter,
+    socket::SocketSpec,
+    text,
+    text::Text,
+};
+
+/// What the judgement looks at besides the knock.
+#[derive(Debug)]
+pub(super) struct Scene<'a> {
+    /// Postfix's queue directory.
+    pub(super) queue: &'a Path,
+    /// Postfix's user with the groups that it has by now.
+    pub(super) visitor: Option<Visitor>,
+    /// The milters that run.
+    pub(super) servers: &'a [Server],
+    /// Socket, of the configuration.
+    pub(super) socket: Option<&'a SocketSpec>,
+    /// The configuration file.
+    pub(super) config: &'a Path,
+}
+
+/// One place that services of Postfix connect to, and what a knock there came to.
+#[derive(Debug)]
+pub(super) struct Door<'a> {
+    /// Services that connect there, all in the chroot or none.
+    pub(super) callers: Vec<&'a Caller<'a>>,
+    pub(super) milter: &'a Milter,
+    pub(super) chroot: bool,
+    /// `tempfail`, `accept`, …: what Postfix does without the filter.
+    pub(super) default_action: String,
+    pub(super) knocked: Knocked,
+}
+
+impl Door<'_> {
+    fn services(&self) -> String {
+        let ids: Vec<_> = self
+            .callers
+            .iter()
+            .map(|caller| caller.service.id())
+            .collect();
+        ids.join(", ")
+    }
+
+    /// Where its Unix socket is, seen from outside of the chroot.
+    fn path(&self, queue: &Path) -> Option<PathBuf> {
+        self.milter.path_for(self.chroot, queue)
+    }
+
+    fn fail(&self, code: &'static str, what: Text) -> Finding {
+        let (written, services) = (&self.milter.written, self.services());
+        let chroot = if self.chroot { "y" } else { "n" };
+        Finding::fail(code, written.clone(), what)
+            .evidence(format!("{services}: {written} (chroot: {chroot})"))
+            .why(consequence(&self.default_action))
+    }
+
+    /// The finding with the commands that make Postfix connect to `place`.
+    fn connecting_to(&self, mut finding: Finding, place: &str) -> Finding {
+        let mut told = Vec::new();
+        for caller in &self.callers {
+            let command = caller.command(&caller.list_with(self.milter, place));
+            if !told.contains(&command) {
+                told.push(command.clone());
+                finding = finding.command(command);
+            }
+        }
+        finding.command("postfix reload")
+    }
+}
+
+/// What happens to mail while the filter can't be reached.
+pub(super) fn consequence(default_action: &str) -> Text {
+    match default_action {
+        "accept" => text!(
+            "Postfix sends all mail unsigned meanwhile (milter_default_action = accept)",
+            "mientras tanto Postfix envía todo el correo sin firmar (milter_default_action = accept)"
+        ),
+        "reject" | "shutdown" => text!(
+            "Postfix refuses all mail meanwhile (milter_default_action = {default_action})",
+            "mientras tanto Postfix rechaza todo el correo (milter_default_action = {default_action})"
+        ),
+        "quarantine" => text!(
+            "Postfix holds all mail in its queue meanwhile (milter_default_action = quarantine)",
+            "mientras tanto Postfix retiene todo el correo en su cola (milter_default_action = quarantine)"
+        ),
+        _ => text!(
+            "Postfix answers 451 4.7.1 Service unavailable to every message meanwhile",
+            "mientras tanto Postfix responde 451 4.7.1 Service unavailable a todos los mensajes"
+        ),
+    }
+}
+
+/// Judges one door; `None` where it is open.
+pub(super) fn judge(door: &Door<'_>, scene: &Scene<'_>) -> Option<Finding> {
+    match &door.knocked {
+        Knocked::Open { .. } | Knocked::NotAsPostfix { .. } => None,
+        Knocked::Silent => Some(silent(door)),
+        Knocked::Unresolvable { host, cause } => Some(unresolvable(door, host, cause)),
+        Knocked::Closed { errno, tries } => {
+            let finding = match (door.path(scene.queue), Errno::from_raw(*errno)) {
+                (Some(path), Errno::EACCES | Errno::EPERM) => denied(door, scene, &path),
+                (Some(path), Errno::ENOENT | Errno::ENOTDIR) => missing(door, scene, &path),
+                (Some(path), errno) => nobody_behind(door, scene, &path, errno),
+                (None, errno) => closed_port(door, scene, errno),
+            };
+            Some(tries.iter().fold(finding, Finding::evidence))
+        }
+    }
+}
+
+fn silent(door: &Door<'_>) -> Finding {
+    let place = &door.milter.written;
+    door.fail(
+        "milter-timeout",
+        text!(
+            "nobody answers at {place}: Postfix waits there in vain",
+            "nadie responde en {place}: Postfix espera allí en vano"
+        ),
+    )
+    .advice(text!(
+        "see whether a firewall drops the packets (nft list ruleset), and whether the server hangs",
+        "mire si un cortafuegos descarta los paquetes (nft list ruleset) y si el servidor está colgado"
+    ))
+    .command("systemctl restart opendkim")
+}
+
+fn unresolvable(door: &Door<'_>, host: &str, cause: &str) -> Finding {
+    let what = match door.chroot {
+        true => text!(
+            "Postfix's chrooted service does not find the address of {host}",
+            "el servicio de Postfix, encerrado en su chroot, no encuentra la dirección de {host}"
+        ),
+        false => text!(
+            "Postfix does not find the address of {host}",
+            "Postfix no encuentra la dirección de {host}"
+        ),
+    };
+    let finding = door
+        .fail("milter-host-unresolvable", what)
+        .evidence(format!("{host}: {cause}"));
+    let port = door.milter.written.rsplit(':').next().unwrap_or("8891");
+    let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
+    match host {
+        "localhost" => door.connecting_to(finding, &format!("inet:127.0.0.1:{digits}")),
+        _ => finding.advice(text!(
+            "write the address instead of the name",
+            "escriba la dirección en lugar del nombre"
+        )),
+    }
+}
+
+/// EACCES: some part of the path is shut.
+fn denied(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Finding {
+    let root = root_of(door, scene);
+    let way = Way::to(path, root);
+    let barrier = scene
+        .visitor
+        .as_ref()
+        .and_then(|visitor| Some((visitor, way.barrier(visitor)?)));
+    let Some((visitor, barrier)) = barrier else {
+        let shown = path.display();
+        return door
+            .fail(
+                "milter-socket-denied",
+                text!(
+                    "Postfix may not connect to {shown}, though its permissions allow it",
+                    "Postfix no puede conectarse a {shown}, aunque los permisos lo dejan"
+                ),
+            )
+            .evidence(way.steps.last().map_or_else(String::new, |step| step.shown()))
+            .advice(text!(
+                "see what AppArmor, SELinux or an access list forbids: journalctl -k | grep -i denied; getfacl {shown}",
+                "vea qué prohíbe AppArmor, SELinux o una lista de acceso: journalctl -k | grep -i denied; getfacl {shown}"
+            ));
+    };
+    let (name, at) = (&visitor.name, barrier.path.display());
+    let what = match barrier.kind {
+        Kind::Directory => text!(
+            "user {name} may not enter {at}, where the milter's socket is",
+            "el usuario {name} no puede entrar en {at}, donde está el socket del milter"
+        ),
+        _ => text!(
+            "user {name} may not write to the milter's socket {at}",
+            "el usuario {name} no puede escribir en el socket del milter {at}"
+        ),
+    };
+    let mut finding = door
+        .fail("milter-socket-denied", what)
+        .evidence(barrier.shown());
+    if barrier.kind != Kind::Directory && !barrier.opens_to_group() {
+        // Or the next start makes it shut again.
+        let file = scene.config.display().to_string();
+        finding = finding.setting(file, "UMask 007");
+    }
+    for command in opening(barrier, visitor) {
+        finding = finding.command(command);
+    }
+    finding
+}
+
+/// ENOENT: nothing at the path, as the service sees it.
+fn missing(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Finding {
+    let other_side = door
+        .milter
+        .path_for(!door.chroot, scene.queue)
+        .filter(|other| other != path && is_socket(other));
+    if let Some(outside) = other_side {
+        return across_the_chroot(door, scene, path, &outside);
+    }
+    if let Some(place) = elsewhere(scene, |place| *place != Place::Unix(path.to_owned())) {
+        return listens_elsewhere(door, scene, &place);
+    }
+    let shown = path.display();
+    match scene.socket {
+        Some(SocketSpec::Unix(socket)) if same_file(socket, path) => {
+            not_running(door, "milter-not-listening", path)
+        }
+        Some(socket) => set_up_elsewhere(door, scene, socket),
+        None => {
+            let part = Way::to(path, Path::new("/")).missing;
+            let part = part.unwrap_or_else(|| path.to_owned());
+            let part = part.display();
+            door.fail(
+                "milter-socket-missing",
+                text!(
+                    "there is no socket at {shown}: {part} does not exist",
+                    "no hay ningún socket en {shown}: {part} no existe"
+                ),
+            )
+            .command("systemctl restart opendkim")
+        }
+    }
+}
+
+/// The path is right on the one side of the chroot, and Postfix is on the other.
+fn across_the_chroot(door: &Door<'_>, scene: &Scene<'_>, path: &Path, outside: &Path) -> Finding {
+    let (services, queue) = (door.services(), scene.queue.display());
+    let (inside, outside_shown) = (path.display(), outside.display());
+    let what = match door.chroot {
+        true => text!(
+            "{services} sees nothing but {queue} (chroot), so it looks for the socket at {inside}; it is at {outside_shown}",
+            "{services} no ve más que {queue} (chroot), así que busca el socket en {inside}; está en {outside_shown}"
+        ),
+        false => text!(
+            "{services} is not in the chroot, so it looks for the socket at {inside}; it is at {outside_shown}",
+            "{services} no está en el chroot, así que busca el socket en {inside}; está en {outside_shown}"
+        ),
+    };
+    let finding = door.fail("milter-chroot", what);
+    if let Ok(relative) = outside.strip_prefix(scene.queue) {
+        // Relative paths begin in the queue directory, with and without chroot.
+        return door.connecting_to(finding, &format!("unix:{}", relative.display()));
+    }
+    moved_into_queue(door, scene, finding)
+}
+
+/// The remedy that lets the server listen where every service of Postfix can see it.
+fn moved_into_queue(door: &Door<'_>, scene: &Scene<'_>, finding: Finding) -> Finding {
+    let (queue, file) = (scene.queue.display(), scene.config.display().to_string());
+    let finding = finding
+        .command(format!(
+            "install -d -o opendkim -g postfix -m 2750 {queue}/opendkim"
+        ))
+        .setting(
+            file.clone(),
+            format!("Socket local:{queue}/opendkim/opendkim.sock"),
+        )
+        .setting(file, "UMask 007")
+        .command("systemctl restart opendkim");
+    door.connecting_to(finding, "unix:opendkim/opendkim.sock")
+}
+
+/// The server runs, and listens at another place than Postfix connects to.
+fn listens_elsewhere(door: &Door<'_>, scene: &Scene<'_>, place: &Place) -> Finding {
+    let (written, found) = (&door.milter.written, place.for_postfix());
+    let finding = door.fail(
+        "milter-socket-differs",
+        text!(
+            "Postfix connects to {written}, but the server listens at {found}",
+            "Postfix se conecta a {written}, pero el servidor escucha en {found}"
+        ),
+    );
+    let finding = scene.servers.iter().fold(finding, |finding, server| {
+        finding.evidence(format!(
+            "{}[{}] listens at {found}",
+            server.name, server.pid
+        ))
+    });
+    match place {
+        Place::Tcp(_) => door.connecting_to(finding, &found),
+        Place::Unix(path) => match path.strip_prefix(scene.queue) {
+            Ok(relative) => door.connecting_to(finding, &format!("unix:{}", relative.display())),
+            Err(_) if door.chroot => moved_into_queue(door, scene, finding),
+            Err(_) => door.connecting_to(finding, &found),
+        },
+    }
+}
+
+/// No server runs; its configuration names another place than Postfix.
+fn set_up_elsewhere(door: &Door<'_>, scene: &Scene<'_>, socket: &SocketSpec) -> Finding {
+    let (written, config) = (&door.milter.written, scene.config.display());
+    let finding = door
+        .fail(
+            "milter-socket-differs",
+            text!(
+                "Postfix connects to {written}, but {config} has Socket {socket}",
+                "Postfix se conecta a {written}, pero {config} tiene Socket {socket}"
+            ),
+        )
+        .evidence(format!("{config}: Socket {socket}"));
+    let finding = match socket {
+        SocketSpec::Unix(path) => match path.strip_prefix(scene.queue) {
+            Ok(relative) => door.connecting_to(finding, &format!("unix:{}", relative.display())),
+            Err(_) if door.chroot => return moved_into_queue(door, scene, finding),
+            Err(_) => door.connecting_to(finding, &format!("unix:{}", path.display())),
+        },
+        SocketSpec::Inet { host, port } => {
+            let host = host.as_deref().unwrap_or("127.0.0.1");
+            door.connecting_to(finding, &format!("inet:{host}:{port}"))
+        }
+        SocketSpec::Inet6 { host, port } => {
+            let host = host.as_deref().unwrap_or("::1");
+            door.connecting_to(finding, &format!("inet:[{host}]:{port}"))
+        }
+        SocketSpec::Inherited(_) => finding,
+    };
+    finding.command("systemctl start opendkim")
+}
+
+fn not_running(door: &Door<'_>, code: &'static str, at: &Path) -> Finding {
+    let at = at.display();
+    door.fail(
+        code,
+        text!(
+            "the server does not run: nobody listens at {at}",
+            "el servidor no está en marcha: nadie escucha en {at}"
+        ),
+    )
+    .command("systemctl start opendkim")
+    .command("journalctl -u opendkim -n 20")
+}
+
+/// There is something at the path, but it does not answer.
+fn nobody_behind(door: &Door<'_>, scene: &Scene<'_>, path: &Path, errno: Errno) -> Finding {
+    let shown = path.display();
+    if errno != Errno::ECONNREFUSED || !is_socket(path) {
+        return door
+            .fail(
+                "milter-socket-missing",
+                text!("{shown} is no socket", "{shown} no es un socket"),
+            )
+            .evidence(format!("connect: {}", errno.desc()))
+            .command(format!("rm {shown}"))
+            .command("systemctl restart opendkim");
+    }
+    let finding = match elsewhere(scene, |place| *place != Place::Unix(path.to_owned())) {
+        Some(place) => listens_elsewhere(door, scene, &place),
+        None => not_running(door, "milter-not-listening", path),
+    };
+    finding.evidence(format!("{shown}: {}", errno.desc()))
+}
+
+/// The port is shut, or can't be reached.
+fn closed_port(door: &Door<'_>, scene: &Scene<'_>, errno: Errno) -> Finding {
+    if errno == Errno::EACCES || errno == Errno::EPERM {
+        return door
+            .fail(
+                "milter-socket-denied",
+                text!(
+                    "the system forbids Postfix to connect to the milter's port",
+                    "el sistema prohíbe a Postfix conectarse al puerto del milter"
+                ),
+            )
+            .advice(text!(
+                "see what the firewall or SELinux forbids: nft list ruleset; semanage port -l | grep milter",
+                "vea qué prohíben el cortafuegos o SELinux: nft list ruleset; semanage port -l | grep milter"
+            ));
+    }
+    if let Some(place) = elsewhere(scene, |_| true) {
+        return listens_elsewhere(door, scene, &place);
+    }
+    let written = &door.milter.written;
+    if let Some(socket) = scene
+        .socket
+        .filter(|socket| !names_same_port(socket, door.milter))
+    {
+        return set_up_elsewhere(door, scene, socket);
+    }
+    not_running(door, "milter-not-listening", Path::new(written))
+        .evidence(format!("connect: {}", errno.desc()))
+}
+
+fn names_same_port(socket: &SocketSpec, milter: &Milter) -> bool {
+    use SocketSpec::{Inet, Inet6};
+    match (socket, &milter.endpoint) {
+        (
+            Inet { port, .. } | Inet6 { port, .. },
+            Ok(Inet { port: other, .. } | Inet6 { port: other, .. }),
+        ) => port == other,
+        _ => false,
+    }
+}
+
+/// A place where a running server listens, other than what has been tried.
+fn elsewhere(scene: &Scene<'_>, untried: impl Fn(&Place) -> bool) -> Option<Place> {
+    scene
+        .servers
+        .iter()
+        .flat_map(|server| &server.places)
+        .find(|place| untried(place))
+        .cloned()
+}
+
+fn is_socket(path: &Path) -> bool {
+    Way::to(path, Path::new("/"))
+        .end()
+        .is_some_and(|end| end.kind == Kind::Socket)
+}
+
+/// What a service sees as the root of all paths.
+fn root_of<'a>(door: &Door<'_>, scene: &Scene<'a>) -> &'a Path {
+    match door.chroot {
+        true => scene.queue,
+        false => Path::new("/"),
+    }
+}
+
+/// Whether a caller's mail is what the server signs, so that it must reach it.
+pub(super) fn matters(caller: &Caller<'_>) -> bool {
+    caller.role != Role::Reinjection
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixListener};
+
+use super::*;
+use crate::{
+    doctor::{checks::milter::wiring::callers, finding::Fix},
+    postfix::Postfix,
+};
+
+struct World {
+    folder: tempfile::TempDir,
+    postfix: Postfix,
+    servers: Vec<Server>,
+    socket: Option<SocketSpec>,
+}
+
+impl World {
+    /// Postfix connects to `milter` from its chroot (`y`) or not (`n`).
+    fn new(milter: &str, chroot: char) -> Self {
+        let master = format!("smtp inet n - {chroot} - - smtpd\n");
+        let main = format!("smtpd_milters = {milter}\n");
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            postfix: Postfix::of_texts(&main, &master, ""),
+            servers: Vec::new(),
+            socket: None,
+        }
+    }
+
+    fn running_at(mut self, place: Place) -> Self {
+        self.servers.push(Server {
+            pid: 7,
+            name: "opendkim".to_owned(),
+            places: vec![place],
+        });
+        self
+    }
+
+    fn judge(&self, knocked: Knocked) -> Option<Finding> {
+        let callers = callers(&self.postfix);
+        let door = Door {
+            milter: &callers[0].filters[0],
+            chroot: callers[0].service.chroot,
+            callers: vec![&callers[0]],
+            default_action: "accept".to_owned(),
+            knocked,
+        };
+        let scene = Scene {
+            queue: self.folder.path(),
+            visitor: Some(Visitor {
+                name: "postfix".to_owned(),
+                uid: 60101,
+                groups: vec![60101],
+            }),
+            servers: &self.servers,
+            socket: self.socket.as_ref(),
+            config: Path::new("/etc/opendkim.conf"),
+        };
+        judge(&door, &scene)
+    }
+}
+
+fn closed(errno: Errno) -> Knocked {
+    Knocked::Closed {
+        errno: errno as i32,
+        tries: Vec::new(),
+    }
+}
+
+fn commands(finding: &Finding) -> Vec<&str> {
+    let commands = finding.fix.iter().filter_map(|fix| match fix {
+        Fix::Command(command) => Some(command.as_str()),
+        _ => None,
+    });
+    commands.collect()
+}
+
+#[test]
+fn an_open_door_is_no_finding() {
+    let open = Knocked::Open { at: "x".into() };
+    assert_eq!(World::new("unix:o/s", 'y').judge(open), None);
+}
+
+#[test]
+fn a_socket_outside_of_the_chroot_is_moved_into_it() {
+    let outside = tempfile::tempdir().unwrap();
+    let path = outside.path().join("s");
+    let _listener = UnixListener::bind(&path).unwrap();
+    let world = World::new(&format!("unix:{}", path.display()), 'y');
+    let finding = world.judge(closed(Errno::ENOENT)).unwrap();
+    assert_eq!(finding.code, "milter-chroot");
+    assert!(commands(&finding)[0].starts_with("install -d -o opendkim -g postfix -m 2750"));
+    assert!(
+        commands(&finding).contains(&"postconf -e 'smtpd_milters = unix:opendkim/opendkim.sock'")
+    );
+}
+
+#[test]
+fn a_path_meant_for_the_chroot_is_made_relative_where_there_is_none() {
+    let world = World::new("unix:/o/s", 'n');
+    fs::create_dir(world.folder.path().join("o")).unwrap();
+    let _listener = UnixListener::bind(world.folder.path().join("o/s")).unwrap();
+    let finding = world.judge(closed(Errno::ENOENT)).unwrap();
+    assert_eq!(finding.code, "milter-chroot");
+    assert_eq!(
+        commands(&finding),
+        ["postconf -e 'smtpd_milters = unix:o/s'", "postfix reload"]
+    );
+}
+
+#[test]
+fn a_server_that_listens_elsewhere_is_named() {
+    let tcp = Place::Tcp("127.0.0.1:8891".parse().unwrap());
+    let world = World::new("inet:localhost:12301", 'y').running_at(tcp);
+    let finding = world.judge(closed(Errno::ECONNREFUSED)).unwrap();
+    assert_eq!(finding.code, "milter-socket-differs");
+    assert_eq!(
+        commands(&finding)[0],
+        "postconf -e 'smtpd_milters = inet:127.0.0.1:8891'"
+    );
+}
+
+#[test]
+fn a_server_that_does_not_run_is_started_or_pointed_to() {
+    let mut world = World::new("unix:o/s", 'y');
+    world.socket = Some(SocketSpec::Unix(world.folder.path().join("o/s")));
+    let finding = world.judge(closed(Errno::ENOENT)).unwrap();
+    assert_eq!(finding.code, "milter-not-listening");
+    assert_eq!(commands(&finding)[0], "systemctl start opendkim");
+    world.socket = SocketSpec::parse("inet:8891@localhost").ok();
+    let finding = world.judge(closed(Errno::ENOENT)).unwrap();
+    assert_eq!(finding.code, "milter-socket-differs");
+}
+
+#[test]
+fn a_shut_directory_and_a_shut_socket_are_told_apart() {
+    let world = World::new("unix:o/s", 'y');
+    let directory = world.folder.path().join("o");
+    fs::create_dir(&directory).unwrap();
+    let _listener = UnixListener::bind(directory.join("s")).unwrap();
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(&directory, 0o700);
+    let finding = world.judge(closed(Errno::EACCES)).unwrap();
+    assert_eq!(finding.code, "milter-socket-denied");
+    assert!(finding.evidence[1].starts_with("drwx------"), "{finding:?}");
+    mode(&directory, 0o755);
+    mode(&directory.join("s"), 0o755);
+    let finding = world.judge(closed(Errno::EACCES)).unwrap();
+    assert!(finding.evidence[1].starts_with("srwxr-xr-x"), "{finding:?}");
+    assert!(
+        finding
+            .fix
+            .iter()
+            .any(|fix| matches!(fix, Fix::Setting { line, .. } if line == "UMask 007"))
+    );
+    mode(&directory.join("s"), 0o777);
+    let finding = world.judge(closed(Errno::EACCES)).unwrap();
+    assert!(
+        finding
+            .what
+            .to(text::Lang::En)
+            .contains("though its permissions")
+    );
+}
+
+#[test]
+fn a_stale_socket_and_a_file_that_is_none_are_told_apart() {
+    let mut world = World::new("unix:s", 'n');
+    let path = world.folder.path().join("s");
+    world.socket = Some(SocketSpec::Unix(path.clone()));
+    drop(UnixListener::bind(&path).unwrap());
+    let finding = world.judge(closed(Errno::ECONNREFUSED)).unwrap();
+    assert_eq!(finding.code, "milter-not-listening");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "").unwrap();
+    let finding = world.judge(closed(Errno::ECONNREFUSED)).unwrap();
+    assert_eq!(finding.code, "milter-socket-missing");
+}

@@ -1,0 +1,240 @@
+//! The table of all checks, causes before consequences: in this order findings of one level are
+//! told.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use super::{finding::Report, host::Host};
+use crate::{text, text::Text};
+
+mod addresses;
+mod authors;
+mod breakers;
+mod configuration;
+mod dkim;
+mod dmarc;
+mod hostname;
+mod milter;
+mod mx;
+mod policies;
+mod port25;
+mod resolver;
+mod reverse;
+mod self_test;
+mod spf;
+mod tls;
+
+/// The time that a check may take unless it says otherwise.
+const USUAL_LIMIT: Duration = Duration::from_secs(20);
+
+/// The time of checks that ask many questions, one after the other.
+const LONG_LIMIT: Duration = Duration::from_secs(40);
+
+/// One check.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// Its name, for `--only` and `--skip`.
+    pub name: &'static str,
+    /// What it looks at, in a few words.
+    pub title: fn() -> Text,
+    /// What it needs beside this host.
+    pub needs: Needs,
+    /// The time it may take.
+    pub limit: Duration,
+    /// The chapter of the course (`docs/course.md`) that teaches it.
+    pub chapter: &'static str,
+    /// Does it.
+    pub run: fn(Arc<Host>) -> Running,
+}
+
+/// A check under way.
+pub type Running = Pin<Box<dyn Future<Output = Report> + Send>>;
+
+/// What a check needs beside this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// Answers from DNS.
+    Dns,
+    /// DNS, and SMTP greetings of others, which are named before it runs.
+    Greetings,
+}
+
+/// Providers whose mail servers' greetings are read, to see whether port 25 is open on the way out:
+/// several, because one alone may be unreachable for reasons of its own.
+pub const GREETED: &[&str] = &["gmail.com", "outlook.com", "yahoo.com", "icloud.com"];
+
+/// All checks.
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "configuration",
+        title: || text!("options, tables and keys", "opciones, tablas y claves"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "sign",
+        run: |host| Box::pin(configuration::run(host)),
+    },
+    Check {
+        name: "resolver",
+        title: || {
+            text!(
+                "name servers that this host asks",
+                "servidores de nombres que se consultan"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "resolver",
+        run: |host| Box::pin(resolver::run(host)),
+    },
+    Check {
+        name: "hostname",
+        title: || text!("the server's name", "el nombre del servidor"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "hostname",
+        run: |host| Box::pin(hostname::run(host)),
+    },
+    Check {
+        name: "addresses",
+        title: || {
+            text!(
+                "addresses that mail leaves from",
+                "direcciones de las que sale el correo"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "addresses",
+        run: |host| Box::pin(addresses::run(host)),
+    },
+    Check {
+        name: "reverse",
+        title: || text!("reverse names", "nombres inversos"),
+        needs: Needs::Dns,
+        limit: USUAL_LIMIT,
+        chapter: "reverse",
+        run: |host| Box::pin(reverse::run(host)),
+    },
+    Check {
+        name: "milter",
+        title: || {
+            text!(
+                "Postfix's way to the milter",
+                "el camino de Postfix al milter"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "milter",
+        run: |host| Box::pin(milter::run(host)),
+    },
+    Check {
+        name: "breakers",
+        title: || text!("what breaks signatures", "qué rompe las firmas"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "breakers",
+        run: |host| Box::pin(breakers::run(host)),
+    },
+    Check {
+        name: "self-test",
+        title: || text!("a message signed on trial", "un mensaje firmado de prueba"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "self-test",
+        run: |host| Box::pin(self_test::run(host)),
+    },
+    Check {
+        name: "port25",
+        title: || {
+            text!(
+                "port 25, in and out",
+                "el puerto 25, de entrada y de salida"
+            )
+        },
+        needs: Needs::Greetings,
+        limit: port25::LIMIT,
+        chapter: "port25",
+        run: |host| Box::pin(port25::run(host)),
+    },
+    Check {
+        name: "tls",
+        title: || text!("TLS and certificates", "TLS y certificados"),
+        needs: Needs::Nothing,
+        limit: LONG_LIMIT,
+        chapter: "tls",
+        run: |host| Box::pin(tls::run(host)),
+    },
+    Check {
+        name: "mx",
+        title: || {
+            text!(
+                "where mail for the domain goes",
+                "adónde va el correo del dominio"
+            )
+        },
+        needs: Needs::Dns,
+        limit: USUAL_LIMIT,
+        chapter: "mx",
+        run: |host| Box::pin(mx::run(host)),
+    },
+    Check {
+        name: "spf",
+        title: || text!("SPF records", "registros SPF"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "spf",
+        run: |host| Box::pin(spf::run(host)),
+    },
+    Check {
+        name: "dkim",
+        title: || text!("DKIM records and keys", "registros y claves DKIM"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "dkim",
+        run: |host| Box::pin(dkim::run(host)),
+    },
+    Check {
+        name: "dmarc",
+        title: || text!("DMARC policy", "política DMARC"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "dmarc",
+        run: |host| Box::pin(dmarc::run(host)),
+    },
+    Check {
+        name: "policies",
+        title: || {
+            text!(
+                "MTA-STS, TLS reports, DANE, BIMI, CAA",
+                "MTA-STS, informes TLS, DANE, BIMI, CAA"
+            )
+        },
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "policies",
+        run: |host| Box::pin(policies::run(host)),
+    },
+];
+
+/// The report of a check that examines domains where there is none.
+fn no_domain() -> Report {
+    Report::skipped(text!(
+        "no domain to examine: the configuration names none; name one: dkimd doctor example.com",
+        "no hay dominio que examinar: la configuración no nombra ninguno; nombre uno: dkimd doctor example.com"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_check_has_a_name_of_its_own() {
+        let names: HashSet<_> = CHECKS.iter().map(|check| check.name).collect();
+        assert_eq!(names.len(), CHECKS.len());
+    }
+}

@@ -1,0 +1,293 @@
+//! Signs a message through the running server, as Postfix would have it done, and verifies what
+//! comes back. Nothing is sent: the conversation ends before delivery.
+//!
+//! [`letter`] makes the message, [`unsigned`] says why it was not signed, [`signature`] what its
+//! signatures are worth.
+
+mod letter;
+mod signature;
+mod unsigned;
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::{
+    net::{TcpStream, UnixStream},
+    time::timeout,
+};
+
+use super::{authors, milter};
+use crate::{
+    config::snapshot::Snapshot,
+    decide::{Decision, Reason},
+    dkim::name::Domain,
+    dns::{TxtLookup, file::FileRecords, source},
+    doctor::{
+        finding::{Finding, Report},
+        host::Host,
+    },
+    log::sink::Capture,
+    milter::client::{self, Ending, Submission, Wanted},
+    process::clock,
+    socket::{SocketSpec, stream::Stream},
+    text,
+    tools::verify::judge::Verdicts,
+};
+
+/// What one conversation with the server may take.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// Of how many domains a message is signed.
+const MOST_DOMAINS: usize = 10;
+
+/// Signs and verifies.
+pub(super) async fn run(host: Arc<Host>) -> Report {
+    let Some(server) = host.server.as_deref() else {
+        return Report::skipped(text!(
+            "the server's configuration can't be used",
+            "la configuración del servidor no sirve"
+        ));
+    };
+    let Some(place) = reachable(&host).await else {
+        return nobody_there(&host);
+    };
+    let mut report = Report::default();
+    for domain in host.domains.iter().take(MOST_DOMAINS) {
+        match examine(&host, server, &place, domain).await {
+            Ok(Examined { found, general }) => {
+                report.merge(found);
+                if general {
+                    break;
+                }
+            }
+            Err(finding) => {
+                report.add(*finding);
+                break;
+            }
+        }
+    }
+    report
+}
+
+/// What came of one domain.
+struct Examined {
+    found: Report,
+    /// Whether it would be the same of every other domain.
+    general: bool,
+}
+
+async fn examine(
+    host: &Host,
+    server: &Snapshot,
+    place: &SocketSpec,
+    domain: &Domain,
+) -> Result<Examined, Box<Finding>> {
+    let author = authors::author_in(server, domain).await;
+    let now = clock::now();
+    let plain = letter::letter(&author, false, now, macros(host));
+    let wanted = converse(place, &plain).await.map_err(Box::new)?;
+    let decision = authors::findings_for(server, &author).await.decide(server);
+    let one = |finding| Examined {
+        general: matches!(
+            decision,
+            Decision::Verify(Reason::NotOurs | Reason::NothingConfigured)
+                | Decision::Leave(Reason::NotOurs | Reason::NothingConfigured | Reason::SigningOff)
+        ),
+        found: Report::from(vec![finding]),
+    };
+    if let Some(reply) = refusal(&wanted) {
+        return Ok(one(refused(&author, domain, &reply, &decision)));
+    }
+    let signed = wanted
+        .added
+        .iter()
+        .any(|field| field.name.eq_ignore_ascii_case("DKIM-Signature"));
+    if !signed {
+        let domain = domain.as_str();
+        let finding = unsigned::finding(server, &host.config, &author, domain, &decision);
+        return Ok(one(finding));
+    }
+    let message = letter::signed(&plain, &wanted.added).map_err(|error| {
+        let cause = error.to_string();
+        Box::new(no_milter(place, &cause))
+    })?;
+    let records = signature::records_on_disk(server, &author).await;
+    let wrong = signature::by_disk(server, &message, records, domain.as_str(), now).await;
+    if let Some(finding) = wrong {
+        return Ok(Examined {
+            found: Report::from(vec![finding]),
+            general: false,
+        });
+    }
+    let source = keys(host, server);
+    let asked_dns = host.dns.is_some();
+    let verdicts = Verdicts::of(&message, server, &source, now).await;
+    let mut found = Report::from(signature::told(&verdicts, domain.as_str(), asked_dns));
+    let newsletter = letter::letter(&author, true, now, macros(host));
+    let wanted = converse(place, &newsletter).await.map_err(Box::new)?;
+    if let Ok(message) = letter::signed(&newsletter, &wanted.added) {
+        let verdicts = Verdicts::of(&message, server, &source, now).await;
+        let names = letter::ONE_CLICK.map(|(name, _)| name);
+        let missing = signature::uncovered(&verdicts, &names);
+        found
+            .findings
+            .extend(newsletter_finding(host, domain, &missing));
+    }
+    Ok(Examined {
+        found,
+        general: false,
+    })
+}
+
+/// Public DNS as the configuration has it asked; nothing with `--offline`.
+fn keys(host: &Host, server: &Snapshot) -> Arc<dyn TxtLookup> {
+    let nothing = || Arc::new(FileRecords::default()) as Arc<dyn TxtLookup>;
+    match &host.dns {
+        None => nothing(),
+        Some(_) => source::open(server, Arc::new(Capture::default())).unwrap_or_else(|_| nothing()),
+    }
+}
+
+/// What Postfix's cleanup tells of mail that a program of this host sends.
+fn macros(host: &Host) -> Vec<(String, String)> {
+    let Some(postfix) = host.postfix() else {
+        return Vec::new();
+    };
+    [
+        ("j", "myhostname"),
+        ("{daemon_name}", "milter_macro_daemon_name"),
+    ]
+    .into_iter()
+    .map(|(name, parameter)| (name.to_owned(), postfix.main.value(parameter).to_owned()))
+    .filter(|(_, value)| !value.is_empty())
+    .collect()
+}
+
+/// The first place where the server lets a connection in: where Postfix has it, else where its
+/// configuration has it.
+async fn reachable(host: &Host) -> Option<SocketSpec> {
+    let in_postfix = milter::address_in_postfix(host).and_then(|(filter, chroot)| {
+        let queue = host.postfix()?.queue_directory();
+        match filter.path_for(chroot, queue) {
+            Some(path) => Some(SocketSpec::Unix(path)),
+            None => filter.endpoint.ok(),
+        }
+    });
+    for place in in_postfix
+        .into_iter()
+        .chain(milter::socket_of(host).cloned())
+    {
+        if connect(&place).await.is_ok() {
+            return Some(place);
+        }
+    }
+    None
+}
+
+async fn connect(place: &SocketSpec) -> io::Result<Stream> {
+    let tcp = |host: &Option<String>, port: u16, own: &str| {
+        let host = host.clone().unwrap_or_else(|| own.to_owned());
+        async move { Ok(Stream::from(TcpStream::connect((host, port)).await?)) }
+    };
+    let connecting = async {
+        match place {
+            SocketSpec::Unix(path) => Ok(UnixStream::connect(path).await?.into()),
+            SocketSpec::Inet { host, port } => tcp(host, *port, "127.0.0.1").await,
+            SocketSpec::Inet6 { host, port } => tcp(host, *port, "::1").await,
+            SocketSpec::Inherited(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    };
+    match timeout(PATIENCE, connecting).await {
+        Ok(connected) => connected,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+async fn converse(place: &SocketSpec, letter: &Submission) -> Result<Wanted, Finding> {
+    let stream = connect(place)
+        .await
+        .map_err(|error| no_milter(place, &error.to_string()))?;
+    match timeout(PATIENCE, client::submit(stream, letter)).await {
+        Ok(Ok(wanted)) => Ok(wanted),
+        Ok(Err(error)) => Err(no_milter(place, &error.to_string())),
+        Err(_) => Err(no_milter(place, "timed out")),
+    }
+}
+
+/// Postfix's own way there is the other check's; without Postfix this one has to tell.
+fn nobody_there(host: &Host) -> Report {
+    let why = text!(
+        "the server can't be reached; the check of the milter's wiring tells more",
+        "no se llega al servidor; la comprobación del camino al milter dice más"
+    );
+    match (host.postfix().is_some(), milter::socket_of(host)) {
+        (false, Some(place)) => Report::from(vec![no_milter(place, "nobody answers")]),
+        _ => Report::skipped(why),
+    }
+}
+
+fn no_milter(place: &SocketSpec, cause: &str) -> Finding {
+    Finding::fail(
+        "self-test-no-connection",
+        place.to_string(),
+        text!(
+            "the server at {place} does not take a message: {cause}",
+            "el servidor de {place} no acepta un mensaje: {cause}"
+        ),
+    )
+    .command("systemctl restart opendkim")
+    .command("journalctl -u opendkim -n 20")
+}
+
+fn refusal(wanted: &Wanted) -> Option<String> {
+    match (&wanted.ending, &wanted.quarantine) {
+        (Ending::Refused(reply), _) => Some(reply.clone()),
+        (Ending::Discarded, _) => Some("discard".to_owned()),
+        (Ending::Accepted, Some(reason)) => Some(format!("quarantine: {reason}")),
+        (Ending::Accepted, None) => None,
+    }
+}
+
+fn refused(author: &str, domain: &Domain, reply: &str, decision: &Decision) -> Finding {
+    let finding = Finding::fail(
+        "self-test-refused",
+        domain.as_str(),
+        text!(
+            "the server refuses mail of {author}: {reply}",
+            "el servidor rechaza el correo de {author}: {reply}"
+        ),
+    )
+    .evidence(reply)
+    .why(text!(
+        "Postfix passes this answer on: nobody of this domain can send",
+        "Postfix transmite esta respuesta: nadie de este dominio puede enviar"
+    ));
+    match decision {
+        Decision::Fail(error) => finding.evidence(error.to_string()),
+        _ => finding,
+    }
+    .command(format!("dkimd explain {author}"))
+    .command("dkimd check")
+}
+
+fn newsletter_finding(host: &Host, domain: &Domain, missing: &[&str]) -> Option<Finding> {
+    if missing.is_empty() {
+        return None;
+    }
+    let fields = missing.join(", ");
+    let more: Vec<_> = missing.iter().map(|name| format!("+{name}")).collect();
+    let what = text!(
+        "newsletters of {domain} are signed without {fields}",
+        "los boletines de {domain} se firman sin {fields}"
+    );
+    Some(
+        Finding::info("self-test-newsletter", domain.as_str(), what)
+            .why(text!(
+                "Gmail and Yahoo honour one-click unsubscription only under a signature that covers both fields (RFC 8058)",
+                "Gmail y Yahoo solo aceptan la baja con un clic bajo una firma que cubra ambos campos (RFC 8058)"
+            ))
+            .setting(
+                host.config.display().to_string(),
+                format!("SignHeaders *,{}", more.join(",")),
+            )
+            .command("systemctl reload opendkim"),
+    )
+}

@@ -1,0 +1,179 @@
+//! What a check found: how bad it is, what it is, how it is known, why it matters, what mends it.
+
+use serde::Serialize;
+
+use crate::{dns::DnsFailure, text::Text};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Worth knowing.
+    Info,
+    /// Mail arrives, but not everywhere or not for ever.
+    Warn,
+    /// Mail is refused, unsigned or lost.
+    Fail,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub level: Level,
+    /// Its stable name, in kebab-case: `spf-too-many-lookups`.
+    pub code: &'static str,
+    /// What it is about: a domain, an address, a file, a parameter.
+    pub subject: String,
+    /// What is wrong, in a sentence.
+    pub what: Text,
+    /// How it is known: records, lines, replies, as they are.
+    pub evidence: Vec<String>,
+    /// Why it matters, and to which receiver.
+    pub why: Option<Text>,
+    /// What mends it, in order.
+    pub fix: Vec<Fix>,
+}
+
+/// A step that mends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fix {
+    /// A command to run as root.
+    Command(String),
+    /// A DNS record to publish, as a line of a zone file.
+    Record(String),
+    /// A line in a file.
+    Setting {
+        /// The file.
+        file: String,
+        /// The line.
+        line: String,
+    },
+    /// What no machine can be told.
+    Words(Text),
+}
+
+impl Finding {
+    /// A finding without evidence and remedy yet.
+    pub fn new(level: Level, code: &'static str, subject: impl Into<String>, what: Text) -> Self {
+        Self {
+            level,
+            code,
+            subject: subject.into(),
+            what,
+            evidence: Vec::new(),
+            why: None,
+            fix: Vec::new(),
+        }
+    }
+
+    /// Mail is refused, unsigned or lost.
+    pub fn fail(code: &'static str, subject: impl Into<String>, what: Text) -> Self {
+        Self::new(Level::Fail, code, subject, what)
+    }
+
+    /// Mail arrives, but not everywhere or not for ever.
+    pub fn warn(code: &'static str, subject: impl Into<String>, what: Text) -> Self {
+        Self::new(Level::Warn, code, subject, what)
+    }
+
+    /// Worth knowing.
+    pub fn info(code: &'static str, subject: impl Into<String>, what: Text) -> Self {
+        Self::new(Level::Info, code, subject, what)
+    }
+
+    /// Adds how it is known.
+    pub fn evidence(mut self, line: impl Into<String>) -> Self {
+        self.evidence.push(line.into());
+        self
+    }
+
+    /// Adds why it matters.
+    pub fn why(mut self, why: Text) -> Self {
+        self.why = Some(why);
+        self
+    }
+
+    /// Adds a command that mends it.
+    pub fn command(mut self, command: impl Into<String>) -> Self {
+        self.fix.push(Fix::Command(command.into()));
+        self
+    }
+
+    /// Adds a DNS record that mends it.
+    pub fn record(mut self, record: impl Into<String>) -> Self {
+        self.fix.push(Fix::Record(record.into()));
+        self
+    }
+
+    /// Adds a line of a file that mends it.
+    pub fn setting(mut self, file: impl Into<String>, line: impl Into<String>) -> Self {
+        self.fix.push(Fix::Setting {
+            file: file.into(),
+            line: line.into(),
+        });
+        self
+    }
+
+    /// Adds what to do, in words.
+    pub fn advice(mut self, words: Text) -> Self {
+        self.fix.push(Fix::Words(words));
+        self
+    }
+}
+
+/// What one check has to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Its findings, causes before consequences.
+    pub findings: Vec<Finding>,
+    /// Questions that DNS gave no answer to: nothing is concluded from them.
+    pub unanswered: Vec<(String, DnsFailure)>,
+    /// Why the check had nothing to look at.
+    pub skipped: Option<Text>,
+}
+
+impl Report {
+    /// A check that had nothing to look at.
+    pub fn skipped(why: Text) -> Self {
+        Self {
+            skipped: Some(why),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a finding.
+    pub fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Notes that a question got no answer, so that its absence is not taken for one.
+    pub fn unanswered(&mut self, name: impl Into<String>, failure: DnsFailure) {
+        self.unanswered.push((name.into(), failure));
+    }
+
+    /// The value of an answer; a failure is noted.
+    pub fn answered<T>(&mut self, name: &str, answer: Result<T, DnsFailure>) -> Option<T> {
+        answer
+            .map_err(|failure| self.unanswered(name, failure))
+            .ok()
+    }
+
+    /// Takes over what another has to say.
+    pub fn merge(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.unanswered.extend(other.unanswered);
+        if self.skipped.is_none() {
+            self.skipped = other.skipped;
+        }
+    }
+}
+
+impl From<Vec<Finding>> for Report {
+    fn from(findings: Vec<Finding>) -> Self {
+        Self {
+            findings,
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What several checks look at, gathered once: the server's configuration, Postfix's settings, the
+//! addresses mail leaves from, and somebody to ask DNS.
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use crate::{
+    config::{
+        resolve::Overrides,
+        snapshot::{SigningIdentities, Snapshot},
+    },
+    diagnostic::Diagnostic,
+    dkim::name::Domain,
+    dns::{nameservers::NameServers, questions::Questions, resolver::ResolverError},
+    postfix::{Postfix, PostfixError, leaving::Leaving},
+};
+
+/// Domains that are examined where none is named; more must be named.
+pub const MOST_DOMAINS: usize = 25;
+
+/// What is to be examined, from the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Domains; none: those of the configuration.
+    pub domains: Vec<Domain>,
+    /// The server's configuration.
+    pub config: PathBuf,
+    /// No question leaves the host.
+    pub offline: bool,
+    /// A message to be looked at.
+    pub sample: Option<Vec<u8>>,
+}
+
+/// The host that is examined.
+#[derive(Debug)]
+pub struct Host {
+    /// The domains that are examined.
+    pub domains: Vec<Domain>,
+    /// How many more the configuration names.
+    pub domains_left_out: usize,
+    /// The server's configuration file.
+    pub config: PathBuf,
+    /// The configuration, as far as it can be used.
+    pub server: Option<Arc<Snapshot>>,
+    /// Whether a server could start with this configuration; what is wrong with it, the check
+    /// `configuration` tells.
+    pub server_could_start: bool,
+    /// Postfix's settings.
+    pub postfix: Result<Postfix, PostfixError>,
+    /// The addresses that mail leaves from.
+    pub leaving: Leaving,
+    /// Answers questions; `None`: offline.
+    pub dns: Option<Questions>,
+    /// When the examination began.
+    pub now: SystemTime,
+    /// A message to be looked at.
+    pub sample: Option<Vec<u8>>,
+}
+
+impl Host {
+    /// Looks around. Must be called within the Tokio runtime; reads files and runs `postconf`.
+    ///
+    /// # Errors
+    /// When the operating system refuses the resolver its sockets.
+    pub fn look_around(wanted: Wanted) -> Result<Self, ResolverError> {
+        let (server, server_could_start) = load(&wanted.config);
+        let postfix = Postfix::read(None);
+        let dns = match wanted.offline {
+            true => None,
+            false => Some(questions(server.as_deref())?),
+        };
+        let (domains, domains_left_out) = match wanted.domains.is_empty() {
+            true => domains_of(server.as_deref()),
+            false => (wanted.domains, 0),
+        };
+        Ok(Self {
+            domains,
+            domains_left_out,
+            config: wanted.config,
+            server,
+            server_could_start,
+            leaving: Leaving::of(postfix.as_ref().ok()),
+            postfix,
+            dns,
+            now: SystemTime::now(),
+            sample: wanted.sample,
+        })
+    }
+
+    /// Postfix's settings, where they can be read.
+    pub fn postfix(&self) -> Option<&Postfix> {
+        self.postfix.as_ref().ok()
+    }
+
+    /// The name that Postfix greets with when it sends: `smtp_helo_name`, `myhostname` by default.
+    pub fn helo(&self) -> Option<&str> {
+        let main = &self.postfix()?.main;
+        ["smtp_helo_name", "myhostname"]
+            .into_iter()
+            .find_map(|name| main.get(name).filter(|value| !value.is_empty()))
+    }
+}
+
+fn load(file: &Path) -> (Option<Arc<Snapshot>>, bool) {
+    let (snapshot, findings) = Snapshot::load(Some(file), &Overrides::default());
+    let could_start = snapshot.is_some() && !findings.iter().any(Diagnostic::is_error);
+    (snapshot.map(Arc::new), could_start)
+}
+
+fn questions(server: Option<&Snapshot>) -> Result<Questions, ResolverError> {
+    let Some(server) = server else {
+        return Questions::of_system();
+    };
+    let verifying = &server.settings.verifying;
+    let servers = match verifying.nameservers.as_slice() {
+        [] => NameServers::default(),
+        given => NameServers::Listed(given.to_vec()),
+    };
+    Questions::new(&servers, verifying.dns_timeout)
+}
+
+/// The domains whose keys the configuration names, each once, in the order of the KeyTable; those
+/// of the Domain option, and those of the SigningTable where a key serves every author's domain.
+fn domains_of(server: Option<&Snapshot>) -> (Vec<Domain>, usize) {
+    let Some(server) = server else {
+        return (Vec::new(), 0);
+    };
+    let mut names: Vec<String> = server
+        .keys()
+        .filter_map(|key| key.domain.map(str::to_owned))
+        .collect();
+    match &server.signing {
+        SigningIdentities::None => {}
+        SigningIdentities::Single { domains, .. } => {
+            let entries = domains.entries().unwrap_or_default();
+            names.extend(entries.into_iter().map(|(name, _)| name));
+        }
+        SigningIdentities::Tables { signing, .. } => {
+            if server.keys().any(|key| key.domain.is_none()) {
+                let patterns = signing.rows().map(|row| row.pattern);
+                let domain = |pattern: &str| match pattern.rsplit_once('@') {
+                    Some((_, domain)) => domain.to_owned(),
+                    None => pattern.to_owned(),
+                };
+                names.extend(patterns.map(domain));
+            }
+        }
+    }
+    let mut domains: Vec<Domain> = Vec::new();
+    let mut seen = HashSet::new();
+    for name in names {
+        let Ok(domain) = Domain::parse(name.trim_start_matches('.')) else {
+            continue;
+        };
+        if seen.insert(domain.clone()) && domains.len() < MOST_DOMAINS {
+            domains.push(domain);
+        }
+    }
+    let left_out = seen.len() - domains.len();
+    (domains, left_out)
+}

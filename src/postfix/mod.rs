@@ -1,0 +1,101 @@
+//! Postfix as it is set up on this host: what `setup`, `doctor` and `explain` need to know of it.
+//!
+//! [`Postfix::read`] asks `postconf`, so that defaults, `$names` and overrides mean here what they
+//! mean to Postfix. [`milters`] reads its lists of filters, [`leaving`] finds the addresses that
+//! its mail leaves from, [`refusal`] knows what receivers' replies mean.
+
+pub mod leaving;
+pub mod main_cf;
+pub mod master_cf;
+pub mod milters;
+mod program;
+pub mod refusal;
+
+use std::path::{Path, PathBuf};
+
+pub use self::{main_cf::MainCf, master_cf::Service, program::PostfixError};
+
+/// Where Postfix keeps its configuration unless told otherwise.
+pub const DEFAULT_DIRECTORY: &str = "/etc/postfix";
+
+/// The settings of one Postfix instance.
+#[derive(Clone, Debug)]
+pub struct Postfix {
+    /// Where `main.cf` and `master.cf` are.
+    pub directory: PathBuf,
+    /// The parameters of `main.cf`, with defaults, all `$names` expanded.
+    pub main: MainCf,
+    /// The services of `master.cf`, in order.
+    pub services: Vec<Service>,
+    /// What `postconf` complained about: misspelt parameters, unreadable tables.
+    pub complaints: Vec<String>,
+}
+
+impl Postfix {
+    /// Reads the settings in `directory` (`None`: those of the system's instance).
+    ///
+    /// # Errors
+    /// If Postfix is not installed, or its configuration can't be read.
+    pub fn read(directory: Option<&Path>) -> Result<Self, PostfixError> {
+        let parameters = program::postconf(directory, &["-x"])?;
+        let services = program::postconf(directory, &["-M"])?;
+        let overrides = program::postconf(directory, &["-P", "-x"])?;
+        let main = MainCf::parse(&parameters.output);
+        let mut complaints = parameters.complaints;
+        for complaint in services.complaints.into_iter().chain(overrides.complaints) {
+            if !complaints.contains(&complaint) {
+                complaints.push(complaint);
+            }
+        }
+        let directory = match directory {
+            Some(directory) => directory.to_owned(),
+            None => main
+                .get("config_directory")
+                .map_or_else(|| DEFAULT_DIRECTORY.into(), PathBuf::from),
+        };
+        Ok(Self {
+            services: master_cf::parse(&services.output, &overrides.output),
+            directory,
+            main,
+            complaints,
+        })
+    }
+
+    /// The value of a parameter for one service: its override, or that of `main.cf`.
+    pub fn value_for<'a>(&'a self, service: &'a Service, parameter: &str) -> Option<&'a str> {
+        service
+            .overrides
+            .get(parameter)
+            .map(String::as_str)
+            .or_else(|| self.main.get(parameter))
+    }
+
+    /// The enabled services that run `command`: `smtpd`, `smtp`, `cleanup`.
+    pub fn services_of<'a>(&'a self, command: &'a str) -> impl Iterator<Item = &'a Service> {
+        self.services
+            .iter()
+            .filter(move |service| service.command == command)
+    }
+
+    /// Postfix's queue directory, into which its chrooted services see.
+    pub fn queue_directory(&self) -> &Path {
+        Path::new(
+            self.main
+                .get("queue_directory")
+                .unwrap_or("/var/spool/postfix"),
+        )
+    }
+}
+
+#[cfg(test)]
+impl Postfix {
+    /// An instance made of what `postconf -x`, `-M` and `-P -x` would print.
+    pub(crate) fn of_texts(main: &str, services: &str, overrides: &str) -> Self {
+        Self {
+            directory: DEFAULT_DIRECTORY.into(),
+            main: MainCf::parse(main),
+            services: master_cf::parse(services, overrides),
+            complaints: Vec::new(),
+        }
+    }
+}

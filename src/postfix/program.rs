@@ -1,0 +1,80 @@
+//! Asking Postfix's own programs.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Why Postfix's settings can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PostfixError {
+    /// There is no `postconf`.
+    #[error("Postfix is not installed: there is no program {0}")]
+    NotInstalled(&'static str),
+    /// A program of Postfix's did not start.
+    #[error("{program} does not start: {cause}")]
+    NotStarted {
+        /// The program.
+        program: &'static str,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// It failed; Postfix's own words.
+    #[error("{program} failed: {complaint}")]
+    Failed {
+        /// The program.
+        program: &'static str,
+        /// What it wrote on standard error.
+        complaint: String,
+    },
+}
+
+/// What a program wrote.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) output: String,
+    pub(super) complaints: Vec<String>,
+}
+
+/// Runs `postconf` for the instance in `directory`.
+pub(super) fn postconf(directory: Option<&Path>, arguments: &[&str]) -> Result<Told, PostfixError> {
+    const PROGRAM: &str = "postconf";
+    let mut command = Command::new(path_of(PROGRAM));
+    if let Some(directory) = directory {
+        command.arg("-c").arg(directory);
+    }
+    let done = command
+        .args(arguments)
+        .output()
+        .map_err(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => PostfixError::NotInstalled(PROGRAM),
+            _ => PostfixError::NotStarted {
+                program: PROGRAM,
+                cause,
+            },
+        })?;
+    let complaints: Vec<String> = String::from_utf8_lossy(&done.stderr)
+        .lines()
+        .map(|line| line.trim_start_matches("postconf: ").to_owned())
+        .collect();
+    if !done.status.success() {
+        return Err(PostfixError::Failed {
+            program: PROGRAM,
+            complaint: complaints.join("; "),
+        });
+    }
+    Ok(Told {
+        output: String::from_utf8_lossy(&done.stdout).into_owned(),
+        complaints,
+    })
+}
+
+/// Postfix's administrative programs stand in `/usr/sbin`, which is not on every user's path.
+fn path_of(program: &str) -> PathBuf {
+    let usual = Path::new("/usr/sbin").join(program);
+    match usual.exists() {
+        true => usual,
+        false => PathBuf::from(program),
+    }
+}

@@ -1,0 +1,241 @@
+//! The journal: what `setup` changed, written before it changes anything, so that everything can
+//! be taken back even after a power cut.
+//!
+//! One file for each run, numbered. A change that is in the journal may have been made or not; the
+//! files themselves tell.
+
+use std::{
+    fs::{self, DirBuilder, File, TryLockError},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use nix::unistd::{getegid, geteuid};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    change::Change,
+    disk::{self, Attributes},
+};
+
+/// Where the journal is unless told otherwise.
+pub const DEFAULT_DIRECTORY: &str = "/var/lib/dkimd/setup";
+/// The file that keeps two runs from working side by side.
+const LOCK: &str = "lock";
+/// How run files end.
+const EXTENSION: &str = "json";
+
+/// What one run changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The domain it set up.
+    pub domain: String,
+    /// The server's configuration.
+    pub config: PathBuf,
+    /// Postfix's directory where it is not the usual one.
+    pub postfix: Option<PathBuf>,
+    /// The changes, in order.
+    pub changes: Vec<Entry>,
+}
+
+/// One change of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Whether other domains rely on it, too: the configuration, the socket, Postfix.
+    pub shared: bool,
+    /// The change.
+    pub change: Change,
+}
+
+/// The journal, held by this process alone.
+#[derive(Debug)]
+pub struct Journal {
+    directory: PathBuf,
+    _lock: File,
+}
+
+/// Why there is no journal.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another run is under way.
+    #[error("another dkimd setup is running; wait until it ends")]
+    Busy,
+    /// The system refuses.
+    #[error("the journal {}: {cause}", .path.display())]
+    System {
+        /// File or directory.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A run file is no longer what was written.
+    #[error("{} is damaged ({cause}); nothing was changed. Look at it, and move it away if it is of no use", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: serde_json::Error,
+    },
+}
+
+impl Journal {
+    /// Opens the journal, making its directory if need be.
+    ///
+    /// # Errors
+    /// When another process holds it, or the directory can't be made.
+    pub fn open(directory: &Path) -> Result<Self, JournalError> {
+        let failed = |cause| JournalError::System {
+            path: directory.to_owned(),
+            cause,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(failed)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(directory.join(LOCK))
+            .map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                directory: directory.to_owned(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(JournalError::Busy),
+            Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        }
+    }
+
+    /// All runs that were not taken back, the oldest first, with their files.
+    ///
+    /// # Errors
+    /// When one can't be read.
+    pub fn runs(&self) -> Result<Vec<(PathBuf, Run)>, JournalError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |cause| JournalError::System { path, cause }
+        };
+        let entries = fs::read_dir(&self.directory).map_err(failed(&self.directory))?;
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(failed(&self.directory))?.path();
+            if let Some(number) = number_of(&path) {
+                files.push((number, path));
+            }
+        }
+        files.sort();
+        let mut runs = Vec::with_capacity(files.len());
+        for (_, path) in files {
+            let text = fs::read(&path).map_err(failed(&path))?;
+            match serde_json::from_slice(&text) {
+                Ok(run) => runs.push((path, run)),
+                Err(cause) => return Err(JournalError::Damaged { path, cause }),
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Writes down a run before it begins; returns its file.
+    ///
+    /// # Errors
+    /// When it can't be written; nothing may be changed then.
+    pub fn add(&self, run: &Run) -> Result<PathBuf, JournalError> {
+        let last = self.runs()?.last().and_then(|(path, _)| number_of(path));
+        let number = last.map_or(1, |last| last + 1);
+        let name = format!("{number:04}-{}.{EXTENSION}", run.domain);
+        let path = self.directory.join(name);
+        self.write(&path, run)?;
+        Ok(path)
+    }
+
+    /// Writes a run in its file again.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write(&self, path: &Path, run: &Run) -> Result<(), JournalError> {
+        let failed = |cause| JournalError::System {
+            path: path.to_owned(),
+            cause,
+        };
+        let text = serde_json::to_vec_pretty(run).map_err(|error| failed(error.into()))?;
+        let private = Attributes {
+            owner: geteuid().as_raw(),
+            group: getegid().as_raw(),
+            mode: 0o600,
+        };
+        disk::replace(path, &text, private).map_err(failed)
+    }
+
+    /// Forgets a run that was taken back.
+    ///
+    /// # Errors
+    /// When its file can't be removed.
+    pub fn forget(&self, path: &Path) -> Result<(), JournalError> {
+        disk::remove(path).map_err(|cause| JournalError::System {
+            path: path.to_owned(),
+            cause,
+        })
+    }
+}
+
+/// The number of a run file; other files are none.
+fn number_of(path: &Path) -> Option<u32> {
+    let name = path.file_name()?.to_str()?;
+    let stem = name.strip_suffix(EXTENSION)?.strip_suffix('.')?;
+    stem.split_once('-')?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(domain: &str) -> Run {
+        Run {
+            domain: domain.to_owned(),
+            config: "/etc/opendkim.conf".into(),
+            postfix: None,
+            changes: vec![Entry {
+                shared: true,
+                change: Change::Member {
+                    user: "postfix".to_owned(),
+                    group: "opendkim".to_owned(),
+                },
+            }],
+        }
+    }
+
+    #[test]
+    fn runs_come_back_in_order_until_they_are_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let first = journal.add(&run("a.example")).unwrap();
+        journal.add(&run("b.example")).unwrap();
+        let runs = journal.runs().unwrap();
+        assert_eq!(runs[0], (first.clone(), run("a.example")));
+        assert_eq!(runs[1].1.domain, "b.example");
+        journal.forget(&first).unwrap();
+        assert_eq!(journal.runs().unwrap().len(), 1);
+        let third = journal.add(&run("c.example")).unwrap();
+        assert_eq!(third, dir.path().join("0003-c.example.json"));
+    }
+
+    #[test]
+    fn two_processes_do_not_hold_it_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let _held = Journal::open(dir.path()).unwrap();
+        assert!(matches!(Journal::open(dir.path()), Err(JournalError::Busy)));
+    }
+
+    #[test]
+    fn a_damaged_run_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        fs::write(dir.path().join("0001-x.json"), "{").unwrap();
+        let error = journal.runs().unwrap_err().to_string();
+        assert!(error.contains("0001-x.json is damaged"), "{error}");
+    }
+}

@@ -1,0 +1,186 @@
+//! Records as they are handed to DNS: for a zone file, for a web panel, for nsupdate.
+
+use std::fmt::Write;
+
+use super::{Data, Record, State};
+
+/// The longest character-string of a TXT record (RFC 1035 section 3.3).
+const STRING_OCTETS: usize = 255;
+/// Time to live proposed to nsupdate, in seconds.
+const TTL: u32 = 3600;
+
+/// Lines for a zone file, with full names, so that `$ORIGIN` doesn't matter.
+pub fn zone(record: &Record) -> String {
+    let value = match &record.data {
+        Data::Txt(text) if text.len() > STRING_OCTETS => {
+            let strings = strings(text);
+            format!("(\n    {} )", strings.join("\n    "))
+        }
+        data => presentation(data),
+    };
+    format!("{}. IN {} {value}\n", record.name, record.data.kind())
+}
+
+/// What the fields of a web panel take: the name within `zone` and in full, the type, the value
+/// without quotes.
+pub fn lines(record: &Record, zone: &str) -> Vec<(&'static str, String)> {
+    let value = match &record.data {
+        Data::Txt(text) => text.clone(),
+        Data::Mx { host, .. } => host.clone(),
+        data => presentation(data),
+    };
+    let mut lines = vec![
+        ("name", relative_name(&record.name, zone)),
+        ("full name", record.name.clone()),
+        ("type", record.data.kind().to_owned()),
+    ];
+    if let Data::Mx { preference, .. } = &record.data {
+        lines.push(("priority", preference.to_string()));
+    }
+    lines.push(("value", value));
+    lines
+}
+
+/// Input for nsupdate: what goes away goes record by record, so that others of the same name stay.
+pub fn nsupdate(record: &Record) -> String {
+    let Record { name, data, state } = record;
+    let mut text = String::new();
+    if let State::Change(old) = state {
+        for old in old {
+            let _ = writeln!(
+                text,
+                "update delete {name}. {} {}",
+                old.kind(),
+                presentation(old)
+            );
+        }
+    }
+    let _ = writeln!(
+        text,
+        "update add {name}. {TTL} {} {}",
+        data.kind(),
+        presentation(data)
+    );
+    text
+}
+
+/// What ends a list of updates.
+pub const NSUPDATE_END: &str = "send\n";
+
+/// A name as panels want it: without the zone, `@` for the zone itself; in full where it is not in
+/// the zone.
+pub fn relative_name(name: &str, zone: &str) -> String {
+    if name.eq_ignore_ascii_case(zone) {
+        return "@".to_owned();
+    }
+    let inside = name
+        .len()
+        .checked_sub(zone.len() + 1)
+        .and_then(|end| Some((name.get(..end)?, name.get(end..)?)))
+        .filter(|(_, rest)| {
+            rest.strip_prefix('.')
+                .is_some_and(|z| z.eq_ignore_ascii_case(zone))
+        });
+    inside.map_or(name, |(inside, _)| inside).to_owned()
+}
+
+/// A record's data as zone files write it, on one line.
+pub fn presentation(data: &Data) -> String {
+    match data {
+        Data::Txt(text) => strings(text).join(" "),
+        Data::A(address) => address.to_string(),
+        Data::Aaaa(address) => address.to_string(),
+        Data::Mx { preference, host } => format!("{preference} {}.", host.trim_end_matches('.')),
+    }
+}
+
+/// A text in quoted character-strings.
+fn strings(text: &str) -> Vec<String> {
+    let mut strings = Vec::new();
+    let mut string = String::new();
+    let mut octets = 0;
+    for octet in text.bytes() {
+        if octets == STRING_OCTETS {
+            strings.push(format!("\"{string}\""));
+            string.clear();
+            octets = 0;
+        }
+        match octet {
+            b'"' | b'\\' => {
+                string.push('\\');
+                string.push(octet.into());
+            }
+            b' '..=b'~' => string.push(octet.into()),
+            other => {
+                let _ = write!(string, "\\{other:03}");
+            }
+        }
+        octets += 1;
+    }
+    strings.push(format!("\"{string}\""));
+    strings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn long_text() -> Record {
+        Record::new(
+            "mail._domainkey.example.com",
+            Data::Txt("v=DKIM1; p=".to_owned() + &"A".repeat(392)),
+        )
+    }
+
+    #[test]
+    fn a_long_text_stands_in_strings_that_dns_can_hold() {
+        let text = zone(&long_text());
+        let lengths: Vec<_> = text.lines().map(|line| line.trim().len()).collect();
+        assert_eq!(
+            text.lines().next(),
+            Some("mail._domainkey.example.com. IN TXT (")
+        );
+        assert_eq!(lengths[1], STRING_OCTETS + 2);
+        assert!(text.ends_with("\" )\n"));
+    }
+
+    #[test]
+    fn a_panel_gets_the_whole_text_without_quotes() {
+        let lines = lines(&long_text(), "Example.com");
+        assert_eq!(lines[0], ("name", "mail._domainkey".to_owned()));
+        assert_eq!(lines[3].1.len(), 403);
+    }
+
+    #[test]
+    fn names_are_relative_to_their_zone_alone() {
+        for (name, zone, relative) in [
+            ("example.com", "example.com", "@"),
+            ("mail.example.com", "example.com", "mail"),
+            ("mail.badexample.com", "example.com", "mail.badexample.com"),
+            ("com", "example.com", "com"),
+        ] {
+            assert_eq!(relative_name(name, zone), relative);
+        }
+    }
+
+    #[test]
+    fn an_update_takes_away_only_what_it_replaces() {
+        let mut record = Record::new("example.com", Data::Txt("v=spf1 mx ~all".to_owned()));
+        record.state = State::Change(vec![Data::Txt("v=spf1 -all".to_owned())]);
+        assert_eq!(
+            nsupdate(&record),
+            "update delete example.com. TXT \"v=spf1 -all\"\n\
+             update add example.com. 3600 TXT \"v=spf1 mx ~all\"\n"
+        );
+        let mx = nsupdate(&Record::mx("example.com", "mail.example.com"));
+        assert_eq!(mx, "update add example.com. 3600 MX 10 mail.example.com.\n");
+    }
+
+    #[test]
+    fn quotes_and_foreign_octets_are_escaped() {
+        assert_eq!(
+            presentation(&Data::Txt("a\"\\é".to_owned())),
+            "\"a\\\"\\\\\\195\\169\""
+        );
+    }
+}

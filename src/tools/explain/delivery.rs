@@ -1,0 +1,71 @@
+//! Delivery attempts as Postfix logs them: `to=<…>, relay=…, status=deferred (host … said: …)`.
+
+use super::{reply, template::Parts};
+use crate::{doctor::finding::Finding, text};
+
+/// What an attempt came to; a reply that refuses is translated.
+pub(super) fn explain(parts: &Parts<'_>) -> Finding {
+    let (relay, said) = (parts.get("relay"), parts.get("said"));
+    // `<a@b>, orig_to=<c>` where an alias was followed.
+    let to = parts.get("to").split(',').next().unwrap_or_default();
+    match parts.get("status") {
+        "sent" => sent(to, relay, said),
+        "deliverable" | "undeliverable" => Finding::info(
+            "address-probe",
+            to,
+            text!(
+                "Postfix only tested whether {to} can be reached: {said}",
+                "Postfix solo probó si se puede alcanzar {to}: {said}"
+            ),
+        ),
+        status => not_sent(to, relay, status, said),
+    }
+}
+
+fn sent(to: &str, relay: &str, said: &str) -> Finding {
+    if relay == "none" || !relay.contains('[') {
+        return Finding::info(
+            "delivered-here",
+            to,
+            text!(
+                "delivered on this host to {to} ({relay}: {said})",
+                "entregado en este equipo a {to} ({relay}: {said})"
+            ),
+        );
+    }
+    Finding::info(
+        "delivered",
+        to,
+        text!(
+            "{relay} took the message for {to}: {said}",
+            "{relay} aceptó el mensaje para {to}: {said}"
+        ),
+    )
+    .why(text!(
+        "the receiver has it now; whether it lands in the inbox or among spam only the receiver knows",
+        "ahora lo tiene el receptor; si llega a la bandeja de entrada o al spam solo lo sabe él"
+    ))
+}
+
+fn not_sent(to: &str, relay: &str, status: &str, said: &str) -> Finding {
+    let host = (relay != "none").then_some(relay);
+    let mut finding = reply::translate(said, host);
+    let meaning = finding.what;
+    let (en, es) = (
+        meaning.to(text::Lang::En).to_owned(),
+        meaning.to(text::Lang::Es).to_owned(),
+    );
+    finding.subject = to.to_owned();
+    finding.what = match status {
+        "bounced" => text!(
+            "{to} was not reached and the message went back to its sender: {en}",
+            "no se llegó a {to} y el mensaje se devolvió a su remitente: {es}"
+        ),
+        "deferred" => text!(
+            "{to} was not reached yet, Postfix tries again: {en}",
+            "aún no se llegó a {to}, Postfix reintenta: {es}"
+        ),
+        _ => text!("{to}: {status}: {en}", "{to}: {status}: {es}"),
+    };
+    finding
+}

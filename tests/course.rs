@@ -1,0 +1,94 @@
+//! The course for administrators: whatever points into it finds its chapter, in both languages.
+
+use std::{collections::HashSet, fs, path::Path};
+
+use dkimd::doctor::checks::CHECKS;
+
+const COURSES: &[&str] = &["docs/course.md", "docs/es/course.md"];
+
+fn text(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+/// What stands between each `begin` and the next `end`.
+fn between<'a>(text: &'a str, begin: &str, end: char) -> Vec<&'a str> {
+    text.split(begin)
+        .skip(1)
+        .filter_map(|rest| rest.split(end).next())
+        .collect()
+}
+
+fn anchors(text: &str) -> Vec<&str> {
+    between(text, "<a id=\"", '"')
+}
+
+/// The commands of the indented blocks, lines that go on joined.
+fn commands(text: &str) -> Vec<String> {
+    let joined = text.replace("\\\n", " ");
+    let lines = joined.lines().filter_map(|line| line.strip_prefix("    "));
+    lines
+        .map(|line| line.split(" #").next().unwrap().trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_check_points_to_a_chapter_that_both_courses_have() {
+    for file in COURSES {
+        let text = text(file);
+        let anchors: HashSet<_> = anchors(&text).into_iter().collect();
+        for check in CHECKS {
+            let (name, chapter) = (check.name, check.chapter);
+            assert!(
+                anchors.contains(chapter),
+                "{file} has no {chapter} for {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_check_is_taught_with_the_command_that_runs_it() {
+    for file in COURSES {
+        let text = text(file);
+        let named: HashSet<_> = between(&text, "doctor --only ", '\n')
+            .into_iter()
+            .filter_map(|rest| rest.split([' ', '`']).next())
+            .flat_map(|names| names.split(','))
+            .collect();
+        for check in CHECKS {
+            assert!(
+                named.contains(check.name),
+                "{file} never runs {}",
+                check.name
+            );
+        }
+    }
+}
+
+#[test]
+fn links_within_a_course_lead_somewhere() {
+    for file in COURSES {
+        let text = text(file);
+        let anchors = anchors(&text);
+        let once: HashSet<_> = anchors.iter().collect();
+        assert_eq!(once.len(), anchors.len(), "{file}: an anchor stands twice");
+        for target in between(&text, "](#", ')') {
+            assert!(anchors.contains(&target), "{file}: #{target} is not there");
+        }
+    }
+}
+
+#[test]
+fn both_languages_teach_the_same_chapters_and_commands() {
+    let [english, spanish] = [COURSES[0], COURSES[1]].map(text);
+    assert_eq!(anchors(&english), anchors(&spanish));
+    let programs = |text: &str| -> Vec<String> {
+        let of_root = ["dkimd ", "postconf ", "systemctl ", "apt ", "certbot "];
+        commands(text)
+            .into_iter()
+            .filter(|line| of_root.iter().any(|program| line.starts_with(program)))
+            .collect()
+    };
+    assert!(programs(&english).len() > 30);
+    assert_eq!(programs(&english), programs(&spanish));
+}

@@ -1,0 +1,1 @@
+"""Servers with one thing wrong, or nothing, each in namespaces of its own, and what doctor says of them."""

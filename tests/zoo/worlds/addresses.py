@@ -1,0 +1,153 @@
+"""Broken: addresses, their names, the server's own name, and the ways in and out."""
+
+from zoo.internet import reverse
+from zoo.world import ADDRESS, ADDRESS6, DOMAIN, HOST, PRIVATE_GATEWAY
+from zoo.worlds.case import broken
+
+ELSEWHERE = "198.51.100.99"
+
+
+@broken("ptr-missing", says=r"203\.0\.113\.10")
+def no_reverse_name(world):
+    """The address has no PTR record."""
+    world.records.drop(reverse(ADDRESS))
+
+
+@broken("ptr-missing", says="2001:db8:10::25")
+def no_reverse_name_for_ipv6(world):
+    """The provider gave IPv6 without being asked, and nobody set its PTR record."""
+    world.records.drop(reverse(ADDRESS6))
+
+
+@broken("ptr-not-confirmed", says=r"198\.51\.100\.99")
+def reverse_name_of_another_address(world):
+    """The PTR record names a host that has another address."""
+    world.records.put(reverse(ADDRESS), "PTR", "old.example.com.")
+    world.records.add("old.example.com", "A", ELSEWHERE)
+
+
+@broken("ptr-not-confirmed", says="gone.example.com")
+def reverse_name_that_is_not(world):
+    """The PTR record names a host that does not exist."""
+    world.records.put(reverse(ADDRESS), "PTR", "gone.example.com.")
+
+
+@broken("ptr-several", level="warn", says="www.example.com")
+def several_reverse_names(world):
+    """Two PTR records for one address."""
+    world.records.add(reverse(ADDRESS), "PTR", "www.example.com.")
+    world.records.add("www.example.com", "A", ADDRESS)
+
+
+@broken("ptr-generic", level="warn", says="203-0-113-10")
+def generic_reverse_name(world):
+    """The PTR record is the one the provider gives to everybody."""
+    name = "203-0-113-10.dynamic.provider.example.net"
+    world.records.put(reverse(ADDRESS), "PTR", f"{name}.")
+    world.records.add(name, "A", ADDRESS)
+
+
+@broken("address-private", says=r"192\.168\.7\.20")
+def behind_a_router(world):
+    """The server has a private address, and nothing says which one others see."""
+    world.only_ipv4()
+    world.addresses, world.gateway = ["192.168.7.20"], PRIVATE_GATEWAY
+    world.hosts = [f"192.168.7.20 {HOST} mail"]
+
+
+@broken("helo-not-qualified", says="myhostname")
+def short_host_name(world):
+    """myhostname is a bare word."""
+    world.main["myhostname"] = "mail"
+
+
+@broken("helo-not-qualified", says="localhost")
+def host_name_localhost(world):
+    """myhostname is the installer's localhost.localdomain."""
+    world.main["myhostname"] = "localhost.localdomain"
+
+
+@broken("helo-not-qualified", says=r"mail\.local")
+def host_name_local(world):
+    """myhostname is a name of the local network."""
+    world.main["myhostname"] = "mail.local"
+
+
+@broken("helo-unresolvable", says="mx9.example.com")
+def host_name_unknown(world):
+    """myhostname is a name nobody knows."""
+    world.main["myhostname"] = "mx9.example.com"
+
+
+@broken("helo-elsewhere", says=r"198\.51\.100\.99")
+def host_name_of_another(world):
+    """myhostname has the address of another server."""
+    world.main["myhostname"] = "old.example.com"
+    world.records.add("old.example.com", "A", ELSEWHERE)
+
+
+@broken("hosts-loopback", level="warn", says=r"127\.0\.1\.1")
+def host_name_on_the_loopback(world):
+    """/etc/hosts has the server's name at 127.0.1.1, as Debian's installer writes it."""
+    world.hosts = [f"127.0.1.1 {HOST} mail"]
+
+
+@broken("domain-not-local", says="mydestination")
+def domain_that_postfix_refuses(world):
+    """The MX record leads here, and Postfix does not know the domain."""
+    world.main["mydestination"] = "$myhostname, localhost"
+
+
+@broken("mx-missing")
+def no_mx(world):
+    """The domain has no MX record."""
+    world.records.drop(DOMAIN, "MX")
+
+
+@broken("mx-null")
+def null_mx(world):
+    """The domain says that it takes no mail."""
+    world.records.put(DOMAIN, "MX", "0 .")
+
+
+@broken("mx-is-alias", says="CNAME")
+def mx_by_cname(world):
+    """The MX record names an alias."""
+    world.records.put(DOMAIN, "MX", "10 mx.example.com.")
+    world.records.add("mx.example.com", "CNAME", f"{HOST}.")
+
+
+@broken("mx-is-address", says=r"203\.0\.113\.10")
+def mx_by_address(world):
+    """The MX record has an address where a name belongs."""
+    world.records.put(DOMAIN, "MX", f"10 {ADDRESS}.")
+
+
+@broken("mx-without-address", says="mx.example.com")
+def mx_without_address(world):
+    """The MX record names a host without addresses."""
+    world.records.put(DOMAIN, "MX", "10 mx.example.com.")
+
+
+@broken("domain-missing", says="exmaple.com")
+def domain_that_is_not(world):
+    """The domain asked about does not exist."""
+    world.domains = ["exmaple.com"]
+
+
+@broken("port-25-blocked", says="provider")
+def port_25_closed_by_the_provider(world):
+    """No connection to anybody's port 25 gets out."""
+    world.port_25_leaves = False
+
+
+@broken("port-25-not-listening", says="inet_interfaces")
+def only_on_the_loopback(world):
+    """Postfix listens on the loopback alone, and the MX record leads here."""
+    world.main["inet_interfaces"] = "loopback-only"
+
+
+@broken("postfix-not-running", says="postfix start")
+def postfix_stopped(world):
+    """Postfix does not run."""
+    world.postfix_runs = False

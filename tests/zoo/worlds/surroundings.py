@@ -1,0 +1,113 @@
+"""Broken: resolver, block lists, queue, postmaster and the messages themselves."""
+
+from zoo.internet import nibbles
+from zoo.server import write
+from zoo.world import ADDRESS, DOMAIN
+from zoo.worlds.case import broken
+
+SAMPLE = "/etc/opendkim/sample.eml"
+
+
+@broken("resolver-silent", says=r"192\.0\.2\.99", pains=[29])
+def dead_resolver(world):
+    """/etc/resolv.conf names a resolver that is gone."""
+    world.nameservers = ["192.0.2.99"]
+
+
+@broken("dnssec-bogus", says="DNSSEC", pains=[30])
+def dnssec_run_out(world):
+    """The zone's signatures have expired: whoever validates sees nothing."""
+    world.signed_zones, world.signed_until = ["", DOMAIN], "20260101"
+
+
+@broken("listed-address", level="warn", says="zen.spamhaus.org")
+def listed_by_spamhaus(world):
+    """The address is on a block list."""
+    world.records.add(f"{nibbles(ADDRESS)}.zen.spamhaus.org", "A", "127.0.0.2")
+
+
+@broken("listed-domain", level="warn", says="dbl.spamhaus.org")
+def domain_listed(world):
+    """The domain is on a block list."""
+    world.records.add(f"{DOMAIN}.dbl.spamhaus.org", "A", "127.0.1.2")
+
+
+@broken("postmaster-missing", says="postmaster")
+def nobody_is_postmaster(world):
+    """No alias for postmaster."""
+    world.aliases = ["root: joe", "abuse: root"]
+
+
+@broken("queue-deferred", level="warn", says="SPF|DKIM", pains=[16])
+def deferred_as_unauthenticated(world):
+    """Gmail defers mail and says why in a code."""
+    world.refusals["gmail.com"] = (
+        "421-4.7.26 Your email has been rate limited because it is unauthenticated. Gmail requires all\r\n"
+        "421 4.7.26 senders to authenticate with either SPF or DKIM. - gsmtp")
+    world.after.append(lambda server: server.write_to("a@gmail.com"))
+
+
+@broken("queue-deferred", level="warn", says="PTR", pains=[16])
+def deferred_for_its_reverse_name(world):
+    """Gmail defers mail for want of a PTR record that it can't see yet."""
+    world.refusals["gmail.com"] = (
+        "421-4.7.23 The IP address sending this message does not have a PTR record setup, or the\r\n"
+        "421 4.7.23 corresponding forward DNS entry does not match the sending IP. - gsmtp")
+    world.after.append(lambda server: server.write_to("a@gmail.com"))
+
+
+@broken("unsubscribe-missing", says="List-Unsubscribe-Post", pains=[24])
+def newsletter_without_one_click(world):
+    """A newsletter that can be left by mail alone."""
+    sample(world, ["List-Unsubscribe: <mailto:leave@example.com>"])
+
+
+@broken("unsubscribe-not-https", says="https", pains=[24])
+def newsletter_with_http(world):
+    """The one click leads to an unprotected address."""
+    sample(world, ["List-Unsubscribe: <http://example.com/leave>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"])
+
+
+@broken("unsubscribe-value", says="One-Click", pains=[24])
+def newsletter_with_a_slip(world):
+    """The second field's value is not the one of RFC 8058."""
+    sample(world, ["List-Unsubscribe: <https://example.com/leave>", "List-Unsubscribe-Post: One-Click"])
+
+
+@broken("unsubscribe-unsigned", says="SignHeaders", pains=[24])
+def newsletter_with_unsigned_fields(world):
+    """SignHeaders leaves the two fields out."""
+    world.configuration["SignHeaders"] = "From,To,Subject,Date,Message-ID"
+    sample(world, ["List-Unsubscribe: <https://example.com/leave>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"])
+
+
+@broken("sample-several-from", says="From", pains=[38])
+def message_with_two_authors_fields(world):
+    """A sample with two From fields."""
+    sample(world, [f"From: other@{DOMAIN}"])
+
+
+@broken("sample-long-line", level="warn", says="998", pains=[23])
+def message_with_a_long_line(world):
+    """A sample with a line that must be broken on its way."""
+    sample(world, [], "x" * 1200)
+
+
+@broken("sample-8bit", level="warn", says="8", pains=[18])
+def message_with_eight_bits(world):
+    """A sample that is converted where the next server does not take eight bits."""
+    sample(world, ["MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit"], "Grüße")
+
+
+@broken("sample-no-author", says="From", pains=[14])
+def message_without_an_author(world):
+    """A sample whose From can't be read."""
+    sample(world, [], author="<<>")
+
+
+def sample(world, fields, body="News.", author=f"Joe <joe@{DOMAIN}>"):
+    """Gives doctor a message with these fields."""
+    lines = [f"From: {author}", "To: list@example.net", "Subject: News", "Date: Mon, 23 Nov 2026 12:00:00 +0000",
+             f"Message-ID: <1@{DOMAIN}>", *fields, "", body, ""]
+    world.before.append(lambda _: write(SAMPLE, "\r\n".join(lines)))
+    world.arguments = ["--sample", SAMPLE]

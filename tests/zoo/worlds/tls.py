@@ -1,0 +1,101 @@
+"""Broken: TLS, submission, and who may relay."""
+
+from zoo.world import DOMAIN, HOST
+from zoo.worlds.case import broken
+
+
+@broken("tls-not-offered", says="smtpd_tls_security_level")
+def no_starttls(world):
+    """Port 25 does not offer STARTTLS."""
+    world.main["smtpd_tls_security_level"] = "none"
+
+
+@broken("tls-certificate-expired", says="20")
+def certificate_expired(world):
+    """The certificate has expired."""
+    world.certificate = "expired"
+
+
+@broken("tls-certificate-ending", level="warn", says="day")
+def certificate_about_to_expire(world):
+    """The certificate expires in three days."""
+    world.certificate = "ending"
+
+
+@broken("tls-certificate-untrusted", level="warn", says="self-signed|issuer|authority")
+def certificate_self_signed(world):
+    """The certificate is signed by itself."""
+    world.certificate = "self-signed"
+
+
+@broken("tls-certificate-name", level="warn", says="www.example.net")
+def certificate_of_another_host(world):
+    """The certificate is for another name."""
+    world.certificate = "misnamed"
+
+
+@broken("tls-key-differs", says="smtpd_tls_key_file")
+def certificate_with_another_key(world):
+    """The private key is not the certificate's."""
+    def swap(_server):
+        key = world.material.file("misnamed.key").read_text()
+        with open("/etc/ssl/private/mail.example.com.key", "w", encoding="ascii") as file:
+            file.write(key)
+    world.before.append(swap)
+
+
+@broken("tls-not-used", level="warn", says="smtp_tls_security_level")
+def mail_leaves_unencrypted(world):
+    """smtp_tls_security_level is empty."""
+    world.main["smtp_tls_security_level"] = ""
+
+
+@broken("submission-plaintext", says="smtpd_tls_auth_only")
+def passwords_in_the_clear(world):
+    """Submission takes passwords without TLS."""
+    world.submission = world.submission.replace("smtpd_tls_auth_only=yes", "smtpd_tls_auth_only=no").replace(
+        "smtpd_tls_security_level=encrypt", "smtpd_tls_security_level=may")
+
+
+@broken("submission-without-auth", says="smtpd_sasl_auth_enable")
+def submission_without_passwords(world):
+    """Submission does not ask who it is."""
+    world.submission = world.submission.replace("smtpd_sasl_auth_enable=yes", "smtpd_sasl_auth_enable=no")
+
+
+@broken("sender-not-bound", level="warn", says="reject_sender_login_mismatch")
+def users_send_as_each_other(world):
+    """Any user may write any From."""
+    world.submission = world.submission.replace("  -o smtpd_sender_restrictions=reject_sender_login_mismatch\n", "")
+    world.main.pop("smtpd_sender_login_maps")
+
+
+@broken("open-relay", says="smtpd_relay_restrictions")
+def open_relay(world):
+    """Everybody may relay."""
+    world.main["smtpd_relay_restrictions"] = "permit"
+
+
+@broken("open-relay", says="mynetworks")
+def whole_world_trusted(world):
+    """mynetworks has everybody."""
+    world.main["mynetworks"] = "127.0.0.0/8 0.0.0.0/0"
+
+
+@broken("mynetworks-wide", level="warn", says="mynetworks")
+def provider_trusted(world):
+    """mynetworks has the provider's whole network."""
+    world.main["mynetworks"] = "127.0.0.0/8 [::1]/128 203.0.112.0/20"
+
+
+@broken("dane-differs", says="TLSA")
+def tlsa_of_the_old_certificate(world):
+    """The certificate was renewed with a new key, and the TLSA record was not."""
+    world.signed_zones = ["", DOMAIN]
+    world.records.add(f"_25._tcp.{HOST}", "TLSA", f"3 1 1 {world.material.certificate_hash('expired')}")
+
+
+@broken("dane-without-dnssec", level="warn", says="DNSSEC")
+def tlsa_without_dnssec(world):
+    """A TLSA record in a zone that is not signed."""
+    world.records.add(f"_25._tcp.{HOST}", "TLSA", f"3 1 1 {world.material.certificate_hash('good')}")
