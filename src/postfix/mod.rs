@@ -86,3 +86,16 @@ impl Postfix {
         )
     }
 }
+
+#[cfg(test)]
+impl Postfix {
+    /// An instance made of what `postconf -x`, `-M` and `-P -x` would print.
+    pub(crate) fn of_texts(main: &str, services: &str, overrides: &str) -> Self {
+        Self {
+            directory: DEFAULT_DIRECTORY.into(),
+            main: MainCf::parse(main),
+            services: master_cf::parse(services, overrides),
+            complaints: Vec::new(),
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 mod accident;
 mod judge;
-mod keys;
+pub(super) mod keys;
 mod recognise;
 mod served;
 

@@ -231,7 +231,7 @@ fn daemon_names(
     if let Some(open) = of(Role::Arriving).find(listed) {
         let (id, name) = (open.service.id(), name_of(open));
         findings.push(
-            Finding::warn(
+            Finding::fail(
                 "milter-signs-strangers",
                 id.clone(),
                 text!(
@@ -273,10 +273,7 @@ mod tests {
     use super::*;
     use crate::{
         config::resolve::Overrides,
-        doctor::{
-            checks::milter::wiring::{callers, tests::postfix},
-            finding::Fix,
-        },
+        doctor::{checks::milter::wiring::callers, finding::Fix},
     };
 
     const MASTER: &str = "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n\
@@ -284,7 +281,7 @@ mod tests {
 
     fn judged(main: &str, overrides: &str, options: &[(&'static str, &str)]) -> Vec<Finding> {
         let main = format!("smtpd_milters = unix:opendkim/o.sock\n{main}");
-        let postfix = postfix(&main, MASTER, overrides);
+        let postfix = Postfix::of_texts(&main, MASTER, overrides);
         let options = options
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()));
