@@ -81,6 +81,12 @@ and, where AppArmor is used, into /etc/apparmor.d/local/opendkim:
         done
 }
 
+# Drop-ins that make Debian's unit what it is already. With this one systemd would wait for a fork in vain.
+waits_for_a_fork() {
+    [ -d /run/systemd/system ] && ! [ -e /etc/systemd/system/opendkim.service ] || return 0
+    grep -lsE '^Type=forking' /etc/systemd/system/opendkim.service.d/*.conf || true
+}
+
 # Drop-ins whose ExecStart= leaves out the "!": under Debian's unit such a line started the daemon as root,
 # under this one it starts it as opendkim, who may not reach the keys. The script that Debian's opendkim
 # has for /etc/default/opendkim writes such lines.
@@ -115,6 +121,8 @@ present_configuration_works() {
         [ "$works" != 78 ] || works=drop-in
     fi
     rm -rf "$tried"
+    forking=$(waits_for_a_fork)
+    [ -z "$forking" ] || [ "$works" != 0 ] || works=forking
     [ -z "$limits" ] || [ "$works" != 0 ] || works=limits
     case $works in
     0)
@@ -138,6 +146,13 @@ dkimd: $drop_in starts the daemon as user opendkim, who lacks rights:
 $denied
 dkimd: Nothing has been replaced. Give these rights, or let the daemon start as root (it becomes UserID
 dkimd: itself): write "ExecStart=!/usr/sbin/opendkim" with an exclamation mark there. Then install again.
+TEXT
+        return 1
+        ;;
+    forking)
+        cat >&2 <<TEXT
+dkimd: $forking says Type=forking, but the new opendkim.service is Type=notify.
+dkimd: Nothing has been replaced. Delete its lines Type= and PIDFile= and install again.
 TEXT
         return 1
         ;;

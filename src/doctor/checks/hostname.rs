@@ -112,8 +112,8 @@ fn why() -> Text {
     text!(
         "receivers look up the name that a server greets with, and refuse or distrust one that does \
          not lead to it",
-        "los receptores consultan el nombre con que saluda un servidor, y rechazan el que no lleva a \
-         él o desconfían de él"
+        "los receptores consultan el nombre con que saluda un servidor; si no lleva a él, \
+         rechazan su correo o desconfían"
     )
 }
 

@@ -8,7 +8,9 @@ use crate::{text, text::Text};
 
 mod addresses;
 mod authors;
+mod block_lists;
 mod breakers;
+mod clock;
 mod configuration;
 mod dkim;
 mod dmarc;
@@ -18,6 +20,8 @@ mod milter;
 mod mx;
 mod policies;
 mod port25;
+mod queue;
+mod reputation;
 mod resolver;
 mod reverse;
 mod self_test;
@@ -224,6 +228,43 @@ pub const CHECKS: &[Check] = &[
         limit: LONG_LIMIT,
         chapter: "policies",
         run: |host| Box::pin(policies::run(host)),
+    },
+    Check {
+        name: "block-lists",
+        title: || text!("block lists", "listas de bloqueo"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "block-lists",
+        run: |host| Box::pin(block_lists::run(host)),
+    },
+    Check {
+        name: "clock",
+        title: || text!("the clock", "el reloj"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "clock",
+        run: |host| Box::pin(clock::run(host)),
+    },
+    Check {
+        name: "queue",
+        title: || text!("the mail queue", "la cola de correo"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "queue",
+        run: |host| Box::pin(queue::run(host)),
+    },
+    Check {
+        name: "reputation",
+        title: || {
+            text!(
+                "reputation with receivers",
+                "la reputación ante los receptores"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "reputation",
+        run: |host| Box::pin(reputation::run(host)),
     },
 ];
 

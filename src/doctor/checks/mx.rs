@@ -233,8 +233,8 @@ fn unreachable() -> Text {
     text!(
         "nobody can answer, bounces are lost, and many receivers refuse senders that can't be \
          written to",
-        "nadie puede responder, los avisos de error se pierden y muchos receptores rechazan a \
-         remitentes a los que no se puede escribir"
+        "nadie puede responder, los rebotes se pierden y muchos receptores rechazan a remitentes \
+         a los que no se puede escribir"
     )
 }
 
@@ -329,7 +329,7 @@ fn of_exchanger(facts: &MxFacts, mx: &Exchanger) -> Option<Finding> {
     if let Some(target) = &mx.alias {
         let what = text!(
             "the MX record of {domain} names {name}, which is only an alias (CNAME) of {target}",
-            "el registro MX de {domain} nombra a {name}, que solo es un alias (CNAME) de {target}"
+            "el registro MX de {domain} apunta a {name}, que solo es un alias (CNAME) de {target}"
         );
         let finding = Finding::fail("mx-is-alias", domain, what).why(text!(
             "an MX record must name a host with addresses of its own (RFC 2181 section 10.3); some \
@@ -343,7 +343,7 @@ fn of_exchanger(facts: &MxFacts, mx: &Exchanger) -> Option<Finding> {
     if mx.addresses.is_empty() {
         let what = text!(
             "the MX record of {domain} names {name}, which has no address",
-            "el registro MX de {domain} nombra a {name}, que no tiene dirección"
+            "el registro MX de {domain} apunta a {name}, que no tiene dirección"
         );
         let finding = Finding::fail("mx-without-address", domain, what).why(unreachable());
         let public = facts.here.iter().filter(|address| !is_private(**address));
@@ -359,8 +359,8 @@ fn of_exchanger(facts: &MxFacts, mx: &Exchanger) -> Option<Finding> {
         let what = text!(
             "the MX record of {domain} names {name}, whose address {address} can't be reached from \
              the internet",
-            "el registro MX de {domain} nombra a {name}, cuya dirección {address} no es alcanzable \
-             desde internet"
+            "el registro MX de {domain} apunta a {name}, cuya dirección {address} no es \
+             alcanzable desde internet"
         );
         let finding = Finding::fail("mx-private", domain, what).why(unreachable());
         return Some(finding.advice(text!(
@@ -371,7 +371,7 @@ fn of_exchanger(facts: &MxFacts, mx: &Exchanger) -> Option<Finding> {
     name.contains('_').then(|| {
         let what = text!(
             "the MX record of {domain} names {name}; a host's name may not have an underscore",
-            "el registro MX de {domain} nombra a {name}; el nombre de un servidor no admite guion bajo"
+            "el registro MX de {domain} apunta a {name}; el nombre de un servidor no admite guion bajo"
         );
         let finding = Finding::warn("mx-underscore", domain, what);
         finding.advice(text!(
@@ -421,8 +421,8 @@ fn direction(facts: &MxFacts, first: &Exchanger, shown: &[String]) -> Option<Fin
             finding.advice(text!(
                 "take {domain} out of {parameter} if the mailboxes are there, or publish an MX \
                  record that names this host",
-                "quite {domain} de {parameter} si los buzones están allí, o publique un registro MX \
-                 que nombre este servidor"
+                "quite {domain} de {parameter} si los buzones están allí, o publique un registro \
+                 MX que apunte a este servidor"
             ))
         }
         (None, _) => {

@@ -106,7 +106,7 @@ fn taken_apart(line: &[u8]) -> Option<(u16, bool, String)> {
 }
 
 /// Text from outside, fit for a terminal.
-fn printable(octets: &[u8]) -> String {
+pub fn printable(octets: &[u8]) -> String {
     let text = String::from_utf8_lossy(octets);
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })

@@ -59,7 +59,7 @@ pub(super) fn judge(facts: &DmarcFacts) -> Vec<Finding> {
 fn demanded() -> Text {
     text!(
         "Gmail, Yahoo and Microsoft demand a DMARC record of everybody who sends in bulk",
-        "Gmail, Yahoo y Microsoft exigen un registro DMARC a quien envía en volumen"
+        "Gmail, Yahoo y Microsoft exigen un registro DMARC a quien hace envíos masivos"
     )
 }
 

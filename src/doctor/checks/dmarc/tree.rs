@@ -67,7 +67,7 @@ pub(super) async fn walk(dns: &Questions, domain: &str) -> Result<Vec<Step>, Dns
 /// The organisation's domain (section 4.10.2).
 pub(super) fn organisation(steps: &[Step]) -> Option<String> {
     let start = &steps.first()?.domain;
-    let with_record = steps
+    let mut with_record = steps
         .iter()
         .filter_map(|step| Some((step, psd_of(step.record()?))));
     for (step, psd) in with_record.clone() {
@@ -77,7 +77,7 @@ pub(super) fn organisation(steps: &[Step]) -> Option<String> {
             _ => {}
         }
     }
-    let last = with_record.last();
+    let last = with_record.next_back();
     Some(last.map_or(start, |(step, _)| &step.domain).clone())
 }
 
@@ -102,7 +102,7 @@ pub(super) fn applied(steps: &[Step]) -> Option<&Step> {
     let with_record = || steps.iter().filter(|step| step.record().is_some());
     with_record()
         .find(|step| step.domain == organisation)
-        .or_else(|| with_record().last())
+        .or_else(|| with_record().next_back())
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ fn judge(heard: &Heard, hostname: &str) -> Vec<Finding> {
 fn why_nobody_gets_in() -> Text {
     text!(
         "no mail for the domain gets in, neither do answers and reports",
-        "no entra ningún correo del dominio, tampoco respuestas ni informes"
+        "no entra ningún correo para el dominio, ni respuestas ni informes"
     )
 }
 

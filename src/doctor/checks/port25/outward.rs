@@ -272,7 +272,7 @@ fn redirected(calls: &[Call]) -> Option<Finding> {
     )
     .why(text!(
         "receivers then see that server's address, which SPF does not name, and TLS ends there",
-        "los receptores ven entonces la dirección de ese servidor, que el SPF no nombra, y el TLS \
+        "los receptores ven entonces la dirección de ese servidor, que SPF no incluye, y TLS \
          termina allí"
     ))
     .advice(text!(

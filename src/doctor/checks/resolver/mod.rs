@@ -170,7 +170,7 @@ fn judge(facts: &ResolverFacts, config: &Path) -> Vec<Finding> {
         let what = text!(
             "TrustAnchorFile is set, but the name server {server} does not pass DNSSEC records on, so \
              every key counts as unprotected",
-            "TrustAnchorFile está puesto, pero el servidor de nombres {server} no transmite los \
+            "TrustAnchorFile está definido, pero el servidor de nombres {server} no transmite los \
              registros DNSSEC, así que toda clave cuenta como no protegida"
         );
         let finding = Finding::warn("resolver-strips-dnssec", server.to_string(), what);

@@ -228,7 +228,7 @@ impl Flaw {
                     name,
                     text!(
                         "the certificate of this server is self-signed",
-                        "el certificado de este servidor está firmado por él mismo"
+                        "el certificado de este servidor es autofirmado"
                     ),
                 );
                 obtained(seen(finding, "issuer = subject".to_owned()), name)
@@ -239,7 +239,7 @@ impl Flaw {
                     name,
                     text!(
                         "the certificate of this server leads to no authority that is known",
-                        "el certificado de este servidor no conduce a ninguna autoridad conocida"
+                        "el certificado de este servidor no lleva a ninguna autoridad conocida"
                     ),
                 );
                 let finding = seen(
@@ -318,7 +318,7 @@ fn renewed(finding: Finding) -> Finding {
         .advice(text!(
             "a hook reloads Postfix after each renewal: certbot renew --deploy-hook 'systemctl \
              reload postfix'",
-            "un gancho recarga Postfix tras cada renovación: certbot renew --deploy-hook \
+            "para que Postfix se recargue tras cada renovación: certbot renew --deploy-hook \
              'systemctl reload postfix'"
         ))
 }

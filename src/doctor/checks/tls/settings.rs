@@ -56,7 +56,7 @@ fn leaving(postfix: &Postfix) -> Option<Finding> {
                     text!(
                         "Postfix sends all mail in clear: smtp_tls_security_level is not set",
                         "Postfix envía todo el correo en claro: smtp_tls_security_level no está \
-                         fijado"
+                         definido"
                     ),
                 )
                 .evidence(format!("smtp_tls_security_level = {written}"))
