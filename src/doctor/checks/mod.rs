@@ -11,9 +11,14 @@ mod breakers;
 mod configuration;
 mod dkim;
 mod milter;
+mod postfix;
+mod postmaster;
+mod relay;
 mod reverse;
 mod self_test;
 mod spf;
+mod submission;
+mod unsubscribe;
 
 /// The time that a check may take unless it says otherwise.
 const USUAL_LIMIT: Duration = Duration::from_secs(20);
@@ -67,6 +72,14 @@ pub const CHECKS: &[Check] = &[
         run: |host| Box::pin(configuration::run(host)),
     },
     Check {
+        name: "postfix",
+        title: || text!("Postfix", "Postfix"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "postfix",
+        run: |host| Box::pin(postfix::run(host)),
+    },
+    Check {
         name: "reverse",
         title: || text!("reverse names", "nombres inversos"),
         needs: Needs::Dns,
@@ -104,6 +117,22 @@ pub const CHECKS: &[Check] = &[
         run: |host| Box::pin(self_test::run(host)),
     },
     Check {
+        name: "relay",
+        title: || text!("open relay", "relé abierto"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "relay",
+        run: |host| Box::pin(relay::run(host)),
+    },
+    Check {
+        name: "submission",
+        title: || text!("submission by users", "envío de los usuarios"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "submission",
+        run: |host| Box::pin(submission::run(host)),
+    },
+    Check {
         name: "spf",
         title: || text!("SPF records", "registros SPF"),
         needs: Needs::Dns,
@@ -118,6 +147,27 @@ pub const CHECKS: &[Check] = &[
         limit: LONG_LIMIT,
         chapter: "dkim",
         run: |host| Box::pin(dkim::run(host)),
+    },
+    Check {
+        name: "unsubscribe",
+        title: || {
+            text!(
+                "a sample, and one-click unsubscription",
+                "una muestra y la baja con un clic"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "unsubscribe",
+        run: |host| Box::pin(unsubscribe::run(host)),
+    },
+    Check {
+        name: "postmaster",
+        title: || text!("postmaster and abuse", "postmaster y abuse"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "postmaster",
+        run: |host| Box::pin(postmaster::run(host)),
     },
 ];
 

@@ -65,7 +65,12 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "TEXT", group = "subject", conflicts_with = "what")]
     pub reply: Option<String>,
     /// An author: the From field of mail to be sent
-    #[arg(long, value_name = "ADDRESS", group = "subject", conflicts_with = "what")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        group = "subject",
+        conflicts_with = "what"
+    )]
     pub author: Option<String>,
     /// List the reason words of log lines and replies
     #[arg(long, group = "subject", conflicts_with = "what")]
@@ -238,7 +243,8 @@ fn tell(args: &ExplainArgs, answer: &Answer, lang: Lang) -> ExitCode {
 
 /// All reason words, each with its meaning in general.
 fn codes(args: &ExplainArgs, lang: Lang) -> ExitCode {
-    let findings = words::all().map(|known| (known.word, (known.explain)(&words::Facts::default())));
+    let findings =
+        words::all().map(|known| (known.word, (known.explain)(&words::Facts::default())));
     if args.json {
         let list: Vec<_> = findings
             .map(|(_, finding)| crate::doctor::report::finding_json(&finding, lang))

@@ -79,11 +79,7 @@ pub(super) fn run(args: &ExplainArgs, author: &str) -> ExitCode {
         }
     };
     let mut section = HeaderSection::default();
-    section.push(
-        b"From",
-        format!(" {author}").as_bytes(),
-        LeadingSpace::Kept,
-    );
+    section.push(b"From", format!(" {author}").as_bytes(), LeadingSpace::Kept);
     section.push(
         b"Date",
         b" Thu, 01 Jan 1970 00:00:00 +0000",

@@ -20,9 +20,10 @@ pub(super) const LINES: &[Line] = &[
         ))
     }),
     // The reason may hold parentheses: the word is in the last ones.
-    line("not signed: {reason}, and the On-* options let it through", |parts| {
-        sent_unsigned(parts.get("reason"))
-    }),
+    line(
+        "not signed: {reason}, and the On-* options let it through",
+        |parts| sent_unsigned(parts.get("reason")),
+    ),
     line("not signed: {reason}", |parts| {
         let (word, reason) = last_word(parts.get("reason"));
         of_told_word(word, parts.line, &facts_of_reason(reason))
@@ -33,9 +34,11 @@ pub(super) const LINES: &[Line] = &[
     line("can't parse {source} header value '{value}'", |parts| {
         of_word("author-unreadable", &about(parts.some("value")))
     }),
-    line("external host {host} attempted to send as {domain}", |parts| {
-        let (host, domain) = (parts.get("host"), parts.get("domain"));
-        Finding::warn(
+    line(
+        "external host {host} attempted to send as {domain}",
+        |parts| {
+            let (host, domain) = (parts.get("host"), parts.get("domain"));
+            Finding::warn(
             "external-host",
             host,
             text!(
@@ -61,7 +64,8 @@ pub(super) const LINES: &[Line] = &[
             "if it is not: a DMARC record with p=reject lets receivers refuse such mail",
             "si no lo es: un registro DMARC con p=reject permite a los receptores rechazar ese correo"
         ))
-    }),
+        },
+    ),
     line("{host} [{ip}] not internal", |parts| {
         let client = parts.some("ip").filter(|ip| *ip != "unknown");
         of_word(

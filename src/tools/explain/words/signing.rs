@@ -323,7 +323,10 @@ fn no_matching_entry(facts: &Facts<'_>) -> Finding {
         "los comodines como *@{domain} solo funcionan en una tabla escrita `refile:/ruta`; los \
          subdominios necesitan su propia entrada"
     ))
-    .setting(DEFAULT_FILE, "SigningTable refile:/etc/opendkim/SigningTable")
+    .setting(
+        DEFAULT_FILE,
+        "SigningTable refile:/etc/opendkim/SigningTable",
+    )
     .setting(
         "/etc/opendkim/SigningTable",
         format!("*@{domain} {}", facts.thing("KEYNAME")),
