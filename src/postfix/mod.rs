@@ -2,13 +2,16 @@
 //!
 //! [`Postfix::read`] asks `postconf`, so that defaults, `$names` and overrides mean here what they
 //! mean to Postfix. [`milters`] reads its lists of filters, [`leaving`] finds the addresses that
-//! its mail leaves from, [`refusal`] knows what receivers' replies mean.
+//! its mail leaves from, [`refusal`] knows what receivers' replies mean, [`edit`] changes a
+//! parameter.
 
+pub mod edit;
 pub mod leaving;
 pub mod main_cf;
 pub mod master_cf;
 pub mod milters;
 mod program;
+pub mod queue;
 pub mod refusal;
 
 use std::path::{Path, PathBuf};
@@ -59,6 +62,16 @@ impl Postfix {
             main,
             complaints,
         })
+    }
+
+    /// The value of a parameter as it is written or by default, `$names` not expanded; empty where
+    /// this Postfix does not know it.
+    ///
+    /// # Errors
+    /// If `postconf` fails.
+    pub fn as_written(&self, parameter: &str) -> Result<String, PostfixError> {
+        let told = program::postconf(Some(&self.directory), &["-h", parameter])?;
+        Ok(told.output.trim().to_owned())
     }
 
     /// The value of a parameter for one service: its override, or that of `main.cf`.

@@ -89,7 +89,7 @@ pub(super) async fn amazon(
                 "relayhost",
                 text!(
                     "mail of {domain} gets {count} signatures, and Amazon SES, its relay, refuses more than one",
-                    "el correo de {domain} lleva {count} firmas, y Amazon SES, su relé, rechaza más de una"
+                    "el correo de {domain} lleva {count} firmas, y Amazon SES, su servidor de salida, rechaza más de una"
                 ),
             )
             .evidence(format!("relayhost = {relay}"))

@@ -101,7 +101,7 @@ fn breaks(signature: bool) -> Text {
         ),
         false => text!(
             "it is changed after it was signed, so the signature does not fit any more",
-            "se cambia después de firmar, así que la firma deja de encajar"
+            "se cambia después de firmar, así que la firma deja de ser válida"
         ),
     }
 }

@@ -91,7 +91,7 @@ fn spelling(caller: &Caller<'_>) -> Vec<Finding> {
             parameter,
             text!(
                 "Postfix does not understand the address {written}; it writes host before port, and unix: before a path",
-                "Postfix no entiende la dirección {written}; él escribe el host antes del puerto y unix: delante de una ruta"
+                "Postfix no entiende la dirección {written}: en Postfix el host va antes del puerto, y unix: delante de una ruta"
             ),
         );
         Some(
@@ -206,7 +206,7 @@ fn local_unsigned(postfix: &Postfix, wanted: &str) -> Finding {
         "non_smtpd_milters",
         text!(
             "mail that programs of this host send (sendmail, cron, PHP) is not signed: non_smtpd_milters does not name dkimd",
-            "el correo que envían los programas de este servidor (sendmail, cron, PHP) sale sin firmar: non_smtpd_milters no nombra a dkimd"
+            "el correo que envían los programas de este servidor (sendmail, cron, PHP) sale sin firmar: non_smtpd_milters no nombra dkimd"
         ),
     )
     .evidence(format!("non_smtpd_milters = {value}"))

@@ -236,7 +236,7 @@ fn daemon_names(
                 id.clone(),
                 text!(
                     "MTA names {name}, the daemon of {id}: mail of strangers that forges your domain gets your signature",
-                    "MTA nombra a {name}, el demonio de {id}: el correo ajeno que falsifica su dominio recibe su firma"
+                    "MTA nombra {name}, el demonio de {id}: el correo ajeno que falsifica su dominio recibe su firma"
                 ),
             )
             .evidence(format!("MTA {shown}"))
@@ -255,7 +255,7 @@ fn daemon_names(
                 "milter_macro_daemon_name",
                 text!(
                     "MTA names {shown}, but no service of Postfix goes by that name",
-                    "MTA nombra a {shown}, pero ningún servicio de Postfix lleva ese nombre"
+                    "MTA nombra {shown}, pero ningún servicio de Postfix lleva ese nombre"
                 ),
             )
             .evidence(format!("MTA {shown}"))

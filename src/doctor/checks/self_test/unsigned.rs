@@ -69,7 +69,7 @@ fn cause(reason: &Reason) -> Text {
         ),
         Reason::NothingConfigured => text!(
             "neither Domain nor SigningTable is set",
-            "no están puestos ni Domain ni SigningTable"
+            "no se ha definido ni Domain ni SigningTable"
         ),
         Reason::NoIdentity => text!(
             "no entry of SigningTable or Domain fits it",
