@@ -9,7 +9,7 @@ use super::{
     draft::{Draft, Words},
     key_files::{self, Layout, PublicKey, public_key},
     present::{self, Present, usual_key_name},
-    situation::{Configuration, Refusal, Situation, Wanted},
+    situation::{Configuration, Keys, Refusal, Situation, Wanted},
     tables,
 };
 use crate::{
@@ -239,11 +239,10 @@ fn two_signatures(
     one_signature: Option<Text>,
     rotation: bool,
 ) -> Result<(), Option<Text>> {
-    if wanted.rsa_only {
-        return Err(None);
-    }
-    if let Some(why) = one_signature {
-        return Err(Some(why));
+    match (wanted.keys, one_signature) {
+        (Some(Keys::Rsa), _) => return Err(None),
+        (None, Some(why)) => return Err(Some(why)),
+        (Some(Keys::Both), _) | (None, None) => {}
     }
     let is_ed25519 =
         |key: &present::OwnKey| matches!(&key.public, Ok(key) if key.kind == KeyKind::Ed25519);
