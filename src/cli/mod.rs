@@ -78,7 +78,7 @@ pub enum Command {
     /// Connect to a milter's socket as a service of Postfix would; doctor runs it
     #[command(hide = true)]
     Knock(KnockArgs),
-    /// Tell, rule by rule, what would be done with an author's mail and why
+    /// Tell what happened and why: for a log line, a queue id, a message, a reply or an address
     Explain(ExplainArgs),
     /// Sign a message from standard input
     Sign(SignArgs),

@@ -37,7 +37,7 @@ impl Milter {
     }
 }
 
-/// Splits at commas and white space outside of braces.
+/// The items of a list, split at commas and white space outside of braces.
 pub(crate) fn items(list: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut depth = 0_u32;

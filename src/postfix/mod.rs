@@ -11,6 +11,7 @@ pub mod main_cf;
 pub mod master_cf;
 pub mod milters;
 mod program;
+pub mod queue;
 pub mod refusal;
 
 use std::path::{Path, PathBuf};
@@ -96,5 +97,18 @@ impl Postfix {
                 .get("queue_directory")
                 .unwrap_or("/var/spool/postfix"),
         )
+    }
+}
+
+#[cfg(test)]
+impl Postfix {
+    /// An instance made of what `postconf -x`, `-M` and `-P -x` would print.
+    pub(crate) fn of_texts(main: &str, services: &str, overrides: &str) -> Self {
+        Self {
+            directory: DEFAULT_DIRECTORY.into(),
+            main: MainCf::parse(main),
+            services: master_cf::parse(services, overrides),
+            complaints: Vec::new(),
+        }
     }
 }

@@ -66,7 +66,8 @@ impl ExitCode {
         match self {
             Self::Ok => "done, or stopped by a signal",
             Self::Failed => {
-                "what was tested is not good (verify, genzone, doctor); can't be taken back (setup)"
+                "what was tested is not good (verify, genzone, doctor, explain); \
+                 can't be taken back (setup)"
             }
             Self::Broken => "something must be mended (doctor)",
             Self::Usage => "wrong command line",

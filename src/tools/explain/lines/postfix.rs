@@ -115,7 +115,7 @@ pub(super) const LINES: &[Line] = &[
             ),
         )
         .setting("/etc/opendkim.conf", "On-InternalError tempfail")
-        .command("dkimd check --verbose")
+        .command("dkimd check")
     }),
     line(
         "reject: {stage} from {client}: {reply}; {envelope}",
