@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use nix::unistd::{Gid, Group, Uid, User, geteuid};
+use nix::unistd::{Gid, Uid, User, geteuid};
 
 use crate::{
     config::{
@@ -306,10 +306,4 @@ fn daemon_user(settings: &Settings) -> Result<DaemonUser, Refusal> {
     let me = User::from_uid(geteuid()).ok().flatten();
     let (uid, gid) = me.map_or((Uid::from_raw(0), Gid::from_raw(0)), |me| (me.uid, me.gid));
     Ok(of_numbers(uid.as_raw(), gid.as_raw()))
-}
-
-/// The number of a group, by its name.
-pub fn group_number(name: &str) -> Option<u32> {
-    let group = Group::from_name(name).ok().flatten()?;
-    Some(group.gid.as_raw())
 }
