@@ -434,6 +434,51 @@ fn a_run_that_broke_off_anywhere_is_taken_back_or_finished() {
 }
 
 #[test]
+fn entries_that_others_added_to_tables_of_setup_keep_them_from_being_taken_back() {
+    if !postfix_is_there() {
+        return;
+    }
+    let scene = Scene::new();
+    scene.setup("example.com", &["--apply"]).ok();
+    scene.append("etc/opendkim/TrustedHosts", "192.0.2.99\n");
+    let before = scene.tree();
+    let refused = scene.setup("example.com", &["--undo"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.said.contains("etc/opendkim/TrustedHosts"),
+        "{}",
+        refused.said
+    );
+    assert_eq!(scene.tree(), before);
+}
+
+#[test]
+fn postfix_gets_to_a_socket_whose_directory_is_there_already() {
+    if !postfix_is_there() || !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let daemon = nix::unistd::User::from_name("daemon").unwrap().unwrap();
+    let (uid, gid) = (daemon.uid.as_raw(), daemon.gid.as_raw());
+    for (owner, mode, expected) in [
+        // As the guides have it: the group of the daemon, which Postfix joins.
+        (uid, 0o750, "$ gpasswd -a postfix daemon"),
+        // The daemon could not make its socket there.
+        (0, 0o755, "$ chown daemon:postfix"),
+    ] {
+        let scene = Scene::new();
+        let directory = scene.path("queue/opendkim");
+        fs::create_dir(&directory).unwrap();
+        let group = if owner == uid { gid } else { 0 };
+        std::os::unix::fs::chown(&directory, Some(owner), Some(group)).unwrap();
+        scene.set_mode("queue/opendkim", mode);
+        scene.replace_option("Socket", "local:DIR/queue/opendkim/opendkim.sock");
+        let told = scene.setup("example.com", &[]).ok();
+        assert!(told.contains(expected), "{told}");
+        assert!(!told.contains("Put the socket into"), "{told}");
+    }
+}
+
+#[test]
 fn lines_left_in_tables_that_nobody_named_do_not_come_into_force_unseen() {
     if !postfix_is_there() {
         return;

@@ -183,6 +183,10 @@ fn simulate(entries: &[Entry]) -> Result<(Overlay, Vec<PathBuf>), ChangeError> {
             continue;
         }
         match change.reversal(content, now.as_ref().map(|(_, attributes)| *attributes)) {
+            // What others put into a file that setup made relies on the configuration that names it.
+            Reversal::Write(Some(_), _) if change.before.is_none() => {
+                impossible.push(path.clone());
+            }
             Reversal::Write(Some(content), attributes) => *now = Some((content, attributes)),
             Reversal::Write(None, _) => *now = None,
             Reversal::Impossible => impossible.push(path.clone()),

@@ -87,7 +87,9 @@ pub fn sheet(subject: &Subject, published: &Published) -> Sheet {
     domain_spf(subject, published, receives_here, &mut sheet);
     keys(subject, published, &mut sheet);
     dmarc(subject, published, &mut sheet);
-    for (at, address) in subject.addresses.iter().enumerate() {
+    // A relay is judged by its own reverse name.
+    let judged = subject.addresses.iter().filter(|_| subject.relay.is_none());
+    for (at, address) in judged.enumerate() {
         sheet.reverse.push(Reverse {
             address: *address,
             host: subject.hostname.clone(),

@@ -4,7 +4,11 @@ mod json;
 mod print;
 mod undo;
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    io,
+    net::IpAddr,
+    path::{self, PathBuf},
+};
 
 use clap::{Args, ValueEnum};
 use nix::unistd::geteuid;
@@ -161,7 +165,14 @@ impl From<Refusal> for End {
 /// Plans, applies or undoes.
 pub fn run(args: &SetupArgs) -> ExitCode {
     let lang = args.lang.unwrap_or_else(Lang::of_locale);
-    match act(args, lang) {
+    let args = match absolute(args) {
+        Ok(args) => args,
+        Err(error) => {
+            eprintln!("dkimd setup: {error}");
+            return ExitCode::OsError;
+        }
+    };
+    match act(&args, lang) {
         Ok(code) => code,
         Err(end) => {
             eprintln!("dkimd setup: {}", end.text.to(lang));
@@ -171,6 +182,19 @@ pub fn run(args: &SetupArgs) -> ExitCode {
             end.code
         }
     }
+}
+
+/// Paths that mean the same wherever a later run begins, and can stand in tables.
+fn absolute(args: &SetupArgs) -> io::Result<SetupArgs> {
+    let option = |path: &Option<PathBuf>| path.as_ref().map(path::absolute).transpose();
+    Ok(SetupArgs {
+        config: path::absolute(&args.config)?,
+        journal: path::absolute(&args.journal)?,
+        key_directory: option(&args.key_directory)?,
+        table_directory: option(&args.table_directory)?,
+        postfix_config: option(&args.postfix_config)?,
+        ..args.clone()
+    })
 }
 
 fn act(args: &SetupArgs, lang: Lang) -> Result<ExitCode, End> {
@@ -416,7 +440,7 @@ fn ask(subject: &Subject, situation: &Situation, lang: Lang) -> Result<Published
 fn open_journal(args: &SetupArgs) -> Result<Journal, End> {
     Journal::open(&args.journal).map_err(|error| {
         let denied = matches!(&error, journal::JournalError::System { cause, .. }
-            if cause.kind() == std::io::ErrorKind::PermissionDenied);
+            if cause.kind() == io::ErrorKind::PermissionDenied);
         match denied && !geteuid().is_root() {
             true => not_root(args),
             false => End::new(ExitCode::IoError, text!("{error}", "{error}")),
