@@ -61,11 +61,11 @@ pub fn plan(wanted: &Wanted, situation: &Situation, draft: &mut Draft) -> Result
     let words = Words::shared(
         text!(
             "Name the trusted hosts in the configuration",
-            "Nombrar los equipos de confianza en la configuración"
+            "Indicar los equipos de confianza en la configuración"
         ),
         text!(
             "So mail from the networks that Postfix relays for is signed as well.",
-            "Así se firma también el correo de las redes para las que Postfix hace de relé."
+            "Así se firma también el correo de las redes a las que Postfix sirve de relay."
         ),
     );
     config_file::set(

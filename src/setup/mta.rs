@@ -163,7 +163,7 @@ fn name(hostname: &str, edit: &mut Edit<'_>, mta: &mut Mta) -> Result<(), Refusa
         hostname,
         text!(
             "Give Postfix its name {hostname}; so far it is {present}",
-            "Dar a Postfix su nombre {hostname}; hasta ahora es {present}"
+            "Dar a Postfix el nombre {hostname}; hasta ahora es {present}"
         ),
         text!(
             "It greets with this name, which must exist in DNS and be the reverse name of its \

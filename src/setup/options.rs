@@ -60,7 +60,7 @@ pub(super) fn plan(
             &options,
             text!(
                 "Name the tables in the configuration",
-                "Nombrar las tablas en la configuración"
+                "Indicar las tablas en la configuración"
             ),
             why,
         )?;
@@ -111,8 +111,8 @@ fn looks(situation: &Situation, draft: &mut Draft) -> Result<(), Refusal> {
     }
     let words = Words::shared(
         text!(
-            "Make signatures that survive the way",
-            "Hacer firmas que sobrevivan al camino"
+            "Make signatures that survive forwarding",
+            "Hacer que las firmas resistan el trayecto"
         ),
         text!(
             "Forwarders change white space, and nobody may add a second From.",

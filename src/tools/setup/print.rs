@@ -157,7 +157,7 @@ fn records(out: &mut impl Write, account: &Account, form: Form, lang: Lang) -> i
         for record in &to_do {
             writeln!(out)?;
             for (name, value) in forms::lines(record, &sheet.zone) {
-                writeln!(out, "{:<16}{value}", format!("{}:", label(name).to(lang)))?;
+                writeln!(out, "{:<18}{value}", format!("{}:", label(name).to(lang)))?;
             }
         }
     }
