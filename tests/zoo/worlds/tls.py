@@ -1,6 +1,6 @@
 """Broken: TLS, submission, and who may relay."""
 
-from zoo.world import DOMAIN, HOST
+from zoo.world import ADDRESS, DOMAIN, HOST
 from zoo.worlds.case import broken
 
 
@@ -73,6 +73,12 @@ def users_send_as_each_other(world):
 @broken("open-relay", says="smtpd_relay_restrictions")
 def open_relay(world):
     """Everybody may relay."""
+    world.main["smtpd_relay_restrictions"] = "permit, reject_unauth_destination"
+
+
+@broken("port-25-not-answering", says="25")
+def restrictions_that_postfix_refuses(world):
+    """Without any word against relaying, smtpd ends as soon as it is asked."""
     world.main["smtpd_relay_restrictions"] = "permit"
 
 
@@ -88,14 +94,53 @@ def provider_trusted(world):
     world.main["mynetworks"] = "127.0.0.0/8 [::1]/128 203.0.112.0/20"
 
 
-@broken("dane-differs", says="TLSA")
+@broken("tlsa-differs", says="TLSA")
 def tlsa_of_the_old_certificate(world):
     """The certificate was renewed with a new key, and the TLSA record was not."""
     world.signed_zones = ["", DOMAIN]
     world.records.add(f"_25._tcp.{HOST}", "TLSA", f"3 1 1 {world.material.certificate_hash('expired')}")
 
 
-@broken("dane-without-dnssec", level="warn", says="DNSSEC")
+@broken("tlsa-without-dnssec", level="warn", says="DNSSEC")
 def tlsa_without_dnssec(world):
     """A TLSA record in a zone that is not signed."""
     world.records.add(f"_25._tcp.{HOST}", "TLSA", f"3 1 1 {world.material.certificate_hash('good')}")
+
+
+@broken("tlsa-usage", level="warn", says="3 1 1")
+def tlsa_for_the_web(world):
+    """A TLSA record of a usage that mail does not know."""
+    world.signed_zones = ["", DOMAIN]
+    world.records.add(f"_25._tcp.{HOST}", "TLSA", f"1 1 1 {world.material.certificate_hash('good')}")
+
+
+@broken("mta-sts-no-host", level="warn", says="mta-sts.example.com")
+def strict_transport_without_a_policy(world):
+    """MTA-STS is announced, and its policy can't be fetched."""
+    world.records.add(f"_mta-sts.{DOMAIN}", "TXT", "v=STSv1; id=20260101T000000")
+
+
+@broken("mta-sts-syntax", level="warn", says="id=")
+def strict_transport_without_a_number(world):
+    """MTA-STS with an id that has a dash."""
+    world.records.add(f"_mta-sts.{DOMAIN}", "TXT", "v=STSv1; id=2026-01-01")
+    world.records.add(f"mta-sts.{DOMAIN}", "A", ADDRESS)
+
+
+@broken("tls-rpt-syntax", level="warn", says="mailto:")
+def reports_on_tls_to_nowhere(world):
+    """A bare address for reports on TLS."""
+    world.records.add(f"_smtp._tls.{DOMAIN}", "TXT", f"v=TLSRPTv1; rua=tls@{DOMAIN}")
+
+
+@broken("bimi-without-policy", level="warn", says="quarantine|reject")
+def logo_without_a_policy(world):
+    """BIMI with a DMARC policy that only watches."""
+    world.records.put(f"_dmarc.{DOMAIN}", "TXT", f"v=DMARC1; p=none; rua=mailto:postmaster@{DOMAIN}")
+    world.records.add(f"default._bimi.{DOMAIN}", "TXT", f"v=BIMI1; l=https://{DOMAIN}/logo.svg;")
+
+
+@broken("caa-forbids-all", level="warn", says="CAA")
+def no_authority_may_issue(world):
+    """CAA forbids every authority to renew the certificate."""
+    world.records.add(DOMAIN, "CAA", '0 issue ";"')
