@@ -8,3 +8,9 @@ mod peer;
 fn mail_through_a_real_postfix_leaves_signed_and_arrives_with_its_results() {
     peer::run("postfix/run.py");
 }
+
+#[test]
+#[ignore = "needs Debian's packages and root: tests/run runs it"]
+fn what_a_real_postfix_and_milter_log_is_explained() {
+    peer::run("postfix/explaining.py");
+}

@@ -9,7 +9,7 @@ use aws_lc_rs::{
         RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
     },
 };
-use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey, traits::PublicKeyParts};
 
 use super::crypto::PrivateKey;
 
@@ -178,6 +178,39 @@ impl PublicKey {
             (Self::Ed25519(_), HashValue::Sha1(_)) => false,
         };
         verified.then_some(()).ok_or(SignatureMismatch)
+    }
+
+    /// The digest that an RSA signature was made over (RFC 8017 section 8.2.2), for diagnosis: if
+    /// there is one, the signature was made with the private half of this key, and what differs is
+    /// what was signed. `None` for another key, a damaged signature, and Ed25519, which does not
+    /// tell.
+    pub fn signed_digest(&self, signature: &[u8]) -> Option<Box<[u8]>> {
+        let (modulus, exponent) = match self {
+            Self::Rsa { key, .. } => {
+                let parts = RsaParts::parse(key.as_ref())?;
+                (
+                    BigUint::from_bytes_be(parts.modulus),
+                    BigUint::from_bytes_be(parts.exponent),
+                )
+            }
+            Self::SmallRsa { key, .. } => (key.n().clone(), key.e().clone()),
+            Self::Ed25519(_) => return None,
+        };
+        let opened = BigUint::from_bytes_be(signature)
+            .modpow(&exponent, &modulus)
+            .to_bytes_be();
+        // The leading zero octet of the padding is no part of the number.
+        let padded = opened.strip_prefix(&[0x01])?;
+        let filling = padded.iter().take_while(|&&octet| octet == 0xff).count();
+        let info = padded.get(filling..)?.strip_prefix(&[0x00])?;
+        let digest = info
+            .strip_prefix(&SHA256_DIGEST_INFO)
+            .filter(|digest| digest.len() == 32)
+            .or_else(|| {
+                info.strip_prefix(&SHA1_DIGEST_INFO)
+                    .filter(|digest| digest.len() == 20)
+            })?;
+        Some(digest.into())
     }
 }
 

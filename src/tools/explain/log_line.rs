@@ -42,7 +42,10 @@ static WITHOUT_TIME: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
-#[expect(clippy::expect_used, reason = "the patterns are constants, which a test compiles")]
+#[expect(
+    clippy::expect_used,
+    reason = "the patterns are constants, which a test compiles"
+)]
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the patterns are constants, which a test compiles")
 }
@@ -93,7 +96,8 @@ impl<'t> LogLine<'t> {
 
     /// Whether Postfix wrote it (an instance may have another name before the service's).
     pub(super) fn is_postfix(&self) -> bool {
-        self.program.is_some_and(|program| program.contains('/') || program == "postfix")
+        self.program
+            .is_some_and(|program| program.contains('/') || program == "postfix")
     }
 
     /// The service's name: `smtpd` of `postfix/submission/smtpd`.
@@ -159,7 +163,11 @@ mod tests {
             ("<22>opendkim[3]: not authenticated", Some("opendkim"), None),
             ("opendkim: not authenticated", Some("opendkim"), None),
             ("4F3A21C0E1: not authenticated", None, Some("4F3A21C0E1")),
-            ("(unknown-jobid): not authenticated", None, Some(UNKNOWN_JOB)),
+            (
+                "(unknown-jobid): not authenticated",
+                None,
+                Some(UNKNOWN_JOB),
+            ),
             ("not authenticated", None, None),
         ] {
             let parsed = LogLine::parse(line);
@@ -173,7 +181,8 @@ mod tests {
 
     #[test]
     fn postfix_and_its_services_are_known_by_their_names() {
-        let line = "Nov 23 21:24:52 mail postfix/submission/smtpd[9]: 4F3A21C0E1: client=a[192.0.2.1]";
+        let line =
+            "Nov 23 21:24:52 mail postfix/submission/smtpd[9]: 4F3A21C0E1: client=a[192.0.2.1]";
         let parsed = LogLine::parse(line);
         assert!(parsed.is_postfix());
         assert_eq!(parsed.service(), "smtpd");
@@ -183,7 +192,12 @@ mod tests {
 
     #[test]
     fn a_queue_id_has_digits_and_no_signs() {
-        for id in ["4F3A21C0E1", "4XyZ1a2b3c", "3ZWkpS4wqyzBvJ", "5ANLOPx7012345"] {
+        for id in [
+            "4F3A21C0E1",
+            "4XyZ1a2b3c",
+            "3ZWkpS4wqyzBvJ",
+            "5ANLOPx7012345",
+        ] {
             assert!(is_queue_id(id), "{id}");
         }
         for other in ["warning", "not-ours", "expired", "a@b1", "1", ""] {

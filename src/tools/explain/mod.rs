@@ -8,10 +8,14 @@
 
 mod answer;
 mod author;
+mod bounce;
 mod delivery;
 mod lines;
 mod log_line;
+mod message;
+mod queue;
 mod reply;
+mod story;
 mod subject;
 mod template;
 mod words;
@@ -20,7 +24,7 @@ use std::{
     env,
     io::{self, BufRead, IsTerminal},
     net::IpAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::Args;
@@ -40,8 +44,8 @@ const MAX_LINES: usize = 10_000;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 WHAT is recognised, in this order: `-` (log lines on standard input), an existing file (message,
-bounce, or log lines), a reason word of a log line or reply (see --codes), a queue id, an SMTP reply
-(550-5.7.26 ...), a log line, an address. The options --line, --queue-id, --message, --reply and
+bounce, or log lines), a reason word of a log line or reply (see --codes), a queue id, an
+Authentication-Results field, an SMTP reply (550-5.7.26 ...), a log line, an address. The options --line, --queue-id, --message, --reply and
 --author say it outright.
 
 Exit codes: 0 explained and nothing is wrong, or mail of the address is signed, verified or left
@@ -65,7 +69,12 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "TEXT", group = "subject", conflicts_with = "what")]
     pub reply: Option<String>,
     /// An author: the From field of mail to be sent
-    #[arg(long, value_name = "ADDRESS", group = "subject", conflicts_with = "what")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        group = "subject",
+        conflicts_with = "what"
+    )]
     pub author: Option<String>,
     /// List the reason words of log lines and replies
     #[arg(long, group = "subject", conflicts_with = "what")]
@@ -179,7 +188,10 @@ fn explain(args: &ExplainArgs, subject: &Subject) -> Result<Answer, Failure> {
             said,
             vec![reply::explain(said).evidence(said.trim())],
         )),
-        Subject::QueueId(_) | Subject::File(_) | Subject::Author(_) => Ok(Answer::default()),
+        Subject::Results(text) => Ok(Answer::of("results", text, message::results::explain(text))),
+        Subject::QueueId(id) => of_queue_id(args, id),
+        Subject::File(file) => of_file(args, file),
+        Subject::Author(_) => Ok(Answer::default()),
     }
 }
 
@@ -209,12 +221,48 @@ fn of_lines<'t>(lines: impl Iterator<Item = &'t str>) -> Answer {
 /// Lines shown as evidence of one finding.
 const MAX_EVIDENCE: usize = 5;
 
+fn of_queue_id(args: &ExplainArgs, id: &str) -> Result<Answer, Failure> {
+    let gathered = queue::gather(id, &args.logs);
+    if !gathered.lines.is_empty() || gathered.waiting.is_some() {
+        return Ok(story::tell(id, &gathered));
+    }
+    let (logs, unreadable) = (
+        gathered.looked_at.join(", "),
+        gathered.unreadable.join("; "),
+    );
+    let lang = args.lang.unwrap_or_else(Lang::of_locale);
+    if gathered.looked_at.is_empty() {
+        let told = text!(
+            "no mail log can be read: {unreadable}; run it as root, or name one with --log",
+            "no se puede leer ningún registro de correo: {unreadable}; ejecútelo como root, o indique uno \
+             con --log"
+        );
+        return Err(Failure::new(ExitCode::Unavailable, told.to(lang)));
+    }
+    let told = text!(
+        "no line about {id} in {logs}; older logs can be named with --log",
+        "ninguna línea sobre {id} en {logs}; se pueden indicar registros más antiguos con --log"
+    );
+    Err(Failure::new(ExitCode::DataError, told.to(lang)))
+}
+
+fn of_file(args: &ExplainArgs, file: &Path) -> Result<Answer, Failure> {
+    let name = file.display().to_string();
+    match message::read(file)? {
+        message::Contents::Message(message) => message::explain(args, &message, &name),
+        message::Contents::Text(text) => Ok(Answer {
+            subject: name,
+            ..of_lines(text.lines().take(MAX_LINES))
+        }),
+    }
+}
+
 fn tell(args: &ExplainArgs, answer: &Answer, lang: Lang) -> ExitCode {
     if answer.is_empty() {
         let subject = &answer.subject;
         let told = text!(
-            "nobody is known to write this: {subject}",
-            "no se sabe quién escribe esto: {subject}"
+            "no program is known that writes this line: {subject}",
+            "no se conoce ningún programa que escriba esta línea: {subject}"
         );
         eprintln!("dkimd: {}", told.to(lang));
         return ExitCode::DataError;
@@ -238,7 +286,8 @@ fn tell(args: &ExplainArgs, answer: &Answer, lang: Lang) -> ExitCode {
 
 /// All reason words, each with its meaning in general.
 fn codes(args: &ExplainArgs, lang: Lang) -> ExitCode {
-    let findings = words::all().map(|known| (known.word, (known.explain)(&words::Facts::default())));
+    let findings =
+        words::all().map(|known| (known.word, (known.explain)(&words::Facts::default())));
     if args.json {
         let list: Vec<_> = findings
             .map(|(_, finding)| crate::doctor::report::finding_json(&finding, lang))

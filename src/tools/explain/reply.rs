@@ -10,10 +10,26 @@ use crate::{
 
 /// Replies of dkimd's to mail that it verified, each with the option behind it.
 const VERIFYING: [(&str, &str, &str); 4] = [
-    ("no DKIM signature data", "no-signature-refused", "On-NoSignature"),
-    ("bad DKIM signature data", "bad-signature-refused", "On-BadSignature"),
-    ("DKIM key retrieval failed", "key-not-had-refused", "On-KeyNotFound, On-DNSError"),
-    ("DKIM signature syntax error", "malformed-refused", "On-BadSignature"),
+    (
+        "no DKIM signature data",
+        "no-signature-refused",
+        "On-NoSignature",
+    ),
+    (
+        "bad DKIM signature data",
+        "bad-signature-refused",
+        "On-BadSignature",
+    ),
+    (
+        "DKIM key retrieval failed",
+        "key-not-had-refused",
+        "On-KeyNotFound, On-DNSError",
+    ),
+    (
+        "DKIM signature syntax error",
+        "malformed-refused",
+        "On-BadSignature",
+    ),
 ];
 
 /// Whether text looks like a reply: `550 …`, `550-5.7.26 …`, `5.7.26 …`, `host … said: …`, `smtp; 550 …`.
@@ -26,8 +42,7 @@ pub(super) fn is_reply(text: &str) -> bool {
     let begins = ["host ", "smtp;", "(host ", "smtp; "]
         .iter()
         .any(|head| text.starts_with(head));
-    code || (refusal.code.is_some() && begins)
-        || (digits == 1 && refusal.enhanced.is_some())
+    code || (refusal.code.is_some() && begins) || (digits == 1 && refusal.enhanced.is_some())
 }
 
 /// What a reply means, whoever gave it.
@@ -59,7 +74,7 @@ pub(super) fn of_milter(said: &str) -> Finding {
             "look in the same second of the log for `connect to Milter service`, or for a line of the \
              milter, and have that line explained",
             "busque en el mismo segundo del registro `connect to Milter service`, o una línea del \
-             milter, y haga explicar esa línea"
+             milter, y pase esa línea a dkimd explain"
         ))
         .command("dkimd doctor --only milter");
     }
@@ -97,8 +112,8 @@ fn own(said: &str) -> Option<Finding> {
         .why(text!(
             "a broken or missing signature alone is no sign of evil (RFC 6376 section 6.1): lists and \
              forwarders break them; better let DMARC decide",
-            "una firma rota o ausente no es por sí sola señal de maldad (RFC 6376, sección 6.1): las \
-             listas y los reenvíos las rompen; es mejor que decida DMARC"
+            "una firma rota o ausente no es por sí sola indicio de fraude (RFC 6376, sección \
+             6.1): las listas y los reenvíos las rompen; es mejor que decida DMARC"
         ))
         .setting("/etc/opendkim.conf", format!("{} accept", first(option)))
         .command("systemctl reload opendkim"),
@@ -135,8 +150,7 @@ pub(super) fn translate(said: &str, host: Option<&str>) -> Finding {
         (Turn::Nobody, _) | (Turn::Author, true) => Level::Warn,
         _ => Level::Fail,
     };
-    let finding =
-        Finding::new(level, cause.word, host, (cause.meaning)()).advice((cause.remedy)());
+    let finding = Finding::new(level, cause.word, host, (cause.meaning)()).advice((cause.remedy)());
     match cause.check {
         Some(check) => finding.command(format!("dkimd doctor --only {check}")),
         None => finding,
@@ -195,7 +209,13 @@ mod tests {
         ] {
             assert!(is_reply(reply), "{reply}");
         }
-        for other in ["250 ok", "joe@example.com", "not authenticated", "4F3A21C0E1", "5"] {
+        for other in [
+            "250 ok",
+            "joe@example.com",
+            "not authenticated",
+            "4F3A21C0E1",
+            "5",
+        ] {
             assert!(!is_reply(other), "{other}");
         }
     }
@@ -203,10 +223,22 @@ mod tests {
     #[test]
     fn our_replies_are_known_by_their_words() {
         for (said, code) in [
-            ("451 4.7.0 DKIM signing key unavailable (key-unsafe)", "key-unsafe"),
-            ("4.7.0 DKIM signing table error (key-not-in-table)", "key-not-in-table"),
-            ("5.7.0 too much header data (header-too-large)", "header-too-large"),
-            ("550 5.7.20 bad DKIM signature data", "bad-signature-refused"),
+            (
+                "451 4.7.0 DKIM signing key unavailable (key-unsafe)",
+                "key-unsafe",
+            ),
+            (
+                "4.7.0 DKIM signing table error (key-not-in-table)",
+                "key-not-in-table",
+            ),
+            (
+                "5.7.0 too much header data (header-too-large)",
+                "header-too-large",
+            ),
+            (
+                "550 5.7.20 bad DKIM signature data",
+                "bad-signature-refused",
+            ),
             ("4.7.5 DKIM key retrieval failed", "key-not-had-refused"),
         ] {
             assert_eq!(explain(said).code, code);
@@ -222,7 +254,10 @@ mod tests {
     fn a_receivers_reply_is_translated_by_its_host() {
         let said = "550-5.7.26 Your email has been blocked because the sender is unauthenticated.";
         let finding = translate(said, Some("gmail-smtp-in.l.google.com[192.0.2.1]:25"));
-        assert_eq!((finding.code, finding.level), ("unauthenticated", Level::Fail));
+        assert_eq!(
+            (finding.code, finding.level),
+            ("unauthenticated", Level::Fail)
+        );
         let unknown = translate("450 4.9.9 the moon is full", Some("mx.example"));
         assert_eq!((unknown.code, unknown.level), ("put-off", Level::Warn));
     }

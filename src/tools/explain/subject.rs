@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     lines,
     log_line::{LogLine, is_queue_id},
+    message::results,
     reply, words,
 };
 
@@ -19,6 +20,8 @@ pub(super) enum Subject {
     Word(String),
     /// A queue id.
     QueueId(String),
+    /// What a receiver wrote into Authentication-Results.
+    Results(String),
     /// An SMTP reply.
     Reply(String),
     /// A log line, or several.
@@ -28,7 +31,7 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    /// The first that fits: `-`, an existing file, a word, a queue id, a reply, a log line, an
+    /// The first that fits: `-`, an existing file, a word, a queue id, results, a reply, a log line, an
     /// address; a log line also where only its prefix is known.
     pub(super) fn recognise(what: &str) -> Option<Self> {
         let text = what.trim();
@@ -42,9 +45,11 @@ impl Subject {
             Self::Word(owned())
         } else if is_queue_id(text) {
             Self::QueueId(owned())
+        } else if !line.has_marks() && results::is_results(text) {
+            Self::Results(owned())
         } else if reply::is_reply(text) {
             Self::Reply(owned())
-        } else if lines::explain(&line).is_some() || line.has_marks() {
+        } else if text.lines().map(LogLine::parse).any(is_line) {
             Self::Line(owned())
         } else if is_address(text) {
             Self::Author(owned())
@@ -52,6 +57,10 @@ impl Subject {
             return None;
         })
     }
+}
+
+fn is_line(line: LogLine<'_>) -> bool {
+    line.has_marks() || lines::explain(&line).is_some()
 }
 
 /// Whether text is an address as it stands in a From field.
@@ -76,6 +85,7 @@ mod tests {
             Some(Subject::File(_)) => "file",
             Some(Subject::Word(_)) => "word",
             Some(Subject::QueueId(_)) => "queue id",
+            Some(Subject::Results(_)) => "results",
             Some(Subject::Reply(_)) => "reply",
             Some(Subject::Line(_)) => "line",
             Some(Subject::Author(_)) => "author",
@@ -92,11 +102,16 @@ mod tests {
             ("body-changed", "word"),
             ("4F3A21C0E1", "queue id"),
             ("4XyZ1a2b3c", "queue id"),
+            ("Authentication-Results: mx.example; dkim=fail", "results"),
             ("550-5.7.26 blocked", "reply"),
             ("550 5.1.1 <joe@example.com>: unknown", "reply"),
             ("4F3A21C0E1: not authenticated", "line"),
             ("no signing table match for 'joe@example.com'", "line"),
             ("Nov 23 21:24:52 mail postfix/qmgr[1]: odd words", "line"),
+            (
+                "4F3A21C0E1: not authenticated\n4F3A21C0E1: no macros match\n",
+                "line",
+            ),
             ("joe@example.com", "author"),
             ("Joe Doe <joe@example.com>", "author"),
             ("\"odd name\"@example.com", "author"),

@@ -82,8 +82,14 @@ mod tests {
     #[test]
     fn the_last_hole_takes_the_rest_and_may_be_empty() {
         let template = Template("syntax error: {detail}");
-        assert_eq!(template.read("syntax error: a: b").unwrap().get("detail"), "a: b");
-        assert_eq!(template.read("syntax error: ").unwrap().some("detail"), None);
+        assert_eq!(
+            template.read("syntax error: a: b").unwrap().get("detail"),
+            "a: b"
+        );
+        assert_eq!(
+            template.read("syntax error: ").unwrap().some("detail"),
+            None
+        );
         let template = Template("domain '{domain}' exempted, accepting");
         let parts = template.read("domain 'it's' exempted, accepting").unwrap();
         assert_eq!(parts.get("domain"), "it's");

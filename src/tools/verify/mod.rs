@@ -7,7 +7,7 @@ pub mod trace;
 use std::{
     fs::File,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -118,22 +118,28 @@ fn read(args: &VerifyArgs) -> Result<MessageFile, Failure> {
 /// The file of `--keys`, or what the configuration names.
 fn keys(args: &VerifyArgs, snapshot: &Snapshot) -> Result<Arc<dyn TxtLookup>, Failure> {
     match &args.keys {
-        Some(path) => {
-            let shown = path.display();
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::new(
-                    ExitCode::Unavailable,
-                    format!("can't read {shown}: {error}"),
-                )
-            })?;
-            let records = FileRecords::parse(&text).map_err(|error| {
-                let what = format!("{shown}:{}: the name {error}", error.line);
-                Failure::new(ExitCode::DataError, what)
-            })?;
-            Ok(Arc::new(records))
-        }
+        Some(path) => records_of(path),
         None => open_source(snapshot),
     }
+}
+
+/// The records of a file, a name and a text on each line.
+///
+/// # Errors
+/// If it can't be read, or a line names no DNS name.
+pub fn records_of(path: &Path) -> Result<Arc<dyn TxtLookup>, Failure> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(
+            ExitCode::Unavailable,
+            format!("can't read {shown}: {error}"),
+        )
+    })?;
+    let records = FileRecords::parse(&text).map_err(|error| {
+        let what = format!("{shown}:{}: the name {error}", error.line);
+        Failure::new(ExitCode::DataError, what)
+    })?;
+    Ok(Arc::new(records))
 }
 
 /// The source of keys that a configuration names.

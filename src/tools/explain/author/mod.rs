@@ -34,14 +34,14 @@ struct Step {
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
-struct Explanation {
+pub(super) struct Explanation {
     author: String,
     client: String,
     steps: Vec<Step>,
     /// `sign`, `verify`, `leave`, `reject`, `defer`, …
     decision: &'static str,
     /// The stable word of the reason, where the message is not signed.
-    reason: Option<&'static str>,
+    pub(super) reason: Option<&'static str>,
     /// The decision as a sentence.
     sentence: String,
 }
@@ -71,26 +71,13 @@ pub(super) fn run(args: &ExplainArgs, author: &str) -> ExitCode {
         Ok(snapshot) => snapshot,
         Err(exit) => return exit,
     };
-    let asked = match asked(args) {
-        Ok(asked) => asked,
+    let (explanation, exit) = match foresee(args, &snapshot, author) {
+        Ok(foreseen) => foreseen,
         Err(text) => {
             eprintln!("dkimd: {text}");
             return ExitCode::Usage;
         }
     };
-    let mut section = HeaderSection::default();
-    section.push(
-        b"From",
-        format!(" {author}").as_bytes(),
-        LeadingSpace::Kept,
-    );
-    section.push(
-        b"Date",
-        b" Thu, 01 Jan 1970 00:00:00 +0000",
-        LeadingSpace::Kept,
-    );
-    let findings = configuration::block_on(inquire(&snapshot, &section, &asked, &args.recipients));
-    let (explanation, exit) = explain(&snapshot, &findings, &asked, author);
     if args.json {
         match serde_json::to_string_pretty(&explanation) {
             Ok(text) => println!("{text}"),
@@ -100,6 +87,27 @@ pub(super) fn run(args: &ExplainArgs, author: &str) -> ExitCode {
         print!("{}", as_text(&explanation));
     }
     exit
+}
+
+/// What would be done with mail of this author, from the client that the arguments tell of.
+///
+/// # Errors
+/// If a macro among the arguments is none.
+pub(super) fn foresee(
+    args: &ExplainArgs,
+    snapshot: &Snapshot,
+    author: &str,
+) -> Result<(Explanation, ExitCode), String> {
+    let asked = asked(args)?;
+    let mut section = HeaderSection::default();
+    section.push(b"From", format!(" {author}").as_bytes(), LeadingSpace::Kept);
+    section.push(
+        b"Date",
+        b" Thu, 01 Jan 1970 00:00:00 +0000",
+        LeadingSpace::Kept,
+    );
+    let findings = configuration::block_on(inquire(snapshot, &section, &asked, &args.recipients));
+    Ok(explain(snapshot, &findings, &asked, author))
 }
 
 fn asked(args: &ExplainArgs) -> Result<Asked, String> {
@@ -170,7 +178,8 @@ fn explain(
     )
 }
 
-fn as_text(explanation: &Explanation) -> String {
+/// As a person reads it.
+pub(super) fn as_text(explanation: &Explanation) -> String {
     let mut text = String::new();
     let mut line = |rule: &str, result: &str| {
         let _ = writeln!(text, "{rule:<14} {result}");

@@ -82,8 +82,12 @@ pub(super) const LINES: &[Line] = &[
     line("exited with status {status}", |parts| {
         gave_up(parts.get("status"))
     }),
-    line("maximum restart count exceeded", |_| gave_up("AutoRestartCount")),
-    line("maximum restart rate exceeded", |_| gave_up("AutoRestartRate")),
+    line("maximum restart count exceeded", |_| {
+        gave_up("AutoRestartCount")
+    }),
+    line("maximum restart rate exceeded", |_| {
+        gave_up("AutoRestartRate")
+    }),
     line("{count} log line{s} lost: {rest}", |parts| {
         let count = parts.get("count");
         Finding::warn(
@@ -100,8 +104,10 @@ pub(super) const LINES: &[Line] = &[
         ))
         .command("systemctl status rsyslog systemd-journald")
     }),
-    line("cannot accept connections for now: {cause}; {remedy}", |_| {
-        Finding::fail(
+    line(
+        "cannot accept connections for now: {cause}; {remedy}",
+        |_| {
+            Finding::fail(
             "accepting-paused",
             "",
             text!(
@@ -111,7 +117,8 @@ pub(super) const LINES: &[Line] = &[
         )
         .setting("systemctl edit opendkim.service, [Service]", "LimitNOFILE=65536")
         .command("systemctl restart opendkim")
-    }),
+        },
+    ),
     line("accepting connections again", |_| {
         note(
             "accepting-again",
@@ -139,28 +146,34 @@ pub(super) const LINES: &[Line] = &[
             "por favor, comunique la línea a los autores de dkimd"
         ))
     }),
-    line("stopping with {count} messages unfinished after {limit} s", |parts| {
-        let count = parts.get("count");
-        Finding::warn(
-            "stopped-unfinished",
-            "",
-            text!(
-                "the milter stopped while {count} messages were under way; Postfix tries them again",
-                "el milter se detuvo con {count} mensajes en curso; Postfix los reintenta"
-            ),
-        )
-    }),
-    line("the MTA speaks milter protocol {n}, 2 or newer is needed; {rest}", |_| {
-        Finding::fail(
-            "old-milter-protocol",
-            "milter_protocol",
-            text!(
-                "Postfix is set to a milter protocol that is too old",
-                "Postfix tiene configurado un protocolo milter demasiado antiguo"
-            ),
-        )
-        .command("postconf -e milter_protocol=6 && postfix reload")
-    }),
+    line(
+        "stopping with {count} messages unfinished after {limit} s",
+        |parts| {
+            let count = parts.get("count");
+            Finding::warn(
+                "stopped-unfinished",
+                "",
+                text!(
+                    "the milter stopped while {count} messages were under way; Postfix tries them again",
+                    "el milter se detuvo con {count} mensajes en curso; Postfix los reintenta"
+                ),
+            )
+        },
+    ),
+    line(
+        "the MTA speaks milter protocol {n}, 2 or newer is needed; {rest}",
+        |_| {
+            Finding::fail(
+                "old-milter-protocol",
+                "milter_protocol",
+                text!(
+                    "Postfix is set to a milter protocol that is too old",
+                    "Postfix tiene configurado un protocolo milter demasiado antiguo"
+                ),
+            )
+            .command("postconf -e milter_protocol=6 && postfix reload")
+        },
+    ),
     line(
         "mlfi_negotiate(): required milter action(s) not available (got {got}, need {need})",
         |_| {
@@ -213,9 +226,11 @@ pub(super) const LINES: &[Line] = &[
             ),
         )
     }),
-    line("TrustAnchorFile: the name server {server} does not pass DNSSEC records on{rest}", |parts| {
-        let server = parts.get("server");
-        Finding::warn(
+    line(
+        "TrustAnchorFile: the name server {server} does not pass DNSSEC records on{rest}",
+        |parts| {
+            let server = parts.get("server");
+            Finding::warn(
             "dnssec-stripped",
             server,
             text!(
@@ -227,7 +242,8 @@ pub(super) const LINES: &[Line] = &[
         )
         .command("apt install unbound")
         .setting("/etc/resolv.conf", "nameserver 127.0.0.1")
-    }),
+        },
+    ),
     line("DiagnosticDirectory: {fault}", |parts| {
         let fault = parts.get("fault");
         Finding::warn(
@@ -263,7 +279,10 @@ pub(super) const LINES: &[Line] = &[
         .setting("/etc/opendkim.conf", "PidFile /run/opendkim/opendkim.pid")
         .command("install -d -o opendkim -g opendkim /run/opendkim")
     }),
-    line("OpenDKIM Filter: Unable to bind to port {spec}: {cause}", unbound),
+    line(
+        "OpenDKIM Filter: Unable to bind to port {spec}: {cause}",
+        unbound,
+    ),
     line("smfi_opensocket() failed{rest}", unbound),
     line("socket cleanup failed: {cause}", unbound),
     line("can't configure DKIM library: {cause}", configuration),
@@ -301,8 +320,14 @@ pub(super) const LINES: &[Line] = &[
         )
         .setting("/etc/opendkim.conf", "UserID opendkim")
     }),
-    line("{file}: configuration error at line {line}: {reason}", configuration),
-    line("{file}: warning at line {line}: {reason}", configuration_warning),
+    line(
+        "{file}: configuration error at line {line}: {reason}",
+        configuration,
+    ),
+    line(
+        "{file}: warning at line {line}: {reason}",
+        configuration_warning,
+    ),
     line("{file}: warning: {reason}", configuration_warning),
 ];
 
@@ -323,7 +348,7 @@ fn died(_: &Parts<'_>) -> Finding {
         "",
         text!(
             "the milter died and is started again (AutoRestart)",
-            "el milter murió y se vuelve a iniciar (AutoRestart)"
+            "el milter se cayó y se vuelve a iniciar (AutoRestart)"
         ),
     )
     .why(text!(

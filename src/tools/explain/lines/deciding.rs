@@ -11,7 +11,7 @@ pub(super) const LINES: &[Line] = &[
             d,
             text!(
                 "the message was signed for {d} with the key of selector {s}",
-                "el mensaje se firmó por {d} con la clave del selector {s}"
+                "el mensaje se firmó en nombre de {d} con la clave del selector {s}"
             ),
         )
         .why(text!(
@@ -20,9 +20,10 @@ pub(super) const LINES: &[Line] = &[
         ))
     }),
     // The reason may hold parentheses: the word is in the last ones.
-    line("not signed: {reason}, and the On-* options let it through", |parts| {
-        sent_unsigned(parts.get("reason"))
-    }),
+    line(
+        "not signed: {reason}, and the On-* options let it through",
+        |parts| sent_unsigned(parts.get("reason")),
+    ),
     line("not signed: {reason}", |parts| {
         let (word, reason) = last_word(parts.get("reason"));
         of_told_word(word, parts.line, &facts_of_reason(reason))
@@ -33,16 +34,18 @@ pub(super) const LINES: &[Line] = &[
     line("can't parse {source} header value '{value}'", |parts| {
         of_word("author-unreadable", &about(parts.some("value")))
     }),
-    line("external host {host} attempted to send as {domain}", |parts| {
-        let (host, domain) = (parts.get("host"), parts.get("domain"));
-        Finding::warn(
+    line(
+        "external host {host} attempted to send as {domain}",
+        |parts| {
+            let (host, domain) = (parts.get("host"), parts.get("domain"));
+            Finding::warn(
             "external-host",
             host,
             text!(
                 "the stranger {host} sent mail in the name of {domain}, which this server signs for; \
                  it was not signed",
-                "el extraño {host} envió correo en nombre de {domain}, por el que firma este servidor; \
-                 no se firmó"
+                "el desconocido {host} envió correo en nombre de {domain}, por el que firma este \
+                 servidor; no se firmó"
             ),
         )
         .why(text!(
@@ -61,7 +64,8 @@ pub(super) const LINES: &[Line] = &[
             "if it is not: a DMARC record with p=reject lets receivers refuse such mail",
             "si no lo es: un registro DMARC con p=reject permite a los receptores rechazar ese correo"
         ))
-    }),
+        },
+    ),
     line("{host} [{ip}] not internal", |parts| {
         let client = parts.some("ip").filter(|ip| *ip != "unknown");
         of_word(

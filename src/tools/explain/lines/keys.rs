@@ -23,9 +23,10 @@ pub(super) const LINES: &[Line] = &[
     line("key '{key}': dkimf_db_get(): {cause}", |parts| {
         of_word("table-unavailable", &thing(parts, "key"))
     }),
-    line("SigningTable entry '{pattern}'{place} names no key", |parts| {
-        of_word("table-entry-unusable", &thing(parts, "pattern"))
-    }),
+    line(
+        "SigningTable entry '{pattern}'{place} names no key",
+        |parts| of_word("table-entry-unusable", &thing(parts, "pattern")),
+    ),
     line("KeyTable entry for '{name}' corrupt", |parts| {
         of_word("table-entry-unusable", &thing(parts, "name"))
     }),
@@ -41,34 +42,41 @@ pub(super) const LINES: &[Line] = &[
     line("failed to add default signing request", |_| {
         of_word("key-unusable", &Facts::default())
     }),
-    line("{why}; signing goes on with the key read at start; {remedy}", |parts| {
-        let mut finding = of_word("key-unreadable", &Facts::default());
-        let why = parts.get("why");
-        finding.level = crate::doctor::finding::Level::Warn;
-        finding.what = text!(
-            "the key file can't be read any more; signing goes on with the key that was read at the \
+    line(
+        "{why}; signing goes on with the key read at start; {remedy}",
+        |parts| {
+            let mut finding = of_word("key-unreadable", &Facts::default());
+            let why = parts.get("why");
+            finding.level = crate::doctor::finding::Level::Warn;
+            finding.what = text!(
+                "the key file can't be read any more; signing goes on with the key that was read at the \
              start: {why}",
-            "el archivo de la clave ya no se puede leer; se sigue firmando con la clave leída al \
+                "el archivo de la clave ya no se puede leer; se sigue firmando con la clave leída al \
              arrancar: {why}"
-        );
-        finding.fix.clear();
-        finding.command(parts.get("remedy"))
-    }),
-    line("can't load key from {path}: No such file or directory", |parts| {
-        of_word("key-missing", &thing(parts, "path"))
-    }),
-    line("can't load key from {path}: Permission denied{detail}", |parts| {
-        of_word("key-unreadable", &thing(parts, "path"))
-    }),
+            );
+            finding.fix.clear();
+            finding.command(parts.get("remedy"))
+        },
+    ),
+    line(
+        "can't load key from {path}: No such file or directory",
+        |parts| of_word("key-missing", &thing(parts, "path")),
+    ),
+    line(
+        "can't load key from {path}: Permission denied{detail}",
+        |parts| of_word("key-unreadable", &thing(parts, "path")),
+    ),
     line("can't load key from {path}: Not a regular file", |parts| {
         of_word("key-unusable", &thing(parts, "path"))
     }),
-    line("can't load key from {path}: it changes while it is being read", |parts| {
-        of_word("key-changing", &thing(parts, "path"))
-    }),
-    line("can't load key from {path}: {n} octets are too many for a key", |parts| {
-        of_word("key-unusable", &thing(parts, "path"))
-    }),
+    line(
+        "can't load key from {path}: it changes while it is being read",
+        |parts| of_word("key-changing", &thing(parts, "path")),
+    ),
+    line(
+        "can't load key from {path}: {n} octets are too many for a key",
+        |parts| of_word("key-unusable", &thing(parts, "path")),
+    ),
     line("can't load key from {path}: it {problem}", |parts| {
         of_word("key-unusable", &thing(parts, "path"))
     }),
@@ -78,25 +86,37 @@ pub(super) const LINES: &[Line] = &[
     line("{path}: key data is not secure: {fault}", |parts| {
         of_word("key-unsafe", &thing(parts, "path"))
     }),
-    line("private key too small ({bits} bits, need at least {minimum} bits){origin}", too_small),
-    line("private key too small ({bits} bits, need at least {minimum}){origin}", too_small),
-    line("signature generation error: private key too small ({rest}", too_small),
-    line("{origin}: an RSA key of {bits} bits is weak; {rest}", |parts| {
-        let (origin, bits) = (parts.get("origin"), parts.get("bits"));
-        Finding::warn(
-            "key-weak",
-            origin,
-            text!(
-                "the RSA key {origin} has only {bits} bits",
-                "la clave RSA {origin} tiene solo {bits} bits"
-            ),
-        )
-        .why(text!(
-            "it works today; RFC 8301 and the large receivers advise 2048 bits",
-            "hoy funciona; la RFC 8301 y los grandes receptores aconsejan 2048 bits"
-        ))
-        .command("dkimd keygen -b 2048 -d DOMAIN -s NEWSELECTOR")
-    }),
+    line(
+        "private key too small ({bits} bits, need at least {minimum} bits){origin}",
+        too_small,
+    ),
+    line(
+        "private key too small ({bits} bits, need at least {minimum}){origin}",
+        too_small,
+    ),
+    line(
+        "signature generation error: private key too small ({rest}",
+        too_small,
+    ),
+    line(
+        "{origin}: an RSA key of {bits} bits is weak; {rest}",
+        |parts| {
+            let (origin, bits) = (parts.get("origin"), parts.get("bits"));
+            Finding::warn(
+                "key-weak",
+                origin,
+                text!(
+                    "the RSA key {origin} has only {bits} bits",
+                    "la clave RSA {origin} tiene solo {bits} bits"
+                ),
+            )
+            .why(text!(
+                "it works today; RFC 8301 and the large receivers advise 2048 bits",
+                "hoy funciona; la RFC 8301 y los grandes receptores aconsejan 2048 bits"
+            ))
+            .command("dkimd keygen -b 2048 -d DOMAIN -s NEWSELECTOR")
+        },
+    ),
     line("internal DKIM error: {detail}", |_| {
         of_word("private-key-operation", &Facts::default())
     }),

@@ -8,11 +8,19 @@ use crate::{
 };
 
 pub(super) const LINES: &[Line] = &[
-    line("warning: connect to Milter service {socket}: No such file or directory", no_socket),
-    line("warning: connect to Milter service {socket}: Permission denied", socket_denied),
-    line("warning: connect to Milter service {socket}: Connection refused", |parts| {
-        let socket = parts.get("socket");
-        milter_down(
+    line(
+        "warning: connect to Milter service {socket}: No such file or directory",
+        no_socket,
+    ),
+    line(
+        "warning: connect to Milter service {socket}: Permission denied",
+        socket_denied,
+    ),
+    line(
+        "warning: connect to Milter service {socket}: Connection refused",
+        |parts| {
+            let socket = parts.get("socket");
+            milter_down(
             "milter-refused",
             socket,
             text!(
@@ -22,22 +30,35 @@ pub(super) const LINES: &[Line] = &[
         )
         .command("systemctl start opendkim && systemctl status opendkim")
         .command("dkimd doctor --only milter")
-    }),
-    line("warning: connect to Milter service {socket}: {cause}", |parts| {
-        let (socket, cause) = (parts.get("socket"), parts.get("cause"));
-        milter_down(
-            "milter-unreachable",
-            socket,
-            text!(
-                "Postfix can't connect to the milter at {socket}: {cause}",
-                "Postfix no puede conectar con el milter en {socket}: {cause}"
-            ),
-        )
-        .command("dkimd doctor --only milter")
-    }),
-    line("warning: milter {socket}: can't read {command} reply packet header: Connection timed out", timed_out),
-    line("warning: milter {socket}: can't read {command} reply packet header: {cause}", broke_off),
-    line("warning: milter {socket}: can't write {command}: {cause}", broke_off),
+        },
+    ),
+    line(
+        "warning: connect to Milter service {socket}: {cause}",
+        |parts| {
+            let (socket, cause) = (parts.get("socket"), parts.get("cause"));
+            milter_down(
+                "milter-unreachable",
+                socket,
+                text!(
+                    "Postfix can't connect to the milter at {socket}: {cause}",
+                    "Postfix no puede conectar con el milter en {socket}: {cause}"
+                ),
+            )
+            .command("dkimd doctor --only milter")
+        },
+    ),
+    line(
+        "warning: milter {socket}: can't read {command} reply packet header: Connection timed out",
+        timed_out,
+    ),
+    line(
+        "warning: milter {socket}: can't read {command} reply packet header: {cause}",
+        broke_off,
+    ),
+    line(
+        "warning: milter {socket}: can't write {command}: {cause}",
+        broke_off,
+    ),
     line("warning: milter {socket}: {fault}", broke_off),
     line(
         "warning: {id}: milter configuration error: can't reject recipient in non-smtpd(8) submission",
@@ -59,8 +80,14 @@ pub(super) const LINES: &[Line] = &[
             .command("postconf non_smtpd_milters")
         },
     ),
-    line("milter-reject: {stage} from {client}: {reply}; {envelope}", milter_reject),
-    line("milter-reject: {stage} from {client}: {reply}", milter_reject),
+    line(
+        "milter-reject: {stage} from {client}: {reply}; {envelope}",
+        milter_reject,
+    ),
+    line(
+        "milter-reject: {stage} from {client}: {reply}",
+        milter_reject,
+    ),
     line("milter-hold: {stage} from {client}: {rest}", |_| {
         Finding::warn(
             "milter-hold",
@@ -88,11 +115,17 @@ pub(super) const LINES: &[Line] = &[
             ),
         )
         .setting("/etc/opendkim.conf", "On-InternalError tempfail")
-        .command("dkimd check --verbose")
+        .command("dkimd check")
     }),
-    line("reject: {stage} from {client}: {reply}; {envelope}", own_refusal),
+    line(
+        "reject: {stage} from {client}: {reply}; {envelope}",
+        own_refusal,
+    ),
     line("reject: {stage} from {client}: {reply}", own_refusal),
-    line("to={to}, relay={relay}, {rest}, status={status} ({said})", delivery::explain),
+    line(
+        "to={to}, relay={relay}, {rest}, status={status} ({said})",
+        delivery::explain,
+    ),
     line("host {host} said: {said}", |parts| {
         reply::translate(parts.get("said"), Some(parts.get("host")))
     }),
@@ -102,16 +135,19 @@ pub(super) const LINES: &[Line] = &[
     line("connect to {host}: {cause}", |parts| {
         reply::translate(parts.line, Some(parts.get("host")))
     }),
-    line("client={client}, sasl_method={method}, sasl_username={user}", |parts| {
-        let (client, user) = (parts.get("client"), parts.get("user"));
-        note(
-            "received-authenticated",
-            text!(
-                "received from {client}, logged in as {user}",
-                "recibido de {client}, con sesión iniciada como {user}"
-            ),
-        )
-    }),
+    line(
+        "client={client}, sasl_method={method}, sasl_username={user}",
+        |parts| {
+            let (client, user) = (parts.get("client"), parts.get("user"));
+            note(
+                "received-authenticated",
+                text!(
+                    "received from {client}, logged in as {user}",
+                    "recibido de {client}, con sesión iniciada como {user}"
+                ),
+            )
+        },
+    ),
     line("client={client}", |parts| {
         let client = parts.get("client");
         note(
@@ -136,16 +172,20 @@ pub(super) const LINES: &[Line] = &[
             text!("its Message-ID is {id}", "su Message-ID es {id}"),
         )
     }),
-    line("from={sender}, size={size}, nrcpt={count} (queue active)", |parts| {
-        let (sender, size, count) = (parts.get("sender"), parts.get("size"), parts.get("count"));
-        note(
-            "queued",
-            text!(
-                "in the queue: sender {sender}, {size} octets, {count} recipients",
-                "en la cola: remitente {sender}, {size} octetos, {count} destinatarios"
-            ),
-        )
-    }),
+    line(
+        "from={sender}, size={size}, nrcpt={count} (queue active)",
+        |parts| {
+            let (sender, size, count) =
+                (parts.get("sender"), parts.get("size"), parts.get("count"));
+            note(
+                "queued",
+                text!(
+                    "in the queue: sender {sender}, {size} octets, {count} recipients",
+                    "en la cola: remitente {sender}, {size} octetos, {count} destinatarios"
+                ),
+            )
+        },
+    ),
     line("from={sender}, status=expired, returned to sender", |_| {
         Finding::fail(
             "expired-in-queue",
@@ -160,15 +200,18 @@ pub(super) const LINES: &[Line] = &[
             "los intentos de entrega anteriores dicen por qué no se pudo entregar"
         ))
     }),
-    line("from={sender}, status=force-expired, returned to sender", |_| {
-        note(
-            "expired-by-hand",
-            text!(
-                "an administrator had the message returned to its sender",
-                "un administrador hizo devolver el mensaje a su remitente"
-            ),
-        )
-    }),
+    line(
+        "from={sender}, status=force-expired, returned to sender",
+        |_| {
+            note(
+                "expired-by-hand",
+                text!(
+                    "an administrator had the message returned to its sender",
+                    "un administrador hizo devolver el mensaje a su remitente"
+                ),
+            )
+        },
+    ),
     line("sender {kind} notification: {id}", |parts| {
         let id = parts.get("id");
         note(

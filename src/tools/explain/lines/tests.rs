@@ -180,11 +180,20 @@ fn message_lines() -> Samples {
     .collect();
     BTreeMap::from([
         ("signature_added", vec![lines::signature_added(&s, &d)]),
-        ("not_signed", reasons().iter().map(lines::not_signed).collect()),
-        ("key_unusable", key_errors().iter().map(lines::key_unusable).collect()),
+        (
+            "not_signed",
+            reasons().iter().map(lines::not_signed).collect(),
+        ),
+        (
+            "key_unusable",
+            key_errors().iter().map(lines::key_unusable).collect(),
+        ),
         (
             "identity_failed",
-            identity_errors().iter().map(lines::identity_failed).collect(),
+            identity_errors()
+                .iter()
+                .map(lines::identity_failed)
+                .collect(),
         ),
         (
             "signing_failed",
@@ -201,31 +210,61 @@ fn message_lines() -> Samples {
                 lines::unparsable_sender("{author}", "joe: 'x'"),
             ],
         ),
-        ("external_host", vec![lines::external_host(&client(v6), "example.com")]),
+        (
+            "external_host",
+            vec![lines::external_host(&client(v6), "example.com")],
+        ),
         (
             "not_internal",
-            vec![lines::not_internal(&client(v6)), lines::not_internal(&client(None))],
+            vec![
+                lines::not_internal(&client(v6)),
+                lines::not_internal(&client(None)),
+            ],
         ),
         ("NOT_AUTHENTICATED", strings(&[lines::NOT_AUTHENTICATED])),
         (
             "no_mta_match",
-            vec![lines::no_mta_match("mx.example", ""), lines::no_mta_match("mx", "smtpd")],
+            vec![
+                lines::no_mta_match("mx.example", ""),
+                lines::no_mta_match("mx", "smtpd"),
+            ],
         ),
         ("NO_MACROS_MATCH", strings(&[lines::NO_MACROS_MATCH])),
-        ("no_domain_match", vec![lines::no_domain_match("example.com")]),
-        ("no_subdomain_match", vec![lines::no_subdomain_match("example.com")]),
-        ("no_table_match", vec![lines::no_table_match("joe@example.com")]),
+        (
+            "no_domain_match",
+            vec![lines::no_domain_match("example.com")],
+        ),
+        (
+            "no_subdomain_match",
+            vec![lines::no_subdomain_match("example.com")],
+        ),
+        (
+            "no_table_match",
+            vec![lines::no_table_match("joe@example.com")],
+        ),
         ("exempted", vec![lines::exempted("example.com")]),
-        ("recipient_excused", vec![lines::recipient_excused("joe@example.com")]),
-        ("body_length_matched", vec![lines::body_length_matched("joe@example.com")]),
+        (
+            "recipient_excused",
+            vec![lines::recipient_excused("joe@example.com")],
+        ),
+        (
+            "body_length_matched",
+            vec![lines::body_length_matched("joe@example.com")],
+        ),
         (
             "header_requirement",
             vec![lines::header_requirement("message has multiple To fields")],
         ),
-        ("too_much_header", vec![lines::too_much_header(70_000, 65_536)]),
+        (
+            "too_much_header",
+            vec![lines::too_much_header(70_000, 65_536)],
+        ),
         (
             "fields_ignored",
-            vec![lines::fields_ignored("X y", 0), lines::fields_ignored("X y", 3)],
+            vec![
+                lines::fields_ignored("X y", 0),
+                lines::fields_ignored("X y", 3),
+            ],
         ),
         ("NO_QUEUE_ID", strings(&[lines::NO_QUEUE_ID])),
         (
@@ -234,12 +273,17 @@ fn message_lines() -> Samples {
         ),
         (
             "message_done",
-            done.into_iter().map(|outcome| lines::message_done(&record(outcome))).collect(),
+            done.into_iter()
+                .map(|outcome| lines::message_done(&record(outcome)))
+                .collect(),
         ),
         ("VERIFIED", strings(&[lines::VERIFIED])),
         ("BAD_SIGNATURE", strings(&[lines::BAD_SIGNATURE])),
         ("NO_SIGNATURE_DATA", strings(&[lines::NO_SIGNATURE_DATA])),
-        ("signatures_from", vec![lines::signatures_from(&["a.example", "b.example"])]),
+        (
+            "signatures_from",
+            vec![lines::signatures_from(&["a.example", "b.example"])],
+        ),
         (
             "signatures_ignored",
             vec![lines::signatures_ignored(1), lines::signatures_ignored(4)],
@@ -257,21 +301,28 @@ fn message_lines() -> Samples {
         ),
         (
             "key_revoked",
-            vec![lines::key_revoked(&signature()), lines::key_revoked(&Identity::default())],
+            vec![
+                lines::key_revoked(&signature()),
+                lines::key_revoked(&Identity::default()),
+            ],
         ),
-        ("syntax_error", vec![lines::syntax_error("the tag b= is missing")]),
+        (
+            "syntax_error",
+            vec![lines::syntax_error("the tag b= is missing")],
+        ),
         (
             "not_verified",
-            outcomes().iter().map(|outcome| lines::not_verified(&signature(), outcome)).collect(),
+            outcomes()
+                .iter()
+                .map(|outcome| lines::not_verified(&signature(), outcome))
+                .collect(),
         ),
         (
             "all_results",
             outcomes()
                 .into_iter()
                 .chain([SignatureOutcome::Pass])
-                .map(|outcome| {
-                    lines::all_results(&[result(outcome.clone()), result(outcome)])
-                })
+                .map(|outcome| lines::all_results(&[result(outcome.clone()), result(outcome)]))
                 .collect(),
         ),
         (
@@ -294,7 +345,10 @@ fn daemon_lines() -> Samples {
             vec![daemon::starting(&[]), daemon::starting(&["-f".to_owned()])],
         ),
         ("identity", vec![daemon::identity()]),
-        ("terminating", vec![daemon::terminating(0), daemon::terminating(78)]),
+        (
+            "terminating",
+            vec![daemon::terminating(0), daemon::terminating(78)],
+        ),
         ("reloaded", vec![daemon::reloaded(&file)]),
         ("reload_ignored", vec![daemon::reload_ignored()]),
         (
@@ -302,17 +356,33 @@ fn daemon_lines() -> Samples {
             vec![
                 daemon::finding(&Diagnostic::error("unrecognized parameter").at(&file, 3)),
                 daemon::finding(&Diagnostic::error("KeyFile is missing").in_file(&file)),
-                daemon::finding(&Diagnostic::warning("no effect").at(&file, 9).remedy("delete")),
+                daemon::finding(
+                    &Diagnostic::warning("no effect")
+                        .at(&file, 9)
+                        .remedy("delete"),
+                ),
                 daemon::finding(&Diagnostic::warning("no effect").in_file(&file)),
                 daemon::finding(&Diagnostic::warning("no effect")),
                 daemon::finding(&Diagnostic::error("milter socket must be specified")),
             ],
         ),
-        ("restarting_after_signal", vec![daemon::restarting_after_signal(11)]),
-        ("restarting_after_exit", vec![daemon::restarting_after_exit(70)]),
+        (
+            "restarting_after_signal",
+            vec![daemon::restarting_after_signal(11)],
+        ),
+        (
+            "restarting_after_exit",
+            vec![daemon::restarting_after_exit(70)],
+        ),
         ("ended", vec![daemon::ended(78)]),
-        ("restart_count_exceeded", vec![daemon::restart_count_exceeded()]),
-        ("restart_rate_exceeded", vec![daemon::restart_rate_exceeded()]),
+        (
+            "restart_count_exceeded",
+            vec![daemon::restart_count_exceeded()],
+        ),
+        (
+            "restart_rate_exceeded",
+            vec![daemon::restart_rate_exceeded()],
+        ),
     ])
 }
 
@@ -382,9 +452,15 @@ fn lines_that_are_written_elsewhere_are_known_too() {
         known(&incident.to_string());
     }
     for (text, code) in [
-        ("milter protocol error: unexpected command 'X'", "milter-protocol-error"),
+        (
+            "milter protocol error: unexpected command 'X'",
+            "milter-protocol-error",
+        ),
         ("the MTA was silent for 7200 s", "mta-silent"),
-        ("17 log lines lost: the log was not taken fast enough; look at the log daemon", "log-lines-lost"),
+        (
+            "17 log lines lost: the log was not taken fast enough; look at the log daemon",
+            "log-lines-lost",
+        ),
         (
             "mlfi_negotiate(): required milter action(s) not available (got 0x0, need 0x1)",
             "milter-actions-missing",
@@ -404,7 +480,8 @@ fn a_line_that_names_its_remedy_has_it_as_the_command_to_run() {
     assert_eq!(
         finding.fix,
         [Fix::Command(
-            "chown opendkim /etc/dkimkeys/s.private && chmod 600 /etc/dkimkeys/s.private".to_owned()
+            "chown opendkim /etc/dkimkeys/s.private && chmod 600 /etc/dkimkeys/s.private"
+                .to_owned()
         )]
     );
 }
@@ -414,9 +491,18 @@ fn lines_of_opendkim_are_known_for_those_who_come_from_there() {
     for (text, code) in [
         ("mail.example.net [192.0.2.7] not internal", "not-internal"),
         ("not authenticated", "not-authenticated"),
-        ("no signing table match for 'joe@example.com'", "no-matching-entry"),
-        ("external host mail.example.net attempted to send as example.com", "external-host"),
-        ("DKIM-Signature field added (s=mail, d=example.com)", "signed"),
+        (
+            "no signing table match for 'joe@example.com'",
+            "no-matching-entry",
+        ),
+        (
+            "external host mail.example.net attempted to send as example.com",
+            "external-host",
+        ),
+        (
+            "DKIM-Signature field added (s=mail, d=example.com)",
+            "signed",
+        ),
         ("DKIM verification successful", "verified"),
         ("s=mail d=example.com a=rsa-sha256 SSL ", "crypto-done"),
         ("s=mail d=example.com a=rsa-sha256 SSL", "crypto-done"),
@@ -426,21 +512,48 @@ fn lines_of_opendkim_are_known_for_those_who_come_from_there() {
             "signature-wrong",
         ),
         ("bad signature data", "bad-signature"),
-        ("key retrieval failed (s=mail, d=example.com)", "key-not-found"),
+        (
+            "key retrieval failed (s=mail, d=example.com)",
+            "key-not-found",
+        ),
         (
             "key retrieval failed (s=mail, d=example.com): 'mail._domainkey.example.com' query timed out",
             "dns-failed",
         ),
-        ("mail._domainkey: key data is not secure: /etc/k is in group 104 which has multiple users \
-          (e.g., \"postfix\")", "key-unsafe"),
-        ("dkim_eom(): resource unavailable: d2i_PrivateKey_bio() failed", "key-unusable"),
-        ("can't load key from /etc/k: Permission denied", "key-unreadable"),
-        ("error loading key 'mail._domainkey.example.com'", "key-missing"),
-        ("signature generation error: private key too small (512 bits, need at least 1024)", "key-too-small"),
-        ("key revoked (s=mail, d=example.com, a=rsa-sha256)", "key-revoked"),
+        (
+            "mail._domainkey: key data is not secure: /etc/k is in group 104 which has multiple users \
+          (e.g., \"postfix\")",
+            "key-unsafe",
+        ),
+        (
+            "dkim_eom(): resource unavailable: d2i_PrivateKey_bio() failed",
+            "key-unusable",
+        ),
+        (
+            "can't load key from /etc/k: Permission denied",
+            "key-unreadable",
+        ),
+        (
+            "error loading key 'mail._domainkey.example.com'",
+            "key-missing",
+        ),
+        (
+            "signature generation error: private key too small (512 bits, need at least 1024)",
+            "key-too-small",
+        ),
+        (
+            "key revoked (s=mail, d=example.com, a=rsa-sha256)",
+            "key-revoked",
+        ),
         ("smfi_opensocket() failed", "socket-not-bound"),
-        ("OpenDKIM Filter: Unable to bind to port local:/x: Address already in use", "socket-not-bound"),
-        ("failed to parse Authentication-Results: header field", "results-unreadable"),
+        (
+            "OpenDKIM Filter: Unable to bind to port local:/x: Address already in use",
+            "socket-not-bound",
+        ),
+        (
+            "failed to parse Authentication-Results: header field",
+            "results-unreadable",
+        ),
         ("can't determine message sender; accepting", "no-author"),
         ("too much header data", "header-too-large"),
         ("no signature data", "no-signature"),

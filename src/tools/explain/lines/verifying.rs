@@ -13,13 +13,15 @@ pub(super) const LINES: &[Line] = &[
             "verified",
             text!(
                 "a DKIM signature of the message is good",
-                "una firma DKIM del mensaje es buena"
+                "una firma DKIM del mensaje es válida"
             ),
         )
     }),
     line("s={s} d={d} a={a} not verified: {reason}", |parts| {
         let reason = parts.get("reason");
-        let told = reason.strip_suffix(')').and_then(|text| text.rsplit_once(" ("));
+        let told = reason
+            .strip_suffix(')')
+            .and_then(|text| text.rsplit_once(" ("));
         let (detail, word) = told.unwrap_or((reason, reason));
         let facts = Facts {
             thing: Some(detail),
@@ -73,7 +75,7 @@ pub(super) const LINES: &[Line] = &[
             "several-signatures",
             text!(
                 "the message carries signatures of {domains}; one good one is enough",
-                "el mensaje lleva firmas de {domains}; con una buena basta"
+                "el mensaje lleva firmas de {domains}; con una válida basta"
             ),
         )
     }),
@@ -89,12 +91,14 @@ pub(super) const LINES: &[Line] = &[
     line("ignoring {count} signature{s}", |_| {
         of_word("ignored", &Facts::default())
     }),
-    line("key retrieval failed (s={s}, d={d}): '{name}' record not found", |parts| {
-        of_word("key-not-found", &signature(parts))
-    }),
-    line("key retrieval failed (s={s}, d={d}): multiple DNS replies for {name}", |parts| {
-        of_word("several-keys", &signature(parts))
-    }),
+    line(
+        "key retrieval failed (s={s}, d={d}): '{name}' record not found",
+        |parts| of_word("key-not-found", &signature(parts)),
+    ),
+    line(
+        "key retrieval failed (s={s}, d={d}): multiple DNS replies for {name}",
+        |parts| of_word("several-keys", &signature(parts)),
+    ),
     line("key retrieval failed (s={s}, d={d}): {detail}", key_not_had),
     line("key retrieval failed (s={s}, d={d})", key_not_had),
     line("key revoked (s={s}, d={d}, a={a})", |parts| {
@@ -109,7 +113,10 @@ pub(super) const LINES: &[Line] = &[
             },
         )
     }),
-    line("signature={b} domain={d} selector={s} result=\"{result}\"", results),
+    line(
+        "signature={b} domain={d} selector={s} result=\"{result}\"",
+        results,
+    ),
     line("signature processing failed: {detail}", |parts| {
         of_word(
             "malformed-signature",
@@ -197,9 +204,10 @@ fn results(parts: &Parts<'_>) -> Finding {
         "key not found in DNS" => "key-not-found",
         "multiple keys found" => "several-keys",
         "key DNS query failed" => "dns-failed",
-        "key DNS reply corrupt" | "unknown key version" | "unknown key type" | "unknown key hash" => {
-            "key-record-invalid"
-        }
+        "key DNS reply corrupt"
+        | "unknown key version"
+        | "unknown key type"
+        | "unknown key hash" => "key-record-invalid",
         "key revoked" => "key-revoked",
         "unable to apply public key" => "key-unusable",
         "signature-key hash mismatch" => "key-hash-mismatch",

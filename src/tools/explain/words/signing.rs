@@ -293,8 +293,8 @@ fn no_key_configured(_: &Facts<'_>) -> Finding {
         DEFAULT_FILE,
         text!(
             "no key is configured: neither Domain nor SigningTable is set, so nothing is signed",
-            "no hay ninguna clave configurada: ni Domain ni SigningTable están puestos, así que no se \
-             firma nada"
+            "no hay ninguna clave configurada: no se ha definido ni Domain ni SigningTable, así \
+             que no se firma nada"
         ),
     )
     .why(text!(
@@ -323,7 +323,10 @@ fn no_matching_entry(facts: &Facts<'_>) -> Finding {
         "los comodines como *@{domain} solo funcionan en una tabla escrita `refile:/ruta`; los \
          subdominios necesitan su propia entrada"
     ))
-    .setting(DEFAULT_FILE, "SigningTable refile:/etc/opendkim/SigningTable")
+    .setting(
+        DEFAULT_FILE,
+        "SigningTable refile:/etc/opendkim/SigningTable",
+    )
     .setting(
         "/etc/opendkim/SigningTable",
         format!("*@{domain} {}", facts.thing("KEYNAME")),
@@ -377,7 +380,7 @@ fn table_unavailable(facts: &Facts<'_>) -> Finding {
     .command("dkimd check")
     .advice(text!(
         "see that the file is readable, or that the database behind it answers",
-        "vea que el archivo se pueda leer, o que responda la base de datos que hay detrás"
+        "compruebe que el archivo se puede leer, o que responde la base de datos que hay detrás"
     ))
 }
 
