@@ -73,7 +73,7 @@ def users_send_as_each_other(world):
 @broken("open-relay", says="smtpd_relay_restrictions")
 def open_relay(world):
     """Everybody may relay."""
-    world.main["smtpd_relay_restrictions"] = "permit, reject_unauth_destination"
+    world.main["smtpd_relay_restrictions"] = "check_client_access static:OK, reject_unauth_destination"
 
 
 @broken("port-25-not-answering", says="25")
