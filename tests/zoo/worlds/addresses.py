@@ -4,6 +4,7 @@ import email.utils
 import time
 
 from zoo.internet import reverse
+from zoo.server import SMTP_LINE
 from zoo.world import ADDRESS, ADDRESS6, DOMAIN, HOST, PRIVATE_GATEWAY, RELAY
 from zoo.worlds.case import broken
 
@@ -190,3 +191,30 @@ def relay_silent(world):
     """The provider's server does not answer at its port."""
     relay_without_address(world)
     world.records.add("smtp.example.net", "A", RELAY)
+
+
+@broken("address-ipv6-unnamed", says="2001:db8:10::25")
+def ipv6_given_unasked(world):
+    """The provider gave an IPv6 address that no name leads to, and mail leaves from it."""
+    world.records.drop(HOST, "AAAA")
+    world.records.drop(reverse(ADDRESS6))
+
+
+@broken("origin-not-qualified", level="warn", says="myorigin|mailname")
+def origin_localhost(world):
+    """Mail of local programs comes from root@localhost."""
+    world.mailname = "localhost"
+
+
+@broken("mx-elsewhere", level="warn", says="mx.example.net")
+def mx_elsewhere_and_domain_here(world):
+    """Mail for the domain goes to another server, and this one keeps its own users' mail."""
+    world.records.put(DOMAIN, "MX", "10 mx.example.net.")
+    world.records.add("mx.example.net", "A", ELSEWHERE)
+    world.records.put(DOMAIN, "TXT", f"v=spf1 a:{HOST} -all")
+
+
+@broken("port-25-no-service", says="smtp")
+def no_service_for_port_25(world):
+    """master.cf has no line for port 25."""
+    world.master_edits.append((SMTP_LINE, ""))

@@ -200,6 +200,15 @@ def backup_mx(world):
 
 
 @healthy
+def sends_only(world):
+    """Mail for the domain goes to another server, of which this one knows."""
+    world.records.put(DOMAIN, "MX", "10 mx.example.net.")
+    world.records.add("mx.example.net", "A", "198.51.100.99")
+    world.records.put(DOMAIN, "TXT", f"v=spf1 a:{HOST} -all")
+    world.main["mydestination"] = "$myhostname, localhost"
+
+
+@healthy
 def virtual_mailboxes(world):
     """The domain is a virtual one."""
     world.main["mydestination"] = "$myhostname, localhost"

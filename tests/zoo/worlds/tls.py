@@ -1,5 +1,7 @@
 """Broken: TLS, submission, and who may relay."""
 
+import os
+
 from zoo.world import ADDRESS, DOMAIN, HOST
 from zoo.worlds.case import broken
 
@@ -50,27 +52,27 @@ def mail_leaves_unencrypted(world):
     world.main["smtp_tls_security_level"] = ""
 
 
-@broken("submission-plaintext", says="smtpd_tls_auth_only")
+@broken("submission-auth-in-clear", says="smtpd_tls_auth_only")
 def passwords_in_the_clear(world):
     """Submission takes passwords without TLS."""
     world.submission = world.submission.replace("smtpd_tls_auth_only=yes", "smtpd_tls_auth_only=no").replace(
         "smtpd_tls_security_level=encrypt", "smtpd_tls_security_level=may")
 
 
-@broken("submission-without-auth", says="smtpd_sasl_auth_enable")
+@broken("submission-no-sasl", says="smtpd_sasl_auth_enable")
 def submission_without_passwords(world):
     """Submission does not ask who it is."""
     world.submission = world.submission.replace("smtpd_sasl_auth_enable=yes", "smtpd_sasl_auth_enable=no")
 
 
-@broken("sender-not-bound", level="warn", says="reject_sender_login_mismatch")
+@broken("submission-sender-not-bound", level="info", says="reject_sender_login_mismatch")
 def users_send_as_each_other(world):
     """Any user may write any From."""
     world.submission = world.submission.replace("  -o smtpd_sender_restrictions=reject_sender_login_mismatch\n", "")
     world.main.pop("smtpd_sender_login_maps")
 
 
-@broken("open-relay", says="smtpd_relay_restrictions")
+@broken("relay-open", says="smtpd_relay_restrictions")
 def open_relay(world):
     """Everybody may relay."""
     world.main["smtpd_relay_restrictions"] = "check_client_access static:OK, reject_unauth_destination"
@@ -82,13 +84,13 @@ def restrictions_that_postfix_refuses(world):
     world.main["smtpd_relay_restrictions"] = "permit"
 
 
-@broken("open-relay", says="mynetworks")
+@broken("relay-open", says="mynetworks")
 def whole_world_trusted(world):
     """mynetworks has everybody."""
     world.main["mynetworks"] = "127.0.0.0/8 0.0.0.0/0"
 
 
-@broken("mynetworks-wide", level="warn", says="mynetworks")
+@broken("relay-networks-wide", level="warn", says="mynetworks")
 def provider_trusted(world):
     """mynetworks has the provider's whole network."""
     world.main["mynetworks"] = "127.0.0.0/8 [::1]/128 203.0.112.0/20"
@@ -144,3 +146,27 @@ def logo_without_a_policy(world):
 def no_authority_may_issue(world):
     """CAA forbids every authority to renew the certificate."""
     world.records.add(DOMAIN, "CAA", '0 issue ";"')
+
+
+@broken("tls-file-missing", says="/etc/ssl/certs/mail.example.com.pem")
+def certificate_file_gone(world):
+    """The certificate's file is not there."""
+    world.before.append(lambda _: os.unlink("/etc/ssl/certs/mail.example.com.pem"))
+
+
+@broken("tls-key-open", level="warn", says="chmod")
+def certificate_key_for_all_to_read(world):
+    """The certificate's private key can be read by everybody on the machine."""
+    world.before.append(lambda _: os.chmod("/etc/ssl/private/mail.example.com.key", 0o644))
+
+
+@broken("tls-demanded-of-senders", level="warn", says="smtpd_tls_security_level")
+def senders_must_encrypt(world):
+    """Port 25 takes no mail without TLS."""
+    world.main["smtpd_tls_security_level"] = "encrypt"
+
+
+@broken("tls-demanded-of-all", level="warn", says="smtp_tls_security_level")
+def receivers_must_have_good_certificates(world):
+    """No mail leaves for a server without a certificate that holds."""
+    world.main["smtp_tls_security_level"] = "secure"
