@@ -4,6 +4,8 @@ import dataclasses
 import re
 import typing
 
+from zoo.worlds.troubles import TROUBLES
+
 LEVELS = {"fail": 2, "warn": 1, "info": 0}
 CASES = []
 
@@ -19,7 +21,7 @@ class Case:
     level: str | None = None
     # What the first finding's words must match, where the code alone does not tell the fault.
     says: str = ""
-    # Numbers of the troubles of OpenDKIM's users that it stands for.
+    # Numbers of the TROUBLES that it stands for.
     pains: tuple = ()
     # Codes that a healthy world must not have even as information.
     never: tuple = ()
@@ -92,5 +94,7 @@ def _register(change, **expectation):
     name = change.__name__.replace("_", "-")
     if any(case.name == name for case in CASES):
         raise ValueError(f"two worlds are called {name}")
+    if unknown := set(expectation.get("pains", ())) - TROUBLES.keys():
+        raise ValueError(f"{name} stands for {unknown}, which are no troubles")
     CASES.append(Case(name, change.__doc__.strip().splitlines()[0], change, **expectation))
     return change

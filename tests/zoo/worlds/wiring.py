@@ -97,7 +97,7 @@ def unsigned_when_the_milter_is_away(world):
     world.main["milter_default_action"] = "accept"
 
 
-@broken("milter-protocol-old", level="warn", says="milter_protocol", pains=[])
+@broken("milter-protocol-old", level="warn", says="milter_protocol")
 def old_milter_protocol(world):
     """milter_protocol = 2, from a guide of fifteen years ago."""
     world.main["milter_protocol"] = "2"
