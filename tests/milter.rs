@@ -4,7 +4,10 @@ mod support;
 
 use std::{
     io::{ErrorKind, Write},
-    os::unix::net::UnixStream,
+    os::{
+        fd::IntoRawFd,
+        unix::net::{UnixListener, UnixStream},
+    },
     path::PathBuf,
     sync::{Arc, Mutex, mpsc},
     thread,
@@ -12,7 +15,10 @@ use std::{
 };
 
 use dkimd::{
-    milter::{self, Agreed, Change, Client, Conversation, EndOfMessage, Reply, Shutdown, Wishes},
+    milter::{
+        self, Agreed, Change, Client, Conversation, EndOfMessage, FRESH_SESSION, Reply, Shutdown,
+        Wishes,
+    },
     socket::{Listener, SocketSpec},
 };
 use support::{Answer, Message, MilterClient, OLD_OFFER, POSTFIX_OFFER, put_frame, strings};
@@ -147,6 +153,24 @@ struct Server {
 
 impl Server {
     fn start(script: Script) -> Self {
+        Self::start_on(script, |path, tcp| {
+            vec![
+                Listener::open(&SocketSpec::Unix(path)).unwrap(),
+                Listener::open(&tcp).unwrap(),
+            ]
+        })
+    }
+
+    /// With a listener that somebody else holds, too, as systemd does.
+    fn start_inherited(script: Script) -> Self {
+        Self::start_on(script, |path, _| {
+            let listener = UnixListener::bind(path).unwrap();
+            let descriptor = listener.into_raw_fd();
+            vec![Listener::open(&SocketSpec::Inherited(descriptor)).unwrap()]
+        })
+    }
+
+    fn start_on(script: Script, listen: fn(PathBuf, SocketSpec) -> Vec<Listener>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("milter.sock");
         let shutdown = Shutdown::new();
@@ -167,10 +191,7 @@ impl Server {
                         .unwrap()
                         .port();
                     let tcp = SocketSpec::parse(&format!("inet:{port}@127.0.0.1")).unwrap();
-                    let listeners = vec![
-                        Listener::open(&SocketSpec::Unix(path)).unwrap(),
-                        Listener::open(&tcp).unwrap(),
-                    ];
+                    let listeners = listen(path, tcp);
                     ready.send(port).unwrap();
                     let make = move || Fake {
                         script: script.clone(),
@@ -567,14 +588,31 @@ fn a_stop_finishes_the_message_under_way_and_closes_the_idle_at_once() {
     busy.send_header(&message).unwrap();
     busy.flush().unwrap();
     assert!(server.has(&server.log, "end of header"));
+    let stopped = Instant::now();
     server.shutdown.stop();
     assert!(closed(&mut idle));
+    assert!(stopped.elapsed() < FRESH_SESSION / 2);
     busy.send_body(&message.body).unwrap();
     assert_eq!(kinds(&busy.end().unwrap()), "iia");
     assert!(closed(&mut busy));
     server.join();
     assert!(!server.path().exists(), "the socket file is removed");
     assert!(server.has(&server.log, "end of message, body 100000"));
+}
+
+#[test]
+fn a_stop_that_shuts_nobody_out_lets_a_session_that_has_just_begun_send_its_message() {
+    let mut server = Server::start_inherited(Script::default());
+    let mut fresh = server.client();
+    let mut silent = server.client();
+    server.shutdown.stop();
+    // The MTA has its answer to MAIL only after a while of its own.
+    thread::sleep(FRESH_SESSION / 4);
+    let message = Message::usual("a@example.com", 1000);
+    assert_eq!(kinds(&fresh.message(&message).unwrap()), "iia");
+    assert!(closed(&mut fresh));
+    assert!(closed(&mut silent));
+    server.join();
 }
 
 #[test]

@@ -4,9 +4,10 @@
 find_archive() {
     pid=$$
     while [ "${pid:-0}" -gt 1 ] && [ -r "/proc/$pid/cmdline" ]; do
-        case $(readlink "/proc/$pid/exe") in
+        program=$(readlink "/proc/$pid/exe")
+        case $program in
         /usr/bin/dpkg | /usr/bin/apt | /usr/bin/apt-get | /usr/bin/aptitude | /usr/bin/aptitude-curses)
-            found=$(archive_among_arguments "$pid")
+            found=$(archive_among_arguments "$pid" "${program##*/}")
             [ -z "$found" ] || { echo "$found"; return; }
             ;;
         esac
@@ -17,15 +18,27 @@ find_archive() {
     done
 }
 
+# archive_among_arguments PID PROGRAM. A word without a slash is a file to dpkg alone; so is what lies in a
+# folder, with --recursive.
 archive_among_arguments() {
-    tr '\0' '\n' < "/proc/$1/cmdline" | tail -n +2 | while IFS= read -r word; do
-        case $word in
-        -* | *::*) continue ;;
-        /*.deb) file=$word ;;
-        *.deb) file=$(readlink "/proc/$1/cwd")/$word ;;
+    words=$(tr '\0' '\n' < "/proc/$1/cmdline" | tail -n +2)
+    folder=$(readlink "/proc/$1/cwd")
+    recursive=
+    [ "$2" != dpkg ] || ! printf '%s\n' "$words" | grep -qE -e '^(-[[:alnum:]]*R|--recursive$)' || recursive=yes
+    printf '%s\n' "$words" | while IFS= read -r word; do
+        case $2:$word in
+        *:-* | *::*) continue ;;
+        *:/*) ;;
+        dpkg:* | *:*/*) word=$folder/$word ;;
         *) continue ;;
         esac
-        ! is_this_package "$file" || { echo "$file"; exit; }
+        if [ -n "$recursive" ] && [ -d "$word" ]; then
+            find -L "$word" -type f -name '*.deb'
+        else
+            echo "$word"
+        fi
+    done | while IFS= read -r file; do
+        ! is_this_package "$file" || { echo "$file"; break; }
     done
 }
 
@@ -35,11 +48,8 @@ only_root_writes() {
 }
 
 is_this_package() {
-    case $1 in
-    *.deb) [ -f "$1" ] && [ "$(dpkg-deb --field "$1" Package Version 2>/dev/null)" = "Package: dkimd
-Version: @VERSION@" ] ;;
-    *) false ;;
-    esac
+    [ -f "$1" ] && [ "$(dpkg-deb --field "$1" Package Version 2>/dev/null)" = "Package: dkimd
+Version: @VERSION@" ]
 }
 
 # The options of opendkim.conf that the sandbox of the systemd unit stands against, with the remedy.
@@ -71,13 +81,31 @@ and, where AppArmor is used, into /etc/apparmor.d/local/opendkim:
         done
 }
 
+# Drop-ins that make Debian's unit what it is already. With this one systemd would wait for a fork in vain.
+waits_for_a_fork() {
+    [ -d /run/systemd/system ] && ! [ -e /etc/systemd/system/opendkim.service ] || return 0
+    grep -lsE '^Type=forking' /etc/systemd/system/opendkim.service.d/*.conf || true
+}
+
+# Drop-ins whose ExecStart= leaves out the "!": under Debian's unit such a line started the daemon as root,
+# under this one it starts it as opendkim, who may not reach the keys. The script that Debian's opendkim
+# has for /etc/default/opendkim writes such lines.
+starts_without_root() {
+    [ -d /run/systemd/system ] && ! [ -e /etc/systemd/system/opendkim.service ] || return 0
+    set -- /etc/systemd/system/opendkim.service.d/*.conf
+    ! grep -qs '^User=' "$@" || return 0
+    grep -lsE '^ExecStart=[-@:]*/' "$@" || true
+}
+
 # Lets the program that is about to be installed judge the present configuration, and shows what it
 # finds. False if it could not start with it.
 present_configuration_works() {
     [ -z "${DKIMD_SKIP_CHECK:-}" ] && [ -e /etc/opendkim.conf ] || return 0
     archive=$(find_archive)
     [ -n "$archive" ] || return 0
-    tried=$(mktemp -d)
+    # Not below /tmp, where some servers let no program run.
+    tried=$(mktemp -d -p /var/lib dkimd-check.XXXXXX)
+    chmod 755 "$tried"
     dpkg-deb --fsys-tarfile "$archive" | tar -xC "$tried" ./usr/bin/dkimd
     limits=
     if ! grep -qsE '^(ReadWritePaths|CapabilityBoundingSet|NoNewPrivileges|ExecStart)=' /etc/systemd/system/opendkim.service.d/*.conf \
@@ -86,7 +114,15 @@ present_configuration_works() {
     fi
     works=0
     findings=$("$tried/usr/bin/dkimd" check --config /etc/opendkim.conf 2>&1) || works=$?
+    drop_in=$(starts_without_root)
+    if [ "$works" = 0 ] && [ -n "$drop_in" ] && getent passwd opendkim > /dev/null; then
+        denied=$(setpriv --reuid opendkim --regid opendkim --init-groups \
+            "$tried/usr/bin/dkimd" check --config /etc/opendkim.conf 2>&1) || works=$?
+        [ "$works" != 78 ] || works=drop-in
+    fi
     rm -rf "$tried"
+    forking=$(waits_for_a_fork)
+    [ -z "$forking" ] || [ "$works" != 0 ] || works=forking
     [ -z "$limits" ] || [ "$works" != 0 ] || works=limits
     case $works in
     0)
@@ -101,6 +137,22 @@ dkimd: dkimd could not start with the present /etc/opendkim.conf:
 $findings
 dkimd: nothing has been replaced. Mend what is named above and install again, or set
 dkimd: DKIMD_SKIP_CHECK=1 in the environment to install all the same.
+TEXT
+        return 1
+        ;;
+    drop-in)
+        cat >&2 <<TEXT
+dkimd: $drop_in starts the daemon as user opendkim, who lacks rights:
+$denied
+dkimd: Nothing has been replaced. Give these rights, or let the daemon start as root (it becomes UserID
+dkimd: itself): write "ExecStart=!/usr/sbin/opendkim" with an exclamation mark there. Then install again.
+TEXT
+        return 1
+        ;;
+    forking)
+        cat >&2 <<TEXT
+dkimd: $forking says Type=forking, but the new opendkim.service is Type=notify.
+dkimd: Nothing has been replaced. Delete its lines Type= and PIDFile= and install again.
 TEXT
         return 1
         ;;

@@ -24,6 +24,7 @@ use crate::{
         genzone::{self, GenzoneArgs},
         keygen::{self, KeygenArgs},
         retired::Retired,
+        setup::{self, SetupArgs},
         sign::{self, SignArgs},
         statistics,
         testkey::{self, TestkeyArgs},
@@ -70,6 +71,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Read options, tables and keys, and name every problem with file, line and remedy
     Check(check::CheckArgs),
+    /// Set up a domain: keys, tables, Postfix, and the DNS records to publish
+    Setup(SetupArgs),
     /// Examine this host, its DNS records and Postfix, and name what keeps mail from arriving
     Doctor(DoctorArgs),
     /// Connect to a milter's socket as a service of Postfix would; doctor runs it
@@ -136,6 +139,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
     match cli.command {
         Command::Serve(serve) => serve::run(&serve, &args, daemon),
         Command::Check(check) => check::run(&check),
+        Command::Setup(setup) => setup::run(&setup),
         Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Knock(args) => knock::run(&args),
         Command::Explain(explain) => explain::run(&explain),

@@ -6,7 +6,7 @@ use nix::ifaddrs::getifaddrs;
 
 use super::host::Host;
 use crate::{
-    dns::DnsFailure,
+    dns::{DnsFailure, questions::reverse_name},
     postfix::{
         Postfix,
         leaving::{LeavingAddress, is_private},
@@ -18,6 +18,10 @@ use crate::{
 pub struct Seen {
     /// Public addresses, IPv4 first; at most one of each family.
     pub public: Vec<Public>,
+    /// The IPv6 address where nobody set it up for mail: it has no reverse name, and the name that
+    /// Postfix greets with leads to the IPv4 address alone. What else is wrong with it follows from
+    /// that, so it is not among the public ones.
+    pub unwanted: Option<IpAddr>,
     /// Private addresses that mail leaves from whose public side is not known.
     pub hidden: Vec<LeavingAddress>,
     /// The question that would have told the public side, had it been answered.
@@ -70,6 +74,14 @@ impl Seen {
         if !seen.public.is_empty() {
             seen.hidden.retain(|hidden| hidden.address.is_ipv4());
         }
+        match unwanted(host, &seen).await {
+            Ok(None) => {}
+            Ok(Some(address)) => {
+                seen.public.retain(|public| public.address != address);
+                seen.unwanted = Some(address);
+            }
+            Err(unanswered) => seen.unanswered = Some(unanswered),
+        }
         seen
     }
 
@@ -102,6 +114,28 @@ async fn public_side(
     Ok(address.map(|address| (address, KnownBy::HostName(name.to_owned()))))
 }
 
+async fn unwanted(host: &Host, seen: &Seen) -> Result<Option<IpAddr>, (String, DnsFailure)> {
+    let of_family = |v4: bool| {
+        let mut addresses = seen.addresses().into_iter();
+        addresses.find(|address| address.is_ipv4() == v4)
+    };
+    let (Some(dns), Some(helo)) = (&host.dns, host.helo()) else {
+        return Ok(None);
+    };
+    let (Some(v4), Some(v6), true) = (of_family(true), of_family(false), helo.contains('.')) else {
+        return Ok(None);
+    };
+    let failed = |name: &str| {
+        let name = name.to_owned();
+        move |failure| (name, failure)
+    };
+    let reverse = reverse_name(v6);
+    let names = dns.ptr(v6).await.map_err(failed(&reverse))?;
+    let known = dns.addresses(helo).await.map_err(failed(helo))?.records;
+    let unnamed = names.records.is_empty() && known.contains(&v4) && !known.contains(&v6);
+    Ok(unnamed.then_some(v6))
+}
+
 fn proxy_interfaces(postfix: &Postfix) -> Vec<IpAddr> {
     let words = postfix.main.list("proxy_interfaces");
     words.into_iter().filter_map(bare_address).collect()
@@ -128,6 +162,7 @@ pub fn own_addresses(host: &Host, seen: &Seen) -> BTreeSet<IpAddr> {
         own.extend(proxy_interfaces(postfix));
     }
     own.extend(seen.addresses());
+    own.extend(seen.unwanted);
     own
 }
 

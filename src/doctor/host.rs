@@ -111,7 +111,12 @@ fn load(file: &Path) -> (Option<Arc<Snapshot>>, bool) {
     (snapshot.map(Arc::new), could_start)
 }
 
-fn questions(server: Option<&Snapshot>) -> Result<Questions, ResolverError> {
+/// Somebody to ask DNS: the servers that the daemon asks, or the system's. Must be called within
+/// the Tokio runtime.
+///
+/// # Errors
+/// When the operating system refuses the resolver its sockets.
+pub fn questions(server: Option<&Snapshot>) -> Result<Questions, ResolverError> {
     let Some(server) = server else {
         return Questions::of_system();
     };

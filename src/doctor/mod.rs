@@ -6,10 +6,14 @@
 //! time; [`report`] shows what came of it. [`knock`] tries a milter's socket as Postfix would.
 
 pub mod addresses;
+mod arriving;
+mod calendar;
 pub mod checks;
 pub mod examination;
 pub mod finding;
 pub mod host;
 pub mod knock;
+mod listeners;
 pub mod record_line;
 pub mod report;
+mod smtp;

@@ -101,7 +101,7 @@ fn fix_line(fix: &Fix, lang: Lang) -> (Text, String) {
         Fix::Setting { file, line } => {
             (text!("write in {file}", "escriba en {file}"), line.clone())
         }
-        Fix::Words(words) => (text!("do", "haga"), words.to(lang).to_owned()),
+        Fix::Words(words) => (text!("do", "qué hacer"), words.to(lang).to_owned()),
     }
 }
 

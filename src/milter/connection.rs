@@ -34,6 +34,10 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(7210);
 /// How often the MTA hears that the end of a message is still being worked on.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(3);
 
+/// An MTA that said something less than this long ago has just begun a session and is about to begin a
+/// message. A stop that shuts nobody out (see [`super::serve`]) waits for it so long.
+pub const FRESH_SESSION: Duration = Duration::from_secs(1);
+
 /// What a reply buffer may hold on to between messages.
 const KEPT_CAPACITY: usize = 1024;
 
@@ -106,6 +110,8 @@ pub(super) struct Connection<C, F> {
     make: Arc<F>,
     pool: Pool,
     stopping: Stopping,
+    /// When it ends, if it is idle then; known once a stop is wanted.
+    leaves_at: Option<Instant>,
     phase: Phase,
     terms: Option<Terms>,
     /// The frame before this one held macros of a new message.
@@ -124,6 +130,7 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
             make,
             pool,
             stopping,
+            leaves_at: None,
             phase: Phase::Opening,
             terms: None,
             mail_announced: false,
@@ -204,8 +211,16 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                 Poll::Pending => self.pool.put(buffer),
             }
-            if idle && self.stopping.poll_requested(cx).is_ready() {
-                return Poll::Ready(Ok((0, None)));
+            if idle {
+                if self.leaves_at.is_none() && self.stopping.poll_requested(cx).is_ready() {
+                    self.leaves_at = Some(self.last_read + self.stopping.patience());
+                }
+                if let Some(leaves_at) = self.leaves_at {
+                    if Instant::now() >= leaves_at {
+                        return Poll::Ready(Ok((0, None)));
+                    }
+                    self.silence.as_mut().reset(leaves_at);
+                }
             }
             while self.silence.as_mut().poll(cx).is_ready() {
                 // Moved on only here, so that a read costs no timer.

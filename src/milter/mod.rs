@@ -11,7 +11,7 @@ mod reply;
 mod scratch;
 pub mod serve;
 
-pub use connection::ConnectionError;
+pub use connection::{ConnectionError, FRESH_SESSION};
 pub use serve::{Incident, Shutdown, serve};
 
 use std::{future::Future, net::IpAddr};

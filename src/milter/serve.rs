@@ -22,7 +22,11 @@ use tokio::{
     time,
 };
 
-use super::{ConnectionError, Conversation, connection::Connection, scratch::Pool};
+use super::{
+    ConnectionError, Conversation,
+    connection::{Connection, FRESH_SESSION},
+    scratch::Pool,
+};
 use crate::socket::{Listener, Stream};
 
 /// How long accepting rests when the kernel has no descriptor or memory for it.
@@ -65,7 +69,8 @@ impl Shutdown {
         Self::default()
     }
 
-    /// Closes the listeners and the idle connections; messages under way are finished first.
+    /// Closes the listeners and the idle connections; messages under way are finished first. Where
+    /// the listeners were inherited, sessions that have just begun may send theirs, too.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
@@ -75,7 +80,7 @@ impl Shutdown {
         self.active.load(Ordering::Relaxed)
     }
 
-    fn stopping(&self) -> Stopping {
+    fn stopping(&self, patience: Duration) -> Stopping {
         let receiver = self.stop.subscribe();
         let mut waiting = receiver.clone();
         Stopping {
@@ -84,6 +89,7 @@ impl Shutdown {
             requested: Box::pin(async move {
                 let _ = waiting.wait_for(|stop| *stop).await;
             }),
+            patience,
         }
     }
 }
@@ -92,11 +98,17 @@ impl Shutdown {
 pub(super) struct Stopping {
     receiver: watch::Receiver<bool>,
     requested: Pin<Box<dyn Future<Output = ()> + Send>>,
+    patience: Duration,
 }
 
 impl Stopping {
     pub(super) fn requested(&self) -> bool {
         *self.receiver.borrow()
+    }
+
+    /// How long an idle connection may have said nothing to be kept for its next message.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Ready when a stop is wanted; to be polled no more after that.
@@ -116,7 +128,12 @@ where
     let (make, report) = (Arc::new(make), Arc::new(report));
     let pool = Pool::default();
     let mut connections = JoinSet::new();
-    let mut stopping = shutdown.stopping();
+    // Waiting costs those who meet a closed listener meanwhile more than those who are waited for gain.
+    let patience = match listeners.iter().all(Listener::is_inherited) {
+        true => FRESH_SESSION,
+        false => Duration::ZERO,
+    };
+    let mut stopping = shutdown.stopping(patience);
     let mut paused = false;
     loop {
         let accepted = tokio::select! {
@@ -135,7 +152,7 @@ where
                 }
                 let counted = Counted::new(&shutdown.active);
                 let (make, report) = (Arc::clone(&make), Arc::clone(&report));
-                let (pool, stopping) = (pool.clone(), shutdown.stopping());
+                let (pool, stopping) = (pool.clone(), shutdown.stopping(patience));
                 connections.spawn(async move {
                     let _counted = counted;
                     let connection = Connection::new(stream, make, pool, stopping);

@@ -39,6 +39,16 @@ pub enum AddressSource {
     Given,
 }
 
+impl LeavingAddress {
+    /// The address that Postfix binds to before it connects; `None`: the kernel chooses.
+    pub fn bound(&self) -> Option<IpAddr> {
+        match self.source {
+            AddressSource::Setting(_) => Some(self.address),
+            AddressSource::Route | AddressSource::Given => None,
+        }
+    }
+}
+
 impl Leaving {
     /// The addresses of this host's Postfix (`None`: whatever the kernel would choose).
     pub fn of(postfix: Option<&Postfix>) -> Self {

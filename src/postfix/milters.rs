@@ -37,8 +37,8 @@ impl Milter {
     }
 }
 
-/// Splits at commas and white space outside of braces.
-fn items(list: &str) -> Vec<&str> {
+/// The items of a list, split at commas and white space outside of braces.
+pub(crate) fn items(list: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut depth = 0_u32;
     let mut begin = None;

@@ -2,13 +2,16 @@
 //!
 //! [`Postfix::read`] asks `postconf`, so that defaults, `$names` and overrides mean here what they
 //! mean to Postfix. [`milters`] reads its lists of filters, [`leaving`] finds the addresses that
-//! its mail leaves from, [`refusal`] knows what receivers' replies mean.
+//! its mail leaves from, [`refusal`] knows what receivers' replies mean, [`edit`] changes a
+//! parameter.
 
+pub mod edit;
 pub mod leaving;
 pub mod main_cf;
 pub mod master_cf;
 pub mod milters;
 mod program;
+pub mod queue;
 pub mod refusal;
 
 use std::path::{Path, PathBuf};
@@ -61,6 +64,16 @@ impl Postfix {
         })
     }
 
+    /// The value of a parameter as it is written or by default, `$names` not expanded; empty where
+    /// this Postfix does not know it.
+    ///
+    /// # Errors
+    /// If `postconf` fails.
+    pub fn as_written(&self, parameter: &str) -> Result<String, PostfixError> {
+        let told = program::postconf(Some(&self.directory), &["-h", parameter])?;
+        Ok(told.output.trim().to_owned())
+    }
+
     /// The value of a parameter for one service: its override, or that of `main.cf`.
     pub fn value_for<'a>(&'a self, service: &'a Service, parameter: &str) -> Option<&'a str> {
         service
@@ -84,5 +97,18 @@ impl Postfix {
                 .get("queue_directory")
                 .unwrap_or("/var/spool/postfix"),
         )
+    }
+}
+
+#[cfg(test)]
+impl Postfix {
+    /// An instance made of what `postconf -x`, `-M` and `-P -x` would print.
+    pub(crate) fn of_texts(main: &str, services: &str, overrides: &str) -> Self {
+        Self {
+            directory: DEFAULT_DIRECTORY.into(),
+            main: MainCf::parse(main),
+            services: master_cf::parse(services, overrides),
+            complaints: Vec::new(),
+        }
     }
 }

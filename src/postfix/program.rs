@@ -71,7 +71,7 @@ pub(super) fn postconf(directory: Option<&Path>, arguments: &[&str]) -> Result<T
 }
 
 /// Postfix's administrative programs stand in `/usr/sbin`, which is not on every user's path.
-fn path_of(program: &str) -> PathBuf {
+pub(super) fn path_of(program: &str) -> PathBuf {
     let usual = Path::new("/usr/sbin").join(program);
     match usual.exists() {
         true => usual,

@@ -65,7 +65,10 @@ impl ExitCode {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "done, or stopped by a signal",
-            Self::Failed => "what was tested is not good (verify, genzone, doctor, explain)",
+            Self::Failed => {
+                "what was tested is not good (verify, genzone, doctor, explain); \
+                 can't be taken back (setup)"
+            }
             Self::Broken => "something must be mended (doctor)",
             Self::Usage => "wrong command line",
             Self::DataError => "no such user, group or option; malformed message",

@@ -167,7 +167,14 @@ impl Change {
     /// When the present state can't be read.
     pub fn reversal(&self) -> Result<Reversal, ChangeError> {
         match self {
-            Self::File(change) => change.reversal(),
+            Self::File(change) => {
+                let now = change.read()?;
+                let found = match &now {
+                    Some(_) => Some(Attributes::of(&change.path).map_err(system(&change.path))?),
+                    None => None,
+                };
+                Ok(change.reversal(now.as_deref(), found))
+            }
             Self::Directory { path, .. } => match fs::read_dir(path) {
                 Ok(mut entries) => Ok(match entries.next() {
                     None => Reversal::RemoveDirectory,
@@ -251,37 +258,46 @@ impl FileChange {
         .map_err(system(&self.path))
     }
 
-    fn reversal(&self) -> Result<Reversal, ChangeError> {
-        let Some(now) = self.read()? else {
-            return Ok(match self.before {
+    /// How the change is taken back in a file that now has this content and these attributes.
+    pub fn reversal(&self, now: Option<&[u8]>, found: Option<Attributes>) -> Reversal {
+        let (Some(now), Some(found)) = (now, found) else {
+            return match self.before {
                 None => Reversal::Nothing,
                 Some(_) => Reversal::Impossible,
-            });
+            };
         };
-        let sum = sha256(&now);
+        let sum = sha256(now);
         let before = self.before.as_ref();
         if before.is_some_and(|before| before.sha256 == sum) {
-            return Ok(Reversal::Nothing);
+            return Reversal::Nothing;
         }
-        let found = Attributes::of(&self.path).map_err(system(&self.path))?;
         // Attributes that somebody else has changed stay as they are now.
         let attributes = match before {
             Some(before) if found == self.after.attributes => before.attributes,
             _ => found,
         };
         let old = match sum == self.after.sha256 {
-            true => hunks::backward(&now, &self.hunks),
-            false => hunks::separated(&now, &self.hunks),
+            true => hunks::backward(now, &self.hunks),
+            false => hunks::separated(now, &self.hunks),
         };
-        Ok(match (old, before) {
+        match (old, before) {
             (Some(old), Some(_)) => Reversal::Write(Some(old), attributes),
             (Some(old), None) if old.is_empty() => Reversal::Write(None, attributes),
             (Some(old), None) => Reversal::Write(Some(old), attributes),
             (None, _) => Reversal::Impossible,
-        })
+        }
     }
 
-    fn read(&self) -> Result<Option<Vec<u8>>, ChangeError> {
+    /// Whether a file of this content is as it was before the change.
+    pub fn is_before(&self, now: Option<&[u8]>) -> bool {
+        now.map(sha256) == self.before.as_ref().map(|before| before.sha256.clone())
+    }
+
+    /// What the file holds now.
+    ///
+    /// # Errors
+    /// When it is there and can't be read.
+    pub fn read(&self) -> Result<Option<Vec<u8>>, ChangeError> {
         match fs::read(&self.path) {
             Ok(content) => Ok(Some(content)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

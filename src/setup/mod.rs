@@ -5,9 +5,26 @@
 //! What is done to the host is a list of [`change`]s, which [`journal`] holds before the first is
 //! made; [`hunks`] and [`disk`] change files line by line and put them in place whole.
 
+pub mod apply;
 pub mod change;
+mod config_file;
 pub mod disk;
+pub mod draft;
+mod hosts;
 pub mod hunks;
+pub mod identities;
 pub mod journal;
+pub mod key_files;
+pub mod mta;
 mod octets;
+pub mod plan;
+mod present;
+pub mod published;
 pub mod records;
+mod scratch;
+pub mod services;
+pub mod situation;
+pub mod socket;
+mod tables;
+mod trial;
+pub mod undo;

@@ -46,6 +46,7 @@ impl ListenError {
 #[derive(Debug)]
 pub struct Listener {
     kind: Kind,
+    inherited: bool,
     /// Held for its drop alone.
     _file: Option<SocketFile>,
 }
@@ -115,6 +116,12 @@ impl Listener {
                 })
             }
         }
+    }
+
+    /// Whether it was handed over by a process that goes on holding it: then connections wait in the
+    /// kernel's queue while this process stops, instead of meeting nobody.
+    pub fn is_inherited(&self) -> bool {
+        self.inherited
     }
 
     /// Accepts one connection.
@@ -193,7 +200,10 @@ impl Listener {
                 // SAFETY: it is a listening socket that nobody here has opened, since this is the
                 // only listener, so by the contract of `fd:` and of LISTEN_FDS it is ours.
                 let socket = Socket::from(unsafe { OwnedFd::from_raw_fd(fd) });
-                Self::adopt(socket, &format!("fd:{fd}"))
+                Ok(Self {
+                    inherited: true,
+                    ..Self::adopt(socket, &format!("fd:{fd}"))?
+                })
             }
             Ok(false) => Err(refuse(format!(
                 "descriptor {fd} is a socket that does not listen"
@@ -217,7 +227,11 @@ impl Listener {
         } else {
             Kind::Tcp(TcpListener::from_std(socket.into()).map_err(refuse)?)
         };
-        Ok(Self { kind, _file: None })
+        Ok(Self {
+            kind,
+            inherited: false,
+            _file: None,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ pub mod keygen;
 pub mod message;
 pub mod old_name;
 pub mod retired;
+pub mod setup;
 pub mod sign;
 pub mod statistics;
 pub mod test_files;

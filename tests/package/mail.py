@@ -2,6 +2,7 @@
 
     mail.py sink PORT DIRECTORY             receives mail, one file per message
     mail.py flow DIRECTORY                  sends until DIRECTORY/stop appears; notes each accepted message
+                                            and how often one was refused
     mail.py judge SINK FLOW RECORD [NONE]   every accepted message has arrived, signed by the key of RECORD
                                             (with NONE: unsigned)
 
@@ -65,6 +66,7 @@ def flow(directory):
         refused += by_command(message) if number % 5 == 0 else by_smtp(message)
         accepted.append(name)
     (directory / "accepted").write_text("\n".join(accepted))
+    (directory / "refused").write_text(str(refused))
     print(f"{directory.name}: {number} messages, {refused} times asked to try again")
 
 

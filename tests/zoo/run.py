@@ -126,11 +126,10 @@ def judge(case, result):
     if "problems" in outcome:
         return "\n".join([*outcome["problems"], outcome["logs"]]) if outcome["problems"] else None
     try:
-        findings = json.loads(outcome["output"])["findings"]
+        answer = json.loads(outcome["output"])
+        problem = case.problem(outcome["status"], answer["findings"], answer["checks"])
     except (ValueError, KeyError):
         problem = f"doctor printed no JSON with findings, exit status {outcome['status']}"
-    else:
-        problem = case.problem(outcome["status"], findings)
     if problem is None:
         return None
     return f"{problem}\n--- doctor\n{outcome['output']}{outcome['errors']}{outcome['logs']}"

@@ -6,13 +6,26 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use super::{finding::Report, host::Host};
 use crate::{text, text::Text};
 
+mod addresses;
 mod authors;
+mod block_lists;
+mod breakers;
+mod clock;
 mod configuration;
 mod dkim;
+mod dmarc;
+mod hostname;
 mod milter;
+mod mx;
+mod policies;
+mod port25;
+mod queue;
+mod reputation;
+mod resolver;
 mod reverse;
 mod self_test;
 mod spf;
+mod tls;
 
 /// The time that a check may take unless it says otherwise.
 const USUAL_LIMIT: Duration = Duration::from_secs(20);
@@ -66,6 +79,40 @@ pub const CHECKS: &[Check] = &[
         run: |host| Box::pin(configuration::run(host)),
     },
     Check {
+        name: "resolver",
+        title: || {
+            text!(
+                "name servers that this host asks",
+                "servidores de nombres que se consultan"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "resolver",
+        run: |host| Box::pin(resolver::run(host)),
+    },
+    Check {
+        name: "hostname",
+        title: || text!("the server's name", "el nombre del servidor"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "hostname",
+        run: |host| Box::pin(hostname::run(host)),
+    },
+    Check {
+        name: "addresses",
+        title: || {
+            text!(
+                "addresses that mail leaves from",
+                "direcciones de las que sale el correo"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "addresses",
+        run: |host| Box::pin(addresses::run(host)),
+    },
+    Check {
         name: "reverse",
         title: || text!("reverse names", "nombres inversos"),
         needs: Needs::Dns,
@@ -87,12 +134,54 @@ pub const CHECKS: &[Check] = &[
         run: |host| Box::pin(milter::run(host)),
     },
     Check {
+        name: "breakers",
+        title: || text!("what breaks signatures", "qué rompe las firmas"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "breakers",
+        run: |host| Box::pin(breakers::run(host)),
+    },
+    Check {
         name: "self-test",
         title: || text!("a message signed on trial", "un mensaje firmado de prueba"),
         needs: Needs::Nothing,
         limit: USUAL_LIMIT,
         chapter: "self-test",
         run: |host| Box::pin(self_test::run(host)),
+    },
+    Check {
+        name: "port25",
+        title: || {
+            text!(
+                "port 25, in and out",
+                "el puerto 25, de entrada y de salida"
+            )
+        },
+        needs: Needs::Greetings,
+        limit: port25::LIMIT,
+        chapter: "port25",
+        run: |host| Box::pin(port25::run(host)),
+    },
+    Check {
+        name: "tls",
+        title: || text!("TLS and certificates", "TLS y certificados"),
+        needs: Needs::Nothing,
+        limit: LONG_LIMIT,
+        chapter: "tls",
+        run: |host| Box::pin(tls::run(host)),
+    },
+    Check {
+        name: "mx",
+        title: || {
+            text!(
+                "where mail for the domain goes",
+                "adónde va el correo del dominio"
+            )
+        },
+        needs: Needs::Dns,
+        limit: USUAL_LIMIT,
+        chapter: "mx",
+        run: |host| Box::pin(mx::run(host)),
     },
     Check {
         name: "spf",
@@ -109,6 +198,64 @@ pub const CHECKS: &[Check] = &[
         limit: LONG_LIMIT,
         chapter: "dkim",
         run: |host| Box::pin(dkim::run(host)),
+    },
+    Check {
+        name: "dmarc",
+        title: || text!("DMARC policy", "política DMARC"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "dmarc",
+        run: |host| Box::pin(dmarc::run(host)),
+    },
+    Check {
+        name: "policies",
+        title: || {
+            text!(
+                "MTA-STS, TLS reports, DANE, BIMI, CAA",
+                "MTA-STS, informes TLS, DANE, BIMI, CAA"
+            )
+        },
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "policies",
+        run: |host| Box::pin(policies::run(host)),
+    },
+    Check {
+        name: "block-lists",
+        title: || text!("block lists", "listas de bloqueo"),
+        needs: Needs::Dns,
+        limit: LONG_LIMIT,
+        chapter: "block-lists",
+        run: |host| Box::pin(block_lists::run(host)),
+    },
+    Check {
+        name: "clock",
+        title: || text!("the clock", "el reloj"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "clock",
+        run: |host| Box::pin(clock::run(host)),
+    },
+    Check {
+        name: "queue",
+        title: || text!("the mail queue", "la cola de correo"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "queue",
+        run: |host| Box::pin(queue::run(host)),
+    },
+    Check {
+        name: "reputation",
+        title: || {
+            text!(
+                "reputation with receivers",
+                "la reputación ante los receptores"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "reputation",
+        run: |host| Box::pin(reputation::run(host)),
     },
 ];
 

@@ -1,9 +1,10 @@
 //! The DNS records that a mail domain needs, as values; pure.
 //!
 //! [`spf`] makes and merges SPF records, [`forms`] writes records for zone files, web panels and
-//! nsupdate.
+//! nsupdate, [`sheet`] compares all records of a domain with what is published.
 
 pub mod forms;
+pub mod sheet;
 pub mod spf;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

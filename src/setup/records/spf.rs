@@ -78,6 +78,13 @@ pub fn merged(published: &[String], senders: &Senders) -> String {
     all.chain(new).chain(end).collect::<Vec<_>>().join(" ")
 }
 
+/// Whether two records say the same, whatever their blanks.
+pub fn same_terms(a: &str, b: &str) -> bool {
+    a.split_ascii_whitespace()
+        .skip(1)
+        .eq(b.split_ascii_whitespace().skip(1))
+}
+
 /// `all` and the modifiers that come after every mechanism.
 fn is_end(term: &str) -> bool {
     let term = term.to_ascii_lowercase();

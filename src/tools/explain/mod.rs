@@ -273,8 +273,8 @@ fn tell(args: &ExplainArgs, answer: &Answer, lang: Lang) -> ExitCode {
     if answer.is_empty() {
         let subject = &answer.subject;
         let told = text!(
-            "nobody is known to write this: {subject}",
-            "no se sabe quién escribe esto: {subject}"
+            "no program is known that writes this line: {subject}",
+            "no se conoce ningún programa que escriba esta línea: {subject}"
         );
         eprintln!("dkimd: {}", told.to(lang));
         return ExitCode::DataError;

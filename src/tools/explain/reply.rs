@@ -74,7 +74,7 @@ pub(super) fn of_milter(said: &str) -> Finding {
             "look in the same second of the log for `connect to Milter service`, or for a line of the \
              milter, and have that line explained",
             "busque en el mismo segundo del registro `connect to Milter service`, o una línea del \
-             milter, y haga explicar esa línea"
+             milter, y pase esa línea a dkimd explain"
         ))
         .command("dkimd doctor --only milter");
     }
@@ -112,8 +112,8 @@ fn own(said: &str) -> Option<Finding> {
         .why(text!(
             "a broken or missing signature alone is no sign of evil (RFC 6376 section 6.1): lists and \
              forwarders break them; better let DMARC decide",
-            "una firma rota o ausente no es por sí sola señal de maldad (RFC 6376, sección 6.1): las \
-             listas y los reenvíos las rompen; es mejor que decida DMARC"
+            "una firma rota o ausente no es por sí sola indicio de fraude (RFC 6376, sección \
+             6.1): las listas y los reenvíos las rompen; es mejor que decida DMARC"
         ))
         .setting("/etc/opendkim.conf", format!("{} accept", first(option)))
         .command("systemctl reload opendkim"),

@@ -40,8 +40,11 @@ class Case:
         self.change(world)
         return world
 
-    def problem(self, status, findings):
+    def problem(self, status, findings, checks):
         """What is wrong with doctor's answer, or None."""
+        unfinished = [check["check"] for check in checks if check["state"] in ("timed-out", "broken")]
+        if unfinished:
+            return f"checks that did not end: {unfinished}"
         told = [f"{finding['level']} {finding['code']}" for finding in findings]
         if status != LEVELS[self.level or "info"]:
             return f"expected {self.expected_text()}, exit status is {status}, findings: {told}"

@@ -1,7 +1,6 @@
 """Servers with nothing wrong, in the many ways a server can be set up."""
 
 from zoo.internet import reverse
-from zoo.server import write
 from zoo.world import ADDRESS, ADDRESS6, DOMAIN, HOST, KEYS, SELECTOR, SELECTOR_ED25519, SUBMISSION
 from zoo.worlds.case import healthy
 
@@ -247,12 +246,9 @@ def block_list_refuses(world):
 
 
 @healthy
-def keys_of_root(world):
-    """Keys that only root can read, which the daemon loads before it gives up its rights."""
-    def to_root(_server):
-        for name in world.keys:
-            write(f"{KEYS}/{name}.private", world.keys[name].private, mode=0o600, owner="root")
-    world.before.append(to_root)
+def no_bounces_through_the_milter(world):
+    """internal_mail_filter_classes is empty, as Postfix has it."""
+    world.main.pop("internal_mail_filter_classes")
 
 
 @healthy

@@ -17,147 +17,147 @@ def publish(world, text):
     world.records.put(NAME, "TXT", text)
 
 
-@broken("key-missing", says=NAME, pains=[25])
+@broken("dkim-missing", says=NAME, pains=[25])
 def key_not_published(world):
     """Nobody published the record."""
     world.records.drop(NAME)
 
 
-@broken("key-differs", says=NAME, pains=[25])
+@broken("dkim-other-key", says=NAME, pains=[25])
 def key_of_another(world):
     """The record has another key: made anew and not published again."""
     world.publish_key(SELECTOR, world.material.keys["other"])
 
 
-@broken("key-several", says=NAME, pains=[25, 28])
+@broken("dkim-several-records", says=NAME, pains=[25, 28])
 def key_record_twice(world):
     """The new record was added beside the old one."""
     world.records.add(NAME, "TXT", world.material.keys["other"].record)
 
 
-@broken("key-unreadable", says="p=", pains=[25])
+@broken("dkim-cut-off", says=NAME, pains=[25])
 def key_cut_off(world):
     """The panel kept only the first 255 characters."""
     publish(world, world.material.keys["rsa"].record[:255])
 
 
-@broken("key-revoked", says="p=", pains=[25])
+@broken("dkim-revoked", says="p=", pains=[25])
 def key_revoked(world):
     """An empty p=, which withdraws the key."""
     publish(world, "v=DKIM1; k=rsa; p=")
 
 
-@broken("key-testing", level="warn", says="t=y", pains=[25])
+@broken("dkim-testing", level="warn", says="t=y", pains=[25])
 def key_in_testing(world):
     """A t=y left behind."""
     publish(world, world.material.keys["rsa"].record.replace("k=rsa;", "k=rsa; t=y;"))
 
 
-@broken("key-not-for-mail", says="tlsrpt", pains=[25])
+@broken("dkim-not-for-email", says="tlsrpt", pains=[25])
 def key_for_another_service(world):
     """A key for reports on TLS alone."""
     publish(world, world.material.keys["rsa"].record.replace("k=rsa;", "k=rsa; s=tlsrpt;"))
 
 
-@broken("key-kind-differs", says="ed25519", pains=[27])
+@broken("dkim-wrong-kind", says="ed25519", pains=[27])
 def key_of_another_kind(world):
     """An RSA key under k=ed25519."""
     publish(world, world.material.keys["rsa"].record.replace("k=rsa", "k=ed25519"))
 
 
-@broken("key-short", level="warn", says="1024", pains=[26])
+@broken("configuration-warning", level="warn", says="1024", pains=[26])
 def key_of_1024_bits(world):
     """A key of the old size."""
     world.keys[f"{SELECTOR}.{DOMAIN}"] = world.material.keys["small"]
     world.publish_key(SELECTOR, world.material.keys["small"])
 
 
-@broken("key-wrapped", says=NAME_ED25519, pains=[27])
+@broken("dkim-ed25519-wrapped", says=NAME_ED25519, pains=[27])
 def ed25519_key_in_a_wrapper(world):
     """The whole structure that openssl prints, in place of its last 32 bytes."""
     raw = base64.b64decode(world.material.keys["ed25519"].public)
     world.records.put(NAME_ED25519, "TXT", f"v=DKIM1; k=ed25519; p={base64.b64encode(WRAPPER + raw).decode()}")
 
 
-@broken("key-differs-between-servers", says="ns2.example.com", pains=[25, 31])
+@broken("dkim-servers-disagree", says="ns2.example.com", pains=[25, 31])
 def one_server_has_the_old_key(world):
     """The second name server has not heard of the new key."""
     world.second = world.records.copy()
     world.second.put(NAME, "TXT", world.material.keys["other"].record)
 
 
-@broken("key-differs-between-servers", says="ns2.example.com", pains=[25, 31])
+@broken("dkim-servers-disagree", says="ns2.example.com", pains=[25, 31])
 def one_server_has_no_key(world):
     """The second name server has no key at all."""
     world.second = world.records.copy()
     world.second.drop(NAME)
 
 
-@broken("key-name-doubled", says=f"{NAME}.{DOMAIN}", pains=[25])
+@broken("dkim-name-doubled", says=f"{NAME}.{DOMAIN}", pains=[25])
 def key_name_with_the_domain_twice(world):
     """The panel appended the domain to the full name."""
     world.records.drop(NAME)
     world.records.add(f"{NAME}.{DOMAIN}", "TXT", world.material.keys["rsa"].record)
 
 
-@broken("key-pasted", says="parenthes", pains=[25])
+@broken("dkim-quotes", says=NAME, pains=[25])
 def key_with_parentheses(world):
     """The zone file's parentheses and quotes pasted into the panel."""
     record = world.material.keys["rsa"].record
     publish(world, f'( "{record[:20]}" "{record[20:]}" )')
 
 
-@broken("key-pasted", says="backslash", pains=[25])
+@broken("dkim-backslashes", says=NAME, pains=[25])
 def key_with_backslashes(world):
     r"""A zone file's \; pasted into a panel that takes it literally."""
     publish(world, world.material.keys["rsa"].record.replace(";", "\\;"))
 
 
-@broken("key-version", says="v=", pains=[25])
+@broken("dkim-version", says="v=", pains=[25])
 def key_of_another_version(world):
     """v= stands last, which makes the record void."""
     publish(world, f"k=rsa; p={world.material.keys['rsa'].public}; v=DKIM1")
 
 
-@broken("key-missing", says="CNAME", pains=[28])
+@broken("dkim-missing", says="s2026.keys.example.net", pains=[28])
 def key_alias_to_nowhere(world):
     """The alias leads to a name that is gone."""
     world.records.drop(NAME)
     world.records.add(NAME, "CNAME", "s2026.keys.example.net.")
 
 
-@broken("key-hash", says="sha1", pains=[25])
+@broken("dkim-not-for-sha256", says="sha1", pains=[25])
 def key_for_sha1_alone(world):
     """h=sha1: no signature of today can use it."""
     publish(world, world.material.keys["rsa"].record.replace("k=rsa;", "k=rsa; h=sha1;"))
 
 
-@broken("key-missing", says="underscore|_domainkey", pains=[25])
+@broken("dkim-wrong-name", says=f"{SELECTOR}.domainkey", pains=[25])
 def key_beside_the_place(world):
     """Published below domainkey, without the underscore."""
     world.records.drop(NAME)
     world.records.add(f"{SELECTOR}.domainkey.{DOMAIN}", "TXT", world.material.keys["rsa"].record)
 
 
-@broken("name-server-silent", level="warn", says="ns2.example.com", pains=[29])
+@broken("dkim-server-silent", level="warn", says="ns2.example.com", pains=[29])
 def dead_name_server(world):
     """The second name server does not answer."""
     world.bad_second = None
 
 
-@broken("name-server-refuses", says="ns2.example.com", pains=[29])
+@broken("dkim-server-silent", level="warn", says="ns2.example.com.*refused", pains=[29])
 def lame_name_server(world):
     """The second name server does not serve the domain."""
     world.bad_second = REFUSED
 
 
-@broken("name-server-fails", says="ns2.example.com", pains=[29])
+@broken("dkim-server-silent", level="warn", says="ns2.example.com.*server failure", pains=[29])
 def failing_name_server(world):
     """The second name server can't load the zone."""
     world.bad_second = SERVFAIL
 
 
-@broken("name-server-no-tcp", says="TCP", pains=[28])
+@broken("dkim-server-silent", level="warn", says="ns2.example.com.*TCP", pains=[28])
 def truncating_name_server(world):
     """The second name server cuts answers off and does not listen on TCP."""
     world.bad_second = TRUNCATED

@@ -34,19 +34,19 @@ def key_file_of_something_else(world):
     world.before.append(lambda _: write(KEY, text, mode=0o600, owner="opendkim"))
 
 
-@broken("configuration-error", says="refile:", pains=[9])
+@broken("configuration-unsigned", says="refile:", pains=[9])
 def wildcard_without_refile(world):
     """SigningTable with wildcards in a file that is compared word by word."""
     world.configuration["SigningTable"] = "/etc/opendkim/SigningTable"
 
 
-@broken("configuration-error", says="s2025", pains=[33])
+@broken("configuration-unsigned", says="s2025", pains=[33])
 def signing_table_names_no_key(world):
     """SigningTable names a key that KeyTable does not have."""
     world.signing_table.insert(0, f"*@{DOMAIN} s2025._domainkey.{DOMAIN}")
 
 
-@broken("domain-not-signed", says="SigningTable", pains=[9])
+@broken("self-test-not-signed", says="SigningTable", pains=[9])
 def domain_without_a_rule(world):
     """No line of SigningTable fits the domain."""
     world.signing_table = [line.replace(f"*@{DOMAIN}", "*@example.org") for line in world.signing_table]
@@ -59,21 +59,22 @@ def option_misspelt(world):
     world.milter_fails = True
 
 
-@broken("selftest-unsigned", says="InternalHosts", pains=[10])
+@broken("self-test-not-signed", says="InternalHosts", pains=[10])
 def own_host_not_internal(world):
     """InternalHosts lacks the server itself."""
     world.trusted = ["192.0.2.0/24"]
 
 
-@broken("selftest-unsigned", says="Mode", pains=[10])
+@broken("self-test-not-signed", says="Mode", pains=[10])
 def mode_verify_only(world):
     """Mode v: nothing is signed."""
     world.configuration["Mode"] = "v"
 
 
-@broken("bounces-unsigned", level="warn", says=HOST, pains=[12])
+@broken("milter-bounces-unsigned", level="warn", says=HOST, pains=[12])
 def bounces_without_a_rule(world):
     """Bounces come from the host's name, for which there is no rule."""
+    world.mailname = HOST
     world.signing_table = [line for line in world.signing_table if not line.startswith(f"*@{HOST}")]
 
 
@@ -83,10 +84,23 @@ def body_in_simple_form(world):
     world.configuration["Canonicalization"] = "simple/simple"
 
 
-@broken("body-length-signed", level="warn", says="BodyLengths", pains=[])
-def body_signed_in_part(world):
-    """l=: everybody may add text to a signed message."""
-    world.configuration["BodyLengths"] = "yes"
+@broken("configuration-warning", level="warn", says="chown opendkim", pains=[8])
+def key_file_of_root(world):
+    """A KeyFile that only root can read: loaded at the start, but never again at a reload."""
+    world.only_rsa()
+    for name in ("KeyTable", "SigningTable", "MultipleSignatures"):
+        world.configuration.pop(name)
+    world.configuration.update(Domain=DOMAIN, Selector=SELECTOR, KeyFile=KEY, SubDomains="yes")
+    world.before.append(lambda _: write(KEY, world.keys[f"{SELECTOR}.{DOMAIN}"].private, mode=0o600, owner="root"))
+
+
+@broken("configuration-error", says="chown opendkim", pains=[8])
+def table_keys_of_root(world):
+    """Keys of a table that only root can read, and that are looked at when root's rights are gone."""
+    def to_root(_server):
+        for name in world.keys:
+            write(f"{KEYS}/{name}.private", world.keys[name].private, mode=0o600, owner="root")
+    world.before.append(to_root)
 
 
 @broken("configuration-error", says="1024", pains=[26])

@@ -103,12 +103,6 @@ def old_milter_protocol(world):
     world.main["milter_protocol"] = "2"
 
 
-@broken("milter-bounces-unsigned", level="warn", says="internal_mail_filter_classes", pains=[12])
-def bounces_unsigned(world):
-    """internal_mail_filter_classes is empty."""
-    world.main.pop("internal_mail_filter_classes")
-
-
 @broken("milter-double-signing", level="warn", says="smtpd_milters", pains=[21])
 def milter_named_twice(world):
     """The milter stands twice in the list."""
@@ -191,14 +185,14 @@ def daemon_name_that_nobody_has(world):
     world.submission = world.submission.replace("  -o milter_macro_daemon_name=ORIGINATING\n", "")
 
 
-@broken("milter-signs-strangers", says="MTA", pains=[38])
+@broken("milter-signs-strangers", level="warn", says="MTA", pains=[38])
 def daemon_name_of_everybody(world):
     """MTA has the name of the service that strangers use."""
     world.configuration["MTA"] = "mail.example.com,ORIGINATING"
     world.service_option("milter_macro_daemon_name=ORIGINATING")
 
 
-@broken("milter-macro-missing", level="warn", says="milter_mail_macros", pains=[10])
+@broken("milter-macro-missing", says="milter_mail_macros", pains=[10])
 def macro_kept_back(world):
     """Postfix does not tell the milter who has logged in."""
     world.main["milter_mail_macros"] = "i {mail_addr} {client_addr} {client_name}"

@@ -201,7 +201,7 @@ fn remembered(key: &OwnKey, answer: &Answered) -> Finding {
     };
     finding.advice(text!(
         "wait until its time to live is over: other receivers remember it as long",
-        "espere a que venza su tiempo de vida: otros receptores lo recuerdan igual de largo"
+        "espere a que venza su tiempo de vida: otros receptores la recuerdan el mismo tiempo"
     ))
 }
 

@@ -21,7 +21,7 @@ const MOST_KEYS: usize = 16;
 
 /// A key, and where its record ought to be.
 #[derive(Clone, Debug)]
-pub(super) struct OwnKey {
+pub(in crate::doctor::checks) struct OwnKey {
     /// `d=`.
     pub domain: String,
     /// `s=`.
@@ -64,7 +64,7 @@ impl OwnKey {
 }
 
 /// The keys whose `d=` is the domain, and those that its mail is signed with besides.
-pub(super) async fn keys_of(server: &Snapshot, domain: &Domain) -> Vec<OwnKey> {
+pub(in crate::doctor::checks) async fn keys_of(server: &Snapshot, domain: &Domain) -> Vec<OwnKey> {
     let mut found: Vec<OwnKey> = Vec::new();
     match &server.signing {
         SigningIdentities::None => {}

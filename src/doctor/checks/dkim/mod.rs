@@ -3,7 +3,7 @@
 
 mod accident;
 mod judge;
-mod keys;
+pub(super) mod keys;
 mod recognise;
 mod served;
 
@@ -105,7 +105,7 @@ fn no_key(host: &Host, server: &Snapshot, domain: &Domain) -> Finding {
     finding
         .why(text!(
             "Gmail, Outlook and Yahoo demand a DKIM signature of everybody who sends in bulk",
-            "Gmail, Outlook y Yahoo exigen una firma DKIM a quien envía en volumen"
+            "Gmail, Outlook y Yahoo exigen una firma DKIM a quien hace envíos masivos"
         ))
         .command(format!("dkimd setup {name} --apply"))
 }

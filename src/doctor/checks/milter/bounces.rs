@@ -67,7 +67,7 @@ fn unfiltered(postfix: &Postfix) -> Finding {
     .evidence(format!("internal_mail_filter_classes = {value}"))
     .why(text!(
         "they seldom matter, but under a DMARC policy of reject they do not arrive",
-        "rara vez importan, pero con una política DMARC de reject no llegan"
+        "rara vez importan, pero con una política DMARC reject no llegan"
     ))
     .command("postconf -e 'internal_mail_filter_classes = bounce, notify'")
     .command("postfix reload")
@@ -80,12 +80,12 @@ fn without_rule(server: &Snapshot, host: &str, author: &str) -> Finding {
         host,
         text!(
             "bounces come from {author}, and no signing rule fits {host}: they go out unsigned",
-            "los rebotes salen de {author}, y ninguna regla de firma encaja con {host}: van sin firmar"
+            "los rebotes salen de {author}, y ninguna regla de firma encaja con {host}: salen sin firmar"
         ),
     )
     .why(text!(
         "under a DMARC policy of reject they do not arrive",
-        "con una política DMARC de reject no llegan"
+        "con una política DMARC reject no llegan"
     ));
     match &server.signing {
         Tables { signing, .. } => {

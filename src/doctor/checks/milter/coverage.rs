@@ -1,9 +1,11 @@
 //! Whether every way that mail takes leads past our server, and none past it twice.
 
+use std::path::Path;
+
 use super::wiring::{Caller, Fit, Role, misspelt, ours};
 use crate::{
     doctor::finding::Finding,
-    postfix::{Postfix, main_cf::words},
+    postfix::{Postfix, main_cf::words, milters::Milter},
     socket::SocketSpec,
     text,
     text::Text,
@@ -37,6 +39,13 @@ pub(super) fn judge(
     if signs && !later && !of(Role::Local).any(has) {
         findings.push(local_unsigned(postfix, &wanted));
     }
+    if signs {
+        findings.extend(
+            callers
+                .iter()
+                .find_map(|caller| named_twice(caller, queue, socket)),
+        );
+    }
     if signs && entrances().any(has) {
         findings.extend(
             of(Role::Reinjection)
@@ -49,11 +58,7 @@ pub(super) fn judge(
 }
 
 /// The address that other services use, or else the one that goes with the configuration.
-fn wanted_address(
-    callers: &[Caller<'_>],
-    queue: &std::path::Path,
-    socket: Option<&SocketSpec>,
-) -> String {
+fn wanted_address(callers: &[Caller<'_>], queue: &Path, socket: Option<&SocketSpec>) -> String {
     let used = callers
         .iter()
         .filter_map(|caller| ours(caller.used(), queue, socket))
@@ -86,7 +91,7 @@ fn spelling(caller: &Caller<'_>) -> Vec<Finding> {
             parameter,
             text!(
                 "Postfix does not understand the address {written}; it writes host before port, and unix: before a path",
-                "Postfix no entiende la dirección {written}; él escribe el host antes del puerto y unix: delante de una ruta"
+                "Postfix no entiende la dirección {written}: en Postfix el host va antes del puerto, y unix: delante de una ruta"
             ),
         );
         Some(
@@ -168,7 +173,10 @@ fn evidence(caller: &Caller<'_>) -> String {
     ) {
         (true, _) => format!("{id}: receive_override_options = … no_milters …"),
         (false, Some(value)) => format!("master.cf: {id}: -o {}={value}", caller.parameter),
-        (false, None) => format!("main.cf: {} =", caller.parameter),
+        (false, None) => {
+            let written: Vec<_> = caller.filters.iter().map(|f| f.written.as_str()).collect();
+            format!("main.cf: {} = {}", caller.parameter, written.join(", "))
+        }
     }
 }
 
@@ -198,13 +206,42 @@ fn local_unsigned(postfix: &Postfix, wanted: &str) -> Finding {
         "non_smtpd_milters",
         text!(
             "mail that programs of this host send (sendmail, cron, PHP) is not signed: non_smtpd_milters does not name dkimd",
-            "el correo que envían los programas de este servidor (sendmail, cron, PHP) sale sin firmar: non_smtpd_milters no nombra a dkimd"
+            "el correo que envían los programas de este servidor (sendmail, cron, PHP) sale sin firmar: non_smtpd_milters no nombra dkimd"
         ),
     )
     .evidence(format!("non_smtpd_milters = {value}"))
     .why(unsigned())
     .command(format!("postconf -e 'non_smtpd_milters = {list}'"))
     .command("postfix reload")
+}
+
+/// The same filter two times in one list.
+fn named_twice(caller: &Caller<'_>, queue: &Path, socket: Option<&SocketSpec>) -> Option<Finding> {
+    let (milter, _) = ours(caller.used(), queue, socket)?;
+    let same = |filter: &&Milter| filter.endpoint == milter.endpoint;
+    if caller.filters.iter().filter(same).count() < 2 {
+        return None;
+    }
+    let mut once: Vec<&str> = Vec::new();
+    for filter in &caller.filters {
+        if !same(&filter) || !once.contains(&milter.written.as_str()) {
+            once.push(&filter.written);
+        }
+    }
+    let (parameter, written) = (caller.parameter, &milter.written);
+    Some(
+        Finding::warn(
+            "milter-double-signing",
+            parameter,
+            text!(
+                "{parameter} names {written} twice: every message is signed twice",
+                "{parameter} nombra dos veces {written}: cada mensaje se firma dos veces"
+            ),
+        )
+        .evidence(evidence(caller))
+        .command(caller.command(&once.join(", ")))
+        .command("postfix reload"),
+    )
 }
 
 fn twice(caller: &Caller<'_>) -> Finding {
@@ -272,7 +309,7 @@ fn disabled_for_clients(postfix: &Postfix) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::doctor::{
-        checks::milter::wiring::{callers, tests::postfix},
+        checks::milter::wiring::callers,
         finding::{Fix, Level},
     };
 
@@ -283,7 +320,7 @@ mod tests {
     const QUIET: &str = "127.0.0.1:10025/inet/receive_override_options = no_milters\n";
 
     fn judged(main: &str, overrides: &str) -> Vec<Finding> {
-        let postfix = postfix(main, MASTER, overrides);
+        let postfix = Postfix::of_texts(main, MASTER, overrides);
         let socket = SocketSpec::parse("local:/var/spool/postfix/opendkim/opendkim.sock").ok();
         judge(&postfix, &callers(&postfix), socket.as_ref(), true)
     }
@@ -332,6 +369,21 @@ mod tests {
             Fix::Command(
                 "postconf -P '127.0.0.1:10025/inet/receive_override_options=no_address_mappings,no_milters'".to_owned()
             )
+        );
+    }
+
+    #[test]
+    fn a_filter_that_stands_twice_in_a_list_is_named() {
+        let main = BOTH.replacen(
+            "unix:opendkim/opendkim.sock",
+            "unix:opendkim/opendkim.sock unix:opendkim/opendkim.sock",
+            1,
+        );
+        let found = judged(&main, QUIET);
+        assert_eq!(found[0].code, "milter-double-signing");
+        assert_eq!(
+            found[0].fix[0],
+            Fix::Command("postconf -e 'smtpd_milters = unix:opendkim/opendkim.sock'".to_owned())
         );
     }
 

@@ -78,7 +78,7 @@ fn finding(service: &Running, visitor: &Visitor, gid: u32) -> Finding {
     )
     .why(text!(
         "that process can't reach the milter's socket until it is replaced",
-        "ese proceso no alcanza el socket del milter hasta que se lo reemplace"
+        "ese proceso no llega al socket del milter hasta que se reinicie"
     ))
     .command("postfix reload")
 }

@@ -55,11 +55,11 @@ fn judge(place: &Elsewhere, config: &Path, socket: &SocketSpec, systemd: bool) -
     let what = match ignored {
         true => text!(
             "{file} sets the socket {written}, but nobody reads that file: {config} says {socket}",
-            "{file} pone el socket {written}, pero nadie lee ese archivo: {config} dice {socket}"
+            "{file} indica el socket {written}, pero nadie lee ese archivo: {config} dice {socket}"
         ),
         false => text!(
             "the socket is set twice: {written} in {file}, {socket} in {config}",
-            "el socket está puesto dos veces: {written} en {file}, {socket} en {config}"
+            "el socket está indicado dos veces: {written} en {file}, {socket} en {config}"
         ),
     };
     let subject = format!("{file}:{}", place.line);

@@ -16,6 +16,7 @@ mod listening;
 mod order;
 mod reach;
 mod settings;
+pub(super) mod ways;
 mod wiring;
 
 use std::sync::Arc;

@@ -132,14 +132,11 @@ fn list(caller: &Caller<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::{
-        checks::milter::wiring::{callers, tests::postfix},
-        finding::Fix,
-    };
+    use crate::doctor::{checks::milter::wiring::callers, finding::Fix};
 
     fn judged(list: &str) -> Vec<Finding> {
         let main = format!("smtpd_milters = {list}\n");
-        let postfix = postfix(&main, "smtp inet n - y - - smtpd\n", "");
+        let postfix = Postfix::of_texts(&main, "smtp inet n - y - - smtpd\n", "");
         let mode = Mode {
             sign: true,
             verify: true,

@@ -178,7 +178,7 @@ fn denied(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Finding {
                 "milter-socket-denied",
                 text!(
                     "Postfix may not connect to {shown}, though its permissions allow it",
-                    "Postfix no puede conectarse a {shown}, aunque los permisos lo dejan"
+                    "Postfix no puede conectarse a {shown}, aunque los permisos lo permiten"
                 ),
             )
             .evidence(way.steps.last().map_or_else(String::new, |step| step.shown()))

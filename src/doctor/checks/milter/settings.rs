@@ -231,12 +231,12 @@ fn daemon_names(
     if let Some(open) = of(Role::Arriving).find(listed) {
         let (id, name) = (open.service.id(), name_of(open));
         findings.push(
-            Finding::warn(
+            Finding::fail(
                 "milter-signs-strangers",
                 id.clone(),
                 text!(
                     "MTA names {name}, the daemon of {id}: mail of strangers that forges your domain gets your signature",
-                    "MTA nombra a {name}, el demonio de {id}: el correo ajeno que falsifica su dominio recibe su firma"
+                    "MTA nombra {name}, el demonio de {id}: el correo ajeno que falsifica su dominio recibe su firma"
                 ),
             )
             .evidence(format!("MTA {shown}"))
@@ -255,7 +255,7 @@ fn daemon_names(
                 "milter_macro_daemon_name",
                 text!(
                     "MTA names {shown}, but no service of Postfix goes by that name",
-                    "MTA nombra a {shown}, pero ningún servicio de Postfix lleva ese nombre"
+                    "MTA nombra {shown}, pero ningún servicio de Postfix lleva ese nombre"
                 ),
             )
             .evidence(format!("MTA {shown}"))
@@ -273,10 +273,7 @@ mod tests {
     use super::*;
     use crate::{
         config::resolve::Overrides,
-        doctor::{
-            checks::milter::wiring::{callers, tests::postfix},
-            finding::Fix,
-        },
+        doctor::{checks::milter::wiring::callers, finding::Fix},
     };
 
     const MASTER: &str = "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n\
@@ -284,7 +281,7 @@ mod tests {
 
     fn judged(main: &str, overrides: &str, options: &[(&'static str, &str)]) -> Vec<Finding> {
         let main = format!("smtpd_milters = unix:opendkim/o.sock\n{main}");
-        let postfix = postfix(&main, MASTER, overrides);
+        let postfix = Postfix::of_texts(&main, MASTER, overrides);
         let options = options
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()));

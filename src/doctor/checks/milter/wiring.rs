@@ -226,22 +226,12 @@ pub(super) fn misspelt(milter: &Milter) -> Option<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::postfix::{MainCf, master_cf};
-
-    pub(in super::super) fn postfix(main: &str, master: &str, overrides: &str) -> Postfix {
-        Postfix {
-            directory: "/etc/postfix".into(),
-            main: MainCf::parse(main),
-            services: master_cf::parse(master, overrides),
-            complaints: Vec::new(),
-        }
-    }
 
     #[test]
     fn services_have_the_roles_that_their_names_and_addresses_tell() {
-        let postfix = postfix(
+        let postfix = Postfix::of_texts(
             "mynetworks = 127.0.0.0/8\nsmtpd_milters = unix:a\nnon_smtpd_milters = unix:b\n",
             "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n\
              127.0.0.1:10025 inet n - n - - smtpd\n2525 inet n - n - - smtpd\n\

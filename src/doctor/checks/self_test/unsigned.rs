@@ -22,7 +22,9 @@ pub(super) fn finding(
     domain: &str,
     decision: &Decision,
 ) -> Finding {
+    // Without `s` the tables are not even opened, so the inquiry finds another reason.
     let reason = match decision {
+        _ if !server.settings.decision.mode.sign => &Reason::SigningOff,
         Decision::Verify(reason) | Decision::Leave(reason) | Decision::Reject(reason) => reason,
         Decision::Sign(_) | Decision::Fail(_) => return outdated(author, domain),
     };
@@ -67,7 +69,7 @@ fn cause(reason: &Reason) -> Text {
         ),
         Reason::NothingConfigured => text!(
             "neither Domain nor SigningTable is set",
-            "no están puestos ni Domain ni SigningTable"
+            "no se ha definido ni Domain ni SigningTable"
         ),
         Reason::NoIdentity => text!(
             "no entry of SigningTable or Domain fits it",
@@ -180,7 +182,11 @@ mod tests {
     #[test]
     fn each_reason_has_its_remedy() {
         let left = |reason| Decision::Leave(reason);
-        assert_eq!(fixes(&[], left(Reason::SigningOff))[0], setting("Mode sv"));
+        let verifying = [("Mode", "v")];
+        assert_eq!(
+            fixes(&verifying, left(Reason::NothingConfigured))[0],
+            setting("Mode sv")
+        );
         assert_eq!(
             fixes(&[], left(Reason::NotOurs))[0],
             setting("InternalHosts 127.0.0.1, ::1, localhost")

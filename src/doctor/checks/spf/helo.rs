@@ -31,8 +31,8 @@ pub(super) fn judge_helo(facts: &HeloFacts) -> Vec<Finding> {
     let good = record_line::txt(name, "v=spf1 a -all");
     let why = text!(
         "bounces have an empty sender; receivers then check the SPF of the greeting name",
-        "los avisos de error llevan el remitente vacío; entonces se comprueba el SPF del nombre \
-         con que saluda el servidor"
+        "los rebotes llevan el remitente vacío; entonces se comprueba el SPF del nombre con que \
+         saluda el servidor"
     );
     let Some(record) = records.first() else {
         let what = text!(

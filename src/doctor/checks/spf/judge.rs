@@ -57,8 +57,8 @@ fn demanded() -> Text {
     text!(
         "Gmail, Outlook and Yahoo demand an SPF pass of everybody who sends in bulk, and put mail \
          without it into the spam folder or refuse it from the rest",
-        "Gmail, Outlook y Yahoo exigen que SPF dé «pass» a quien envía en volumen; al resto, sin \
-         ello, le mandan el correo a la carpeta de spam o se lo rechazan"
+        "Gmail, Outlook y Yahoo exigen un SPF válido (pass) a quien hace envíos masivos; sin él, \
+         el correo de los demás va a la carpeta de spam o se rechaza"
     )
 }
 

@@ -348,7 +348,7 @@ fn died(_: &Parts<'_>) -> Finding {
         "",
         text!(
             "the milter died and is started again (AutoRestart)",
-            "el milter murió y se vuelve a iniciar (AutoRestart)"
+            "el milter se cayó y se vuelve a iniciar (AutoRestart)"
         ),
     )
     .why(text!(

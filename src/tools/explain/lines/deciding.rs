@@ -11,7 +11,7 @@ pub(super) const LINES: &[Line] = &[
             d,
             text!(
                 "the message was signed for {d} with the key of selector {s}",
-                "el mensaje se firmó por {d} con la clave del selector {s}"
+                "el mensaje se firmó en nombre de {d} con la clave del selector {s}"
             ),
         )
         .why(text!(
@@ -44,8 +44,8 @@ pub(super) const LINES: &[Line] = &[
             text!(
                 "the stranger {host} sent mail in the name of {domain}, which this server signs for; \
                  it was not signed",
-                "el extraño {host} envió correo en nombre de {domain}, por el que firma este servidor; \
-                 no se firmó"
+                "el desconocido {host} envió correo en nombre de {domain}, por el que firma este \
+                 servidor; no se firmó"
             ),
         )
         .why(text!(

@@ -13,7 +13,7 @@ pub(super) const LINES: &[Line] = &[
             "verified",
             text!(
                 "a DKIM signature of the message is good",
-                "una firma DKIM del mensaje es buena"
+                "una firma DKIM del mensaje es válida"
             ),
         )
     }),
@@ -75,7 +75,7 @@ pub(super) const LINES: &[Line] = &[
             "several-signatures",
             text!(
                 "the message carries signatures of {domains}; one good one is enough",
-                "el mensaje lleva firmas de {domains}; con una buena basta"
+                "el mensaje lleva firmas de {domains}; con una válida basta"
             ),
         )
     }),

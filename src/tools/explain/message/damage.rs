@@ -98,7 +98,7 @@ fn passed(told: Finding, result: &SignatureResult) -> Finding {
         domain.clone(),
         text!(
             "the signature of {domain} is good, but leaves the last {open} octets of the body open (l=)",
-            "la firma de {domain} es buena, pero deja abiertos los últimos {open} octetos del cuerpo (l=)"
+            "la firma de {domain} es válida, pero deja abiertos los últimos {open} octetos del cuerpo (l=)"
         ),
     )
     .why(text!(

@@ -217,7 +217,7 @@ fn not_aligned(author: &str, signers: &str) -> Finding {
         text!(
             "the good signatures are of {signers}, but the author is of {author}: for DMARC they don't \
              count",
-            "las firmas buenas son de {signers}, pero el autor es de {author}: para DMARC no cuentan"
+            "las firmas válidas son de {signers}, pero el autor es de {author}: para DMARC no cuentan"
         ),
     )
     .why(text!(

@@ -234,7 +234,7 @@ fn dmarc(result: &MethodResult) -> Finding {
     )
     .why(text!(
         "by the domain's policy the receiver refuses such mail or puts it among spam",
-        "según la política del dominio, el receptor rechaza ese correo o lo pone en spam"
+        "según la política del dominio, el receptor rechaza ese correo o lo manda a la carpeta de spam"
     ))
     .advice(text!(
         "sign with d={domain} (SigningTable, KeyTable): `dkimd explain AUTHOR@{domain}` shows what \

@@ -37,7 +37,7 @@ fn table_unavailable(facts: &Facts<'_>) -> Finding {
     .command("dkimd check")
     .advice(text!(
         "see that the file is readable, or that the database behind it answers",
-        "vea que el archivo se pueda leer, o que responda la base de datos que hay detrás"
+        "compruebe que el archivo se puede leer, o que responde la base de datos que hay detrás"
     ))
 }
 

@@ -210,8 +210,8 @@ fn no_key_configured(_: &Facts<'_>) -> Finding {
         DEFAULT_FILE,
         text!(
             "no key is configured: neither Domain nor SigningTable is set, so nothing is signed",
-            "no hay ninguna clave configurada: ni Domain ni SigningTable están puestos, así que no se \
-             firma nada"
+            "no hay ninguna clave configurada: no se ha definido ni Domain ni SigningTable, así \
+             que no se firma nada"
         ),
     )
     .why(text!(

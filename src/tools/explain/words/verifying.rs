@@ -40,7 +40,7 @@ fn pass(facts: &Facts<'_>) -> Finding {
         facts.domain.unwrap_or_default(),
         text!(
             "the signature of {domain} is good",
-            "la firma de {domain} es buena"
+            "la firma de {domain} es válida"
         ),
     )
 }
@@ -205,7 +205,7 @@ fn body_changed(facts: &Facts<'_>) -> Finding {
     .command("dkimd doctor --only breakers")
     .advice(text!(
         "have the message as it arrived examined: dkimd explain FILE",
-        "haga examinar el mensaje tal como llegó: dkimd explain ARCHIVO"
+        "examine el mensaje tal como llegó: dkimd explain ARCHIVO"
     ))
 }
 
@@ -231,7 +231,7 @@ fn signature_wrong(facts: &Facts<'_>) -> Finding {
     .command(format!("dig +short TXT {}", shell_word(&name)))
     .advice(text!(
         "have the message as it arrived examined: dkimd explain FILE",
-        "haga examinar el mensaje tal como llegó: dkimd explain ARCHIVO"
+        "examine el mensaje tal como llegó: dkimd explain ARCHIVO"
     ))
 }
 
@@ -412,7 +412,7 @@ fn key_unprotected(facts: &Facts<'_>) -> Finding {
         name.clone(),
         text!(
             "the signature is good, but DNSSEC does not protect the key at {name} (UnprotectedKey)",
-            "la firma es buena, pero DNSSEC no protege la clave de {name} (UnprotectedKey)"
+            "la firma es válida, pero DNSSEC no protege la clave de {name} (UnprotectedKey)"
         ),
     )
     .why(text!(

@@ -2,10 +2,7 @@ use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixListener};
 
 use super::*;
 use crate::{
-    doctor::{
-        checks::milter::wiring::{callers, tests::postfix},
-        finding::Fix,
-    },
+    doctor::{checks::milter::wiring::callers, finding::Fix},
     postfix::Postfix,
 };
 
@@ -23,7 +20,7 @@ impl World {
         let main = format!("smtpd_milters = {milter}\n");
         Self {
             folder: tempfile::tempdir().unwrap(),
-            postfix: postfix(&main, &master, ""),
+            postfix: Postfix::of_texts(&main, &master, ""),
             servers: Vec::new(),
             socket: None,
         }

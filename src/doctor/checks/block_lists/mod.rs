@@ -1,0 +1,273 @@
+//! Block lists: is an address that mail leaves from, or a domain, on one that receivers use?
+//!
+//! Findings: `listed-address`, `listed-by-policy`, `listed-domain`, `block-lists-unusable` (here);
+//! `block-lists-dead`, `block-lists-refuse-all` ([`used`]). A listing is never a failure by itself:
+//! lists err, and receivers choose theirs.
+
+mod ask;
+mod lists;
+mod used;
+
+use std::sync::Arc;
+
+use self::{
+    ask::{Listed, Said, Subjects, Unusable, ask_all},
+    lists::{BlockList, LISTS, refusal},
+};
+use crate::{
+    doctor::{
+        addresses::Seen,
+        finding::{Finding, Report},
+        host::Host,
+    },
+    text,
+    text::Lang,
+};
+
+/// Asks.
+pub(super) async fn run(host: Arc<Host>) -> Report {
+    let mut report = Report::default();
+    let Some(dns) = &host.dns else {
+        return report;
+    };
+    if let Some(postfix) = host.postfix() {
+        for used in used::used(postfix) {
+            let Some(name) = used.never() else {
+                report.findings.extend(used.dead());
+                continue;
+            };
+            // A list that gives no answer refuses nobody.
+            let answers = dns.a(&name).await.map(|found| found.records);
+            match answers.unwrap_or_default().first() {
+                Some(answer) => report.add(used.refuses_everybody(&format!("{name}: {answer}"))),
+                None => report.findings.extend(used.dead()),
+            }
+        }
+    }
+    let seen = Seen::of(&host).await;
+    let subjects = Subjects {
+        addresses: seen.addresses(),
+        names: names(&host),
+    };
+    let said = ask_all(dns, LISTS, &subjects).await;
+    for finding in judge(&said) {
+        report.add(finding);
+    }
+    report
+}
+
+/// The domains, and the name that Postfix greets with where it is below none of them.
+fn names(host: &Host) -> Vec<String> {
+    let mut names: Vec<String> = host
+        .domains
+        .iter()
+        .map(|domain| domain.as_str().to_owned())
+        .collect();
+    if let Some(helo) = host.helo().filter(|helo| helo.contains('.')) {
+        let helo = helo.to_ascii_lowercase();
+        let covered = names.iter().any(|name| {
+            let rest = helo.strip_suffix(name.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        });
+        if !covered {
+            names.push(helo);
+        }
+    }
+    names
+}
+
+fn judge(said: &[Said]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for said in said {
+        for listed in said.outcome.iter().flatten() {
+            findings.push(listing(said.list, listed));
+        }
+    }
+    let unusable: Vec<_> = said
+        .iter()
+        .filter_map(|said| Some((said.list, *said.outcome.as_ref().err()?)))
+        .collect();
+    findings.extend(not_asked(&unusable));
+    findings
+}
+
+fn listing(list: &BlockList, listed: &Listed) -> Finding {
+    let (zone, subject) = (list.zone, &listed.subject);
+    let entries: Vec<_> = listed
+        .entries
+        .iter()
+        .filter_map(|place| list.entries.get(*place))
+        .collect();
+    let kinds: Vec<_> = entries.iter().map(|entry| entry.name).collect();
+    let kinds = kinds.join(", ");
+    let policy = !entries.is_empty() && entries.iter().all(|entry| entry.policy);
+    let finding = match (policy, list.names) {
+        (true, _) => Finding::warn(
+            "listed-by-policy",
+            subject,
+            text!(
+                "{subject} is on {zone} ({kinds}), a list of addresses that should not send mail \
+                 directly; that is policy, not an accusation",
+                "{subject} figura en {zone} ({kinds}), una lista de direcciones que no deberían \
+                 enviar correo directamente; es una norma, no una acusación"
+            ),
+        )
+        .why(text!(
+            "the provider declared the address as one of homes or as not in use for mail; most \
+             receivers refuse mail from there",
+            "el proveedor declaró la dirección como doméstica o no destinada al correo; la mayoría \
+             de los receptores rechazan el correo que sale de ella"
+        ))
+        .advice(text!(
+            "with a fixed address of your own take it out yourself there; on a home line send \
+             through the provider's relay (relayhost)",
+            "si es una dirección fija y suya, retírela usted mismo allí; en una línea doméstica, \
+             envíe por el servidor de salida del proveedor (relayhost)"
+        )),
+        (false, true) => Finding::warn(
+            "listed-domain",
+            subject,
+            text!(
+                "the domain {subject} is on the block list {zone} ({kinds})",
+                "el dominio {subject} figura en la lista de bloqueo {zone} ({kinds})"
+            ),
+        )
+        .why(text!(
+            "many receivers refuse mail that names the domain anywhere, even in a link",
+            "muchos receptores rechazan el correo que nombra el dominio, aunque sea en un enlace"
+        )),
+        (false, false) => Finding::warn(
+            "listed-address",
+            subject,
+            text!(
+                "{subject}, which mail leaves from, is on the block list {zone} ({kinds})",
+                "{subject}, de donde sale el correo, figura en la lista de bloqueo {zone} ({kinds})"
+            ),
+        )
+        .why(text!(
+            "receivers that use the list refuse the mail or put it into the spam folder",
+            "los receptores que usan la lista rechazan el correo o lo llevan a la carpeta de spam"
+        )),
+    };
+    let removal = format!("{}{subject}", list.removal);
+    let reasons = listed.reasons.iter();
+    let finding = reasons.fold(finding.evidence(format!("{zone}: {kinds}")), |f, reason| {
+        f.evidence(reason)
+    });
+    finding.advice(text!(
+        "find what sent spam first (a hacked account, a web form: look at the queue and the log), \
+         then ask for removal at {removal}",
+        "primero encuentre qué envió spam (una cuenta o un formulario web comprometidos: mire la \
+         cola y el registro del correo) y después solicite la retirada en {removal}"
+    ))
+}
+
+/// One finding about all lists that can't be believed from here.
+fn not_asked(unusable: &[(&BlockList, Unusable)]) -> Option<Finding> {
+    let (first, why) = unusable.first()?;
+    let zones: Vec<_> = unusable.iter().map(|(list, _)| list.zone).collect();
+    let zones = zones.join(", ");
+    let finding = Finding::info(
+        "block-lists-unusable",
+        first.zone,
+        text!(
+            "these block lists can't be asked from here, so nothing is known of them: {zones}",
+            "desde aquí no se puede preguntar a estas listas de bloqueo, así que nada se sabe de \
+             ellas: {zones}"
+        ),
+    );
+    let finding = unusable.iter().fold(finding, |finding, (list, why)| {
+        finding.evidence(format!("{}: {}", list.zone, shown(*why)))
+    });
+    Some(match why {
+        Unusable::Refused(code) => {
+            let meaning =
+                refusal(*code).unwrap_or_else(|| text!("an error code", "un código de error"));
+            finding.why(meaning).advice(text!(
+                "run a resolver on this host (apt-get install unbound, nameserver 127.0.0.1 in \
+                 /etc/resolv.conf), or look the address up at https://check.spamhaus.org",
+                "instale un resolutor en este equipo (apt-get install unbound, nameserver 127.0.0.1 \
+                 en /etc/resolv.conf), o consulte la dirección en https://check.spamhaus.org"
+            ))
+        }
+        _ => {
+            let page = first.removal;
+            finding.advice(text!(
+                "look the address up on the list's own page: {page}",
+                "consulte la dirección en la página de la propia lista: {page}"
+            ))
+        }
+    })
+}
+
+fn shown(why: Unusable) -> String {
+    match why {
+        Unusable::Refused(code) => match refusal(code) {
+            Some(meaning) => format!("{code}: {}", meaning.to(Lang::En)),
+            None => code.to_string(),
+        },
+        Unusable::TestMissing => "the test entry 127.0.0.2 is not listed".to_owned(),
+        Unusable::ListsEverybody(answer) => {
+            format!("lists what is never listed (127.0.0.1): {answer}")
+        }
+        Unusable::Foreign(answer) => format!("an answer that is not documented: {answer}"),
+        Unusable::NoAnswer(failure) => failure.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(zone: &str) -> &'static BlockList {
+        LISTS.iter().find(|list| list.zone == zone).unwrap()
+    }
+
+    fn said(zone: &str, subject: &str, entries: &[usize]) -> Said {
+        Said {
+            list: list(zone),
+            outcome: Ok(vec![Listed {
+                subject: subject.to_owned(),
+                entries: entries.to_vec(),
+                reasons: vec!["see https://www.example.org".to_owned()],
+            }]),
+        }
+    }
+
+    #[test]
+    fn a_listing_is_a_warning_with_its_removal_page() {
+        let findings = judge(&[
+            said("zen.spamhaus.org", "203.0.113.10", &[0, 4]),
+            said("dbl.spamhaus.org", "example.com", &[0]),
+        ]);
+        let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, ["listed-address", "listed-domain"]);
+        assert_eq!(findings[0].evidence[0], "zen.spamhaus.org: SBL, PBL");
+        let fix = format!("{:?}", findings[0].fix);
+        assert!(fix.contains("check.spamhaus.org/results/?query=203.0.113.10"));
+    }
+
+    #[test]
+    fn the_policy_list_alone_accuses_nobody() {
+        let findings = judge(&[said("zen.spamhaus.org", "203.0.113.10", &[4])]);
+        assert_eq!(findings[0].code, "listed-by-policy");
+    }
+
+    #[test]
+    fn lists_that_can_not_be_believed_are_told_together_and_list_nobody() {
+        let unusable = |zone, why| Said {
+            list: list(zone),
+            outcome: Err(why),
+        };
+        let findings = judge(&[
+            unusable(
+                "zen.spamhaus.org",
+                Unusable::Refused([127, 255, 255, 254].into()),
+            ),
+            unusable("psbl.surriel.com", Unusable::TestMissing),
+        ]);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].code, "block-lists-unusable");
+        assert!(findings[0].evidence[0].contains("public or shared resolver"));
+    }
+}

@@ -1,0 +1,106 @@
+//! Content filters that mail passes after it was signed, and relays that want it otherwise.
+
+use crate::{
+    config::snapshot::Snapshot,
+    decide::Decision,
+    dkim::name::Domain,
+    doctor::{
+        checks::{
+            authors::{author_in, findings_for},
+            milter::ways::{SignedBefore, signed_before_filter},
+        },
+        finding::Finding,
+    },
+    postfix::Postfix,
+    socket::SocketSpec,
+    text,
+};
+
+/// Filters that exist to change mail.
+const CHANGERS: [&str; 5] = [
+    "disclaimer",
+    "altermime",
+    "mimedefang",
+    "zeyple",
+    "gpg-mailgate",
+];
+/// Amazon's relay; its names end so.
+const AMAZON: &str = ".amazonaws.com";
+
+/// A content filter behind the signer.
+pub(super) fn content_filter(postfix: &Postfix, socket: Option<&SocketSpec>) -> Option<Finding> {
+    let SignedBefore { service, filter } = signed_before_filter(postfix, socket)?;
+    let transport = filter.split(':').next().unwrap_or_default();
+    let program = postfix
+        .services
+        .iter()
+        .find(|service| service.name == transport)
+        .map_or_else(String::new, |service| service.arguments.clone());
+    let text = format!("{filter} {program}").to_ascii_lowercase();
+    let changes = CHANGERS.iter().any(|changer| text.contains(changer));
+    let what = text!(
+        "mail is signed at {service} before the content filter {filter} sees it",
+        "el correo se firma en {service} antes de que lo vea el filtro de contenido {filter}"
+    );
+    let finding = match changes {
+        true => Finding::warn("breakers-content-filter", "content_filter", what),
+        false => Finding::info("breakers-content-filter", "content_filter", what),
+    };
+    Some(
+        finding
+            .evidence(format!("content_filter = {filter}"))
+            .why(text!(
+                "whatever the filter changes, in the body or in signed fields, breaks the signature",
+                "todo lo que el filtro cambie, en el cuerpo o en los campos firmados, rompe la firma"
+            ))
+            .advice(text!(
+                "sign after it: take the milter away from {service} (-o smtpd_milters=) and give it to the listener where mail comes back",
+                "firme después: quite el milter de {service} (-o smtpd_milters=) y póngalo en el puerto por donde vuelve el correo"
+            )),
+    )
+}
+
+/// Amazon SES refuses a message with two signatures.
+pub(super) async fn amazon(
+    postfix: &Postfix,
+    server: &Snapshot,
+    domains: &[Domain],
+) -> Option<Finding> {
+    let relay = postfix.main.value("relayhost");
+    if !relay.to_ascii_lowercase().contains(AMAZON) {
+        return None;
+    }
+    for domain in domains {
+        let author = author_in(server, domain).await;
+        let Decision::Sign(identities) = findings_for(server, &author).await.decide(server) else {
+            continue;
+        };
+        if identities.len() < 2 {
+            continue;
+        }
+        let count = identities.len();
+        let keys: Vec<_> = identities
+            .iter()
+            .map(|identity| format!("{}._domainkey.{}", identity.selector, identity.domain))
+            .collect();
+        return Some(
+            Finding::fail(
+                "breakers-ses",
+                "relayhost",
+                text!(
+                    "mail of {domain} gets {count} signatures, and Amazon SES, its relay, refuses more than one",
+                    "el correo de {domain} lleva {count} firmas, y Amazon SES, su servidor de salida, rechaza más de una"
+                ),
+            )
+            .evidence(format!("relayhost = {relay}"))
+            .evidence(keys.join(", "))
+            .why(text!(
+                "the reply is 554 Transaction failed: Duplicate header 'DKIM-Signature'",
+                "la respuesta es 554 Transaction failed: Duplicate header 'DKIM-Signature'"
+            ))
+            .setting("opendkim.conf", "MultipleSignatures no")
+            .command("systemctl reload opendkim"),
+        );
+    }
+    None
+}

@@ -1,0 +1,555 @@
+//! Where mail for the domain goes: MX records that name hosts with addresses, of which one is this
+//! host, and a Postfix that takes the mail.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::IpAddr,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    task::{JoinSet, spawn_blocking},
+    time::timeout,
+};
+
+use super::no_domain;
+use crate::{
+    dns::questions::{MailExchanger, Questions},
+    doctor::{
+        addresses::{Seen, own_addresses},
+        finding::{Finding, Report},
+        host::Host,
+        record_line,
+    },
+    postfix::{MainCf, leaving::is_private},
+    text,
+    text::Text,
+};
+
+/// The parameters that name the domains Postfix takes mail for.
+const LISTS: [&str; 4] = [
+    "mydestination",
+    "virtual_mailbox_domains",
+    "virtual_alias_domains",
+    "relay_domains",
+];
+/// The time that a table has for its answer.
+const TABLE_LIMIT: Duration = Duration::from_secs(5);
+/// Mail exchangers of one domain that are looked at.
+const MOST_EXCHANGERS: usize = 20;
+
+/// One exchanger, and what is known of its name.
+#[derive(Clone, Debug)]
+struct Exchanger {
+    preference: u16,
+    host: String,
+    /// The name it is an alias of.
+    alias: Option<String>,
+    addresses: Vec<IpAddr>,
+}
+
+/// What is known of one domain.
+#[derive(Clone, Debug)]
+struct MxFacts {
+    domain: String,
+    /// Whether DNS knows the domain at all.
+    exists: bool,
+    exchangers: Vec<Exchanger>,
+    /// The domain's own addresses, which take the place of missing MX records.
+    own_a: Vec<IpAddr>,
+    /// This host's addresses.
+    here: BTreeSet<IpAddr>,
+    /// This host's name.
+    host_name: Option<String>,
+    /// Which parameter of Postfix makes it take the domain's mail, if that can be told.
+    taken: Taken,
+}
+
+/// Whether Postfix takes a domain's mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    /// By this parameter.
+    By(&'static str),
+    /// No list names it.
+    No,
+    /// A list is a table that is not looked into, or Postfix can't be read.
+    Unknown,
+}
+
+/// Looks at every domain.
+pub(super) async fn run(host: Arc<Host>) -> Report {
+    if host.domains.is_empty() {
+        return no_domain();
+    }
+    let seen = Seen::of(&host).await;
+    let here = Arc::new(own_addresses(&host, &seen));
+    let mut domains = JoinSet::new();
+    for index in 0..host.domains.len() {
+        let (host, here) = (Arc::clone(&host), Arc::clone(&here));
+        domains.spawn(async move { (index, of_domain(&host, &here, index).await) });
+    }
+    let mut reports = domains.join_all().await;
+    reports.sort_by_key(|(index, _)| *index);
+    let mut all = Report::default();
+    for (_, report) in reports {
+        all.merge(report);
+    }
+    all
+}
+
+async fn of_domain(host: &Host, here: &BTreeSet<IpAddr>, index: usize) -> Report {
+    let mut report = Report::default();
+    let (Some(dns), Some(domain)) = (&host.dns, host.domains.get(index)) else {
+        return report;
+    };
+    let domain = domain.as_str();
+    let (mx, own) = tokio::join!(dns.mx(domain), dns.addresses(domain));
+    let (Some(mx), Some(own)) = (report.answered(domain, mx), report.answered(domain, own)) else {
+        return report;
+    };
+    let mut exchangers = Vec::new();
+    for found in mx.records.iter().take(MOST_EXCHANGERS) {
+        exchangers.extend(exchanger(dns, found, &mut report).await);
+    }
+    if !report.unanswered.is_empty() {
+        return report;
+    }
+    let facts = MxFacts {
+        domain: domain.to_owned(),
+        exists: mx.name_exists || own.name_exists,
+        exchangers,
+        own_a: own.records,
+        here: here.clone(),
+        host_name: host
+            .postfix()
+            .map(|postfix| postfix.main.value("myhostname").to_owned())
+            .filter(|name| name.contains('.')),
+        taken: match host.postfix() {
+            Some(postfix) => taken(&postfix.main, domain).await,
+            None => Taken::Unknown,
+        },
+    };
+    for finding in judge(&facts) {
+        report.add(finding);
+    }
+    report
+}
+
+async fn exchanger(
+    dns: &Questions,
+    found: &MailExchanger,
+    report: &mut Report,
+) -> Option<Exchanger> {
+    let host = &found.host;
+    let plain = |addresses| Exchanger {
+        preference: found.preference,
+        host: host.clone(),
+        alias: None,
+        addresses,
+    };
+    if host == "." || host.parse::<IpAddr>().is_ok() {
+        return Some(plain(Vec::new()));
+    }
+    let addresses = report.answered(host, dns.addresses(host).await)?;
+    let alias = match addresses.aliases.last() {
+        Some(alias) => Some(alias.clone()),
+        // An alias to a name without addresses.
+        None if addresses.records.is_empty() => {
+            let cname = report.answered(host, dns.cname(host).await)?;
+            cname.records.into_iter().next()
+        }
+        None => None,
+    };
+    Some(Exchanger {
+        alias,
+        ..plain(addresses.records)
+    })
+}
+
+/// Which list of Postfix makes it take mail for `domain`; tables are asked.
+async fn taken(main: &MainCf, domain: &str) -> Taken {
+    let mut unknown = false;
+    for parameter in LISTS {
+        // Blanks within braces are no ends of words.
+        if main.value(parameter).contains('{') {
+            unknown = true;
+            continue;
+        }
+        for word in main.list(parameter) {
+            let found = match word.contains([':', '/']) {
+                true => in_table(word, domain).await,
+                false => Some(is_named(word, domain, parameter)),
+            };
+            match found {
+                Some(true) => return Taken::By(parameter),
+                Some(false) => {}
+                None => unknown = true,
+            }
+        }
+    }
+    if unknown { Taken::Unknown } else { Taken::No }
+}
+
+fn is_named(word: &str, domain: &str, parameter: &str) -> bool {
+    let (word, domain) = (word.to_ascii_lowercase(), domain.to_ascii_lowercase());
+    // A subdomain of a relay domain goes with it.
+    word == domain || (parameter == "relay_domains" && domain.ends_with(&format!(".{word}")))
+}
+
+/// Whether a table has the domain; `None` where it can't be asked.
+async fn in_table(table: &str, domain: &str) -> Option<bool> {
+    let (table, domain) = (table.to_owned(), domain.to_owned());
+    let asking = spawn_blocking(move || match table.starts_with('/') {
+        true => {
+            let text = fs::read_to_string(&table).ok()?;
+            let mut words = text
+                .lines()
+                .filter_map(|line| line.split_whitespace().next());
+            Some(words.any(|word| word.eq_ignore_ascii_case(&domain)))
+        }
+        false => postmap_has(&table, &domain),
+    });
+    timeout(TABLE_LIMIT, asking).await.ok()?.ok()?
+}
+
+fn postmap_has(table: &str, domain: &str) -> Option<bool> {
+    let output = Command::new("postmap")
+        .args(["-q", domain, table])
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    match output.status.code() {
+        Some(0) => Some(true),
+        Some(1) if output.stderr.is_empty() => Some(false),
+        _ => None,
+    }
+}
+
+fn unreachable() -> Text {
+    text!(
+        "nobody can answer, bounces are lost, and many receivers refuse senders that can't be \
+         written to",
+        "nadie puede responder, los rebotes se pierden y muchos receptores rechazan a remitentes \
+         a los que no se puede escribir"
+    )
+}
+
+fn judge(facts: &MxFacts) -> Vec<Finding> {
+    let domain = &facts.domain;
+    if !facts.exists {
+        let what = text!(
+            "the domain {domain} does not exist in DNS",
+            "el dominio {domain} no existe en el DNS"
+        );
+        let finding = Finding::fail("domain-missing", domain, what);
+        return vec![finding.why(unreachable()).advice(text!(
+            "look whether the name is spelt right, the registration has not expired, and the name \
+             servers at the registrar are the right ones",
+            "compruebe que el nombre está bien escrito, que el registro no ha caducado y que los \
+             servidores de nombres del registrador son los correctos"
+        ))];
+    }
+    let shown: Vec<String> = facts
+        .exchangers
+        .iter()
+        .map(|mx| format!("{domain} MX {} {}", mx.preference, mx.host))
+        .collect();
+    let Some(first) = facts.exchangers.first() else {
+        return vec![without(facts)];
+    };
+    if facts.exchangers.iter().any(|mx| mx.host == ".") {
+        let what = text!(
+            "{domain} says that it takes no mail at all (null MX)",
+            "{domain} dice que no acepta correo alguno (MX nulo)"
+        );
+        let finding = Finding::fail("mx-null", domain, what);
+        let finding = shown.iter().fold(finding, Finding::evidence);
+        return vec![with_record(finding.why(unreachable()), facts)];
+    }
+    let mut findings: Vec<Finding> = facts
+        .exchangers
+        .iter()
+        .filter_map(|mx| of_exchanger(facts, mx))
+        .map(|finding| shown.iter().fold(finding, Finding::evidence))
+        .collect();
+    let mut names: Vec<&str> = facts.exchangers.iter().map(|mx| mx.host.as_str()).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        let name = twice[0];
+        let what = text!(
+            "{domain} has more than one MX record for {name}",
+            "{domain} tiene más de un registro MX para {name}"
+        );
+        let finding = Finding::info("mx-twice", domain, what);
+        findings.push(shown.iter().fold(finding, Finding::evidence));
+    }
+    // Where the records themselves are broken, where they lead says nothing.
+    if findings.iter().all(|finding| finding.code == "mx-twice") {
+        findings.extend(direction(facts, first, &shown));
+    }
+    findings
+}
+
+fn with_record(finding: Finding, facts: &MxFacts) -> Finding {
+    match &facts.host_name {
+        Some(name) => finding.record(record_line::of_type(
+            &facts.domain,
+            "MX",
+            &format!("10 {name}."),
+        )),
+        None => finding,
+    }
+}
+
+fn without(facts: &MxFacts) -> Finding {
+    let domain = &facts.domain;
+    let finding = match facts.own_a.first() {
+        None => Finding::fail(
+            "mx-missing",
+            domain,
+            text!(
+                "{domain} has neither an MX record nor an address: mail to it can't be delivered",
+                "{domain} no tiene registro MX ni dirección: no se le puede entregar correo"
+            ),
+        ),
+        Some(address) => Finding::fail(
+            "mx-missing",
+            domain,
+            text!(
+                "{domain} has no MX record, so its mail goes to its web address {address}",
+                "{domain} no tiene registro MX, así que su correo va a su dirección web {address}"
+            ),
+        )
+        .evidence(record_line::address(domain, *address)),
+    };
+    with_record(finding.why(unreachable()), facts)
+}
+
+fn of_exchanger(facts: &MxFacts, mx: &Exchanger) -> Option<Finding> {
+    let (domain, name) = (&facts.domain, &mx.host);
+    if name.parse::<IpAddr>().is_ok() {
+        let what = text!(
+            "the MX record of {domain} has the address {name} where a host's name belongs",
+            "el registro MX de {domain} lleva la dirección {name} donde va el nombre de un servidor"
+        );
+        let finding = Finding::fail("mx-is-address", domain, what).why(unreachable());
+        return Some(with_record(finding, facts));
+    }
+    if let Some(target) = &mx.alias {
+        let what = text!(
+            "the MX record of {domain} names {name}, which is only an alias (CNAME) of {target}",
+            "el registro MX de {domain} apunta a {name}, que solo es un alias (CNAME) de {target}"
+        );
+        let finding = Finding::fail("mx-is-alias", domain, what).why(text!(
+            "an MX record must name a host with addresses of its own (RFC 2181 section 10.3); some \
+             servers refuse to deliver there",
+            "un registro MX debe nombrar un servidor con direcciones propias (RFC 2181, sección \
+             10.3); algunos servidores no entregan allí"
+        ));
+        let data = format!("{} {target}.", mx.preference);
+        return Some(finding.record(record_line::of_type(domain, "MX", &data)));
+    }
+    if mx.addresses.is_empty() {
+        let what = text!(
+            "the MX record of {domain} names {name}, which has no address",
+            "el registro MX de {domain} apunta a {name}, que no tiene dirección"
+        );
+        let finding = Finding::fail("mx-without-address", domain, what).why(unreachable());
+        let public = facts.here.iter().filter(|address| !is_private(**address));
+        return Some(match (facts.host_name.as_ref(), public.clone().next()) {
+            (Some(own), Some(_)) if own == name => public.fold(finding, |finding, address| {
+                finding.record(record_line::address(name, *address))
+            }),
+            _ => with_record(finding, facts),
+        });
+    }
+    if mx.addresses.iter().all(|address| is_private(*address)) {
+        let address = mx.addresses.first()?;
+        let what = text!(
+            "the MX record of {domain} names {name}, whose address {address} can't be reached from \
+             the internet",
+            "el registro MX de {domain} apunta a {name}, cuya dirección {address} no es \
+             alcanzable desde internet"
+        );
+        let finding = Finding::fail("mx-private", domain, what).why(unreachable());
+        return Some(finding.advice(text!(
+            "give {name} the public address of the server",
+            "ponga a {name} la dirección pública del servidor"
+        )));
+    }
+    name.contains('_').then(|| {
+        let what = text!(
+            "the MX record of {domain} names {name}; a host's name may not have an underscore",
+            "el registro MX de {domain} apunta a {name}; el nombre de un servidor no admite guion bajo"
+        );
+        let finding = Finding::warn("mx-underscore", domain, what);
+        finding.advice(text!(
+            "give the host a name of letters, digits and hyphens",
+            "ponga al servidor un nombre de letras, cifras y guiones"
+        ))
+    })
+}
+
+/// Whether mail comes here, and whether Postfix takes it.
+fn direction(facts: &MxFacts, first: &Exchanger, shown: &[String]) -> Option<Finding> {
+    let domain = &facts.domain;
+    let leads_here = |mx: &&Exchanger| mx.addresses.iter().any(|a| facts.here.contains(a));
+    let here = facts.exchangers.iter().find(leads_here);
+    let finding = match (here, facts.taken) {
+        (Some(mx), Taken::No) => {
+            let name = &mx.host;
+            let what = text!(
+                "mail for {domain} is sent here ({name}), but Postfix does not know the domain: it \
+                 is in none of mydestination, virtual_mailbox_domains, virtual_alias_domains and \
+                 relay_domains",
+                "el correo para {domain} llega aquí ({name}), pero Postfix no conoce el dominio: no \
+                 está en mydestination, virtual_mailbox_domains, virtual_alias_domains ni \
+                 relay_domains"
+            );
+            let finding = Finding::fail("domain-not-local", domain, what).why(text!(
+                "Postfix answers “Relay access denied” to everybody who writes to this domain",
+                "Postfix contesta «Relay access denied» a quien escriba a este dominio"
+            ));
+            finding.command(format!(
+                "postconf -e \"mydestination = $(postconf -hx mydestination), {domain}\" && \
+                 postfix reload"
+            ))
+        }
+        (None, Taken::By(parameter)) if parameter != "relay_domains" => {
+            let name = &first.host;
+            let what = text!(
+                "the MX record of {domain} leads to {name}, but {parameter} says that its mail is \
+                 delivered on this host",
+                "el registro MX de {domain} lleva a {name}, pero {parameter} dice que su correo se \
+                 entrega en este servidor"
+            );
+            let finding = Finding::warn("mx-elsewhere", domain, what).why(text!(
+                "mail from this host to the domain stays here, and nobody there sees it",
+                "el correo de este servidor hacia el dominio se queda aquí, y allí nadie lo ve"
+            ));
+            finding.advice(text!(
+                "take {domain} out of {parameter} if the mailboxes are there, or publish an MX \
+                 record that names this host",
+                "quite {domain} de {parameter} si los buzones están allí, o publique un registro \
+                 MX que apunte a este servidor"
+            ))
+        }
+        (None, _) => {
+            let name = &first.host;
+            let what = text!(
+                "mail for {domain} goes to {name}, not to this host",
+                "el correo para {domain} va a {name}, no a este servidor"
+            );
+            Finding::info("mx-other-host", domain, what)
+        }
+        (Some(_), _) => return None,
+    };
+    Some(shown.iter().fold(finding, Finding::evidence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchanger(host: &str, address: Option<&str>) -> Exchanger {
+        Exchanger {
+            preference: 10,
+            host: host.to_owned(),
+            alias: None,
+            addresses: address.iter().map(|text| text.parse().unwrap()).collect(),
+        }
+    }
+
+    fn facts(exchangers: Vec<Exchanger>) -> MxFacts {
+        MxFacts {
+            domain: "example.com".to_owned(),
+            exists: true,
+            exchangers,
+            own_a: Vec::new(),
+            here: BTreeSet::from(["203.0.113.10".parse().unwrap()]),
+            host_name: Some("mail.example.com".to_owned()),
+            taken: Taken::By("mydestination"),
+        }
+    }
+
+    fn codes(facts: &MxFacts) -> Vec<&'static str> {
+        judge(facts).iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn an_exchanger_here_beside_a_backup_elsewhere_is_right() {
+        let here = exchanger("mail.example.com", Some("203.0.113.10"));
+        let backup = exchanger("backup.example.net", Some("198.51.100.1"));
+        assert_eq!(codes(&facts(vec![here, backup])), [""; 0]);
+    }
+
+    #[test]
+    fn broken_records_are_told_apart() {
+        let mut alias = exchanger("mx.example.com", Some("203.0.113.10"));
+        alias.alias = Some("mail.example.com".to_owned());
+        for (found, code) in [
+            (exchanger(".", None), "mx-null"),
+            (exchanger("203.0.113.10", None), "mx-is-address"),
+            (alias, "mx-is-alias"),
+            (exchanger("mx.example.com", None), "mx-without-address"),
+            (
+                exchanger("mx.example.com", Some("192.168.1.2")),
+                "mx-private",
+            ),
+            (
+                exchanger("my_mx.example.com", Some("203.0.113.10")),
+                "mx-underscore",
+            ),
+        ] {
+            assert_eq!(codes(&facts(vec![found])), [code]);
+        }
+        assert_eq!(codes(&facts(Vec::new())), ["mx-missing"]);
+        let mut nowhere = facts(Vec::new());
+        nowhere.exists = false;
+        assert_eq!(codes(&nowhere), ["domain-missing"]);
+    }
+
+    #[test]
+    fn postfix_must_take_what_is_sent_here_and_nothing_else() {
+        let mut here = facts(vec![exchanger("mail.example.com", Some("203.0.113.10"))]);
+        here.taken = Taken::No;
+        assert_eq!(codes(&here), ["domain-not-local"]);
+        here.taken = Taken::Unknown;
+        assert_eq!(codes(&here), [""; 0]);
+        let mut there = facts(vec![exchanger("mx.example.net", Some("198.51.100.1"))]);
+        assert_eq!(codes(&there), ["mx-elsewhere"]);
+        there.taken = Taken::No;
+        assert_eq!(codes(&there), ["mx-other-host"]);
+    }
+
+    #[tokio::test]
+    async fn lists_of_domains_are_read_and_tables_that_cannot_be_asked_left_open() {
+        let file = std::env::temp_dir().join(format!("dkimd-domains-{}", std::process::id()));
+        fs::write(&file, "# ours\nexample.net\nexample.com anything\n").unwrap();
+        let in_file = format!("virtual_alias_domains = {}", file.display());
+        for (text, wanted) in [
+            (
+                "mydestination = mail.example.com, Example.com",
+                Taken::By("mydestination"),
+            ),
+            ("relay_domains = example.net", Taken::No),
+            ("relay_domains = com", Taken::By("relay_domains")),
+            (in_file.as_str(), Taken::By("virtual_alias_domains")),
+            (
+                "virtual_mailbox_domains = nosuchkind:/etc/postfix/d.cf",
+                Taken::Unknown,
+            ),
+            (
+                "virtual_alias_domains = inline:{ example.com = x }",
+                Taken::Unknown,
+            ),
+        ] {
+            let found = taken(&MainCf::parse(text), "example.com").await;
+            assert_eq!(found, wanted, "{text}");
+        }
+        fs::remove_file(file).unwrap();
+    }
+}

@@ -1,0 +1,155 @@
+//! What a domain publishes beside SPF, DKIM and DMARC: MTA-STS, TLS reports, DANE, BIMI, CAA. None
+//! of it is needed; what is there must fit together.
+
+mod judge;
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use self::judge::{PolicyFacts, Tlsa, judge, judge_caa};
+use super::{dmarc::enforced_policy, no_domain, resolver::probe::is_signed};
+use crate::{
+    dns::{DnsFailure, questions::Questions},
+    doctor::{finding::Report, host::Host},
+};
+
+/// Mail exchangers whose TLSA records are looked at.
+const MOST_EXCHANGERS: usize = 5;
+
+/// Looks at every domain, and at the server's name.
+pub(super) async fn run(host: Arc<Host>) -> Report {
+    if host.domains.is_empty() {
+        return no_domain();
+    }
+    let mut domains = JoinSet::new();
+    for index in 0..host.domains.len() {
+        let host = Arc::clone(&host);
+        domains.spawn(async move { (index, of_domain(&host, index).await) });
+    }
+    let mut reports = domains.join_all().await;
+    reports.sort_by_key(|(index, _)| *index);
+    let mut all = Report::default();
+    for (_, report) in reports {
+        for finding in report.findings {
+            // Several domains share an exchanger.
+            if !all.findings.contains(&finding) {
+                all.add(finding);
+            }
+        }
+        all.unanswered.extend(report.unanswered);
+    }
+    all.merge(of_host(&host).await);
+    all
+}
+
+async fn of_domain(host: &Host, index: usize) -> Report {
+    let mut report = Report::default();
+    let (Some(dns), Some(domain)) = (&host.dns, host.domains.get(index)) else {
+        return report;
+    };
+    let domain = domain.as_str();
+    let names = [
+        format!("_mta-sts.{domain}"),
+        format!("_smtp._tls.{domain}"),
+        format!("default._bimi.{domain}"),
+    ];
+    let (sts, reports, bimi) = tokio::join!(
+        texts(dns, &names[0]),
+        texts(dns, &names[1]),
+        texts(dns, &names[2]),
+    );
+    let sts = report.answered(&names[0], sts).unwrap_or_default();
+    let reports = report.answered(&names[1], reports).unwrap_or_default();
+    let bimi = report.answered(&names[2], bimi).unwrap_or_default();
+    let sts_host_exists = match sts.is_empty() {
+        true => true,
+        false => {
+            let name = format!("mta-sts.{domain}");
+            let found = report.answered(&name, dns.addresses(&name).await);
+            found.is_none_or(|found| !found.records.is_empty())
+        }
+    };
+    let enforced = match bimi.is_empty() {
+        true => true,
+        false => {
+            let name = format!("_dmarc.{domain}");
+            let found = report.answered(&name, enforced_policy(dns, domain).await);
+            found.unwrap_or(true)
+        }
+    };
+    let facts = PolicyFacts {
+        domain: domain.to_owned(),
+        sts,
+        sts_host_exists,
+        reports,
+        bimi,
+        enforced,
+        tlsa: tlsa(dns, domain, &mut report).await,
+    };
+    for finding in judge(&facts) {
+        report.add(finding);
+    }
+    report
+}
+
+/// TXT records as text, those that answer by a wildcard for everything left in.
+async fn texts(dns: &Questions, name: &str) -> Result<Vec<String>, DnsFailure> {
+    let found = dns.txt(name).await?;
+    let text = |octets: &Vec<u8>| String::from_utf8_lossy(octets).into_owned();
+    Ok(found.records.iter().map(text).collect())
+}
+
+async fn tlsa(dns: &Questions, domain: &str, report: &mut Report) -> Vec<Tlsa> {
+    let mut found = Vec::new();
+    let Some(mx) = report.answered(domain, dns.mx(domain).await) else {
+        return found;
+    };
+    for exchanger in mx.records.iter().take(MOST_EXCHANGERS) {
+        if exchanger.host == "." {
+            continue;
+        }
+        let name = format!("_25._tcp.{}", exchanger.host);
+        let Some(answer) = report.answered(&name, dns.tlsa(&name).await) else {
+            continue;
+        };
+        if answer.records.is_empty() {
+            continue;
+        }
+        let mut signed = None;
+        for server in dns.servers() {
+            signed = is_signed(*server, &name).await;
+            if signed.is_some() {
+                break;
+            }
+        }
+        found.push(Tlsa {
+            name,
+            records: answer.records,
+            signed,
+        });
+    }
+    found
+}
+
+/// Which authorities may issue certificates for the server's name (RFC 8659 section 3).
+async fn of_host(host: &Host) -> Report {
+    let mut report = Report::default();
+    let (Some(dns), Some(helo)) = (&host.dns, host.helo()) else {
+        return report;
+    };
+    let mut name = helo;
+    while name.contains('.') {
+        let Some(found) = report.answered(name, dns.caa(name).await) else {
+            break;
+        };
+        if !found.records.is_empty() {
+            report
+                .findings
+                .extend(judge_caa(helo, name, &found.records));
+            break;
+        }
+        name = name.split_once('.').map_or("", |(_, parent)| parent);
+    }
+    report
+}

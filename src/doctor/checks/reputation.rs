@@ -1,0 +1,45 @@
+//! Reputation: what only receivers know, and where they tell it: `reputation-elsewhere`.
+
+use std::sync::Arc;
+
+use crate::{
+    doctor::{
+        finding::{Finding, Report},
+        host::Host,
+    },
+    text,
+};
+
+/// Says where to look.
+pub(super) async fn run(host: Arc<Host>) -> Report {
+    let Some(domain) = host.domains.first() else {
+        return Report::default();
+    };
+    let finding = Finding::info(
+        "reputation-elsewhere",
+        domain.as_str(),
+        text!(
+            "how many of your messages are marked as spam can't be seen from here: Google, Yahoo \
+             and Microsoft show it to the domain's owner, free of charge",
+            "desde aquí no se puede ver cuántos de sus mensajes se marcan como spam: Google, Yahoo \
+             y Microsoft se lo muestran gratis al dueño del dominio"
+        ),
+    )
+    .why(text!(
+        "Google and Yahoo want it under 0.3 %, better under 0.1 %, and refuse mail above",
+        "Google y Yahoo la quieren por debajo del 0,3 %, mejor del 0,1 %, y por encima rechazan"
+    ))
+    .advice(text!(
+        "Google Postmaster Tools: https://postmaster.google.com",
+        "Google Postmaster Tools: https://postmaster.google.com"
+    ))
+    .advice(text!(
+        "Yahoo Sender Hub with its complaint feedback loop: https://senders.yahooinc.com",
+        "Yahoo Sender Hub, con su aviso de quejas (feedback loop): https://senders.yahooinc.com"
+    ))
+    .advice(text!(
+        "Microsoft SNDS and JMRP, by address: https://sendersupport.olc.protection.outlook.com/snds",
+        "Microsoft SNDS y JMRP, por dirección: https://sendersupport.olc.protection.outlook.com/snds"
+    ));
+    vec![finding].into()
+}

@@ -1,0 +1,342 @@
+//! What is wrong with a certificate, for those who verify: `tls-certificate-expired`,
+//! `tls-certificate-ending`, `tls-certificate-not-yet`, `tls-certificate-untrusted`,
+//! `tls-certificate-name`, `tls-certificate-unusable`.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use rustls::{
+    CertificateError, Error, RootCertStore,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+use rustls_platform_verifier::Verifier;
+
+use super::handshake::provider;
+use crate::{
+    doctor::{
+        calendar::{DAY_SECONDS, day, unix_seconds},
+        finding::Finding,
+    },
+    text,
+};
+
+/// Days before its end from which a certificate that is renewed by itself would have been renewed.
+const ENDING_DAYS: u64 = 14;
+
+/// The authorities that are believed.
+#[derive(Debug)]
+pub(super) struct Trust(Arc<dyn ServerCertVerifier>);
+
+/// Something wrong with a certificate. Times in seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// It has ended.
+    Expired { not_after: u64 },
+    /// It ends soon.
+    Ending { not_after: u64, days: u64 },
+    /// It has not begun.
+    NotYet { not_before: u64 },
+    /// Signed by itself.
+    SelfSigned,
+    /// By an authority that nobody knows, or whose own certificate is not sent along.
+    UnknownIssuer { sent: usize },
+    /// For other names.
+    OtherName {
+        missing: Vec<String>,
+        presented: Vec<String>,
+        none_fits: bool,
+    },
+    /// What else the verifier says.
+    Unusable(String),
+}
+
+impl Trust {
+    /// Those of the operating system.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub(super) fn of_system() -> Result<Self, Error> {
+        Ok(Self(Arc::new(Verifier::new(provider())?)))
+    }
+
+    /// What a verifier at the time `now` would dislike, the worst first.
+    pub(super) fn flaws(
+        &self,
+        chain: &[CertificateDer<'_>],
+        names: &[String],
+        now: SystemTime,
+    ) -> Vec<Flaw> {
+        let Some((leaf, others)) = chain.split_first() else {
+            return Vec::new();
+        };
+        let now = unix_seconds(now);
+        let verify = |name: &str, seconds: u64| {
+            let name = ServerName::try_from(name.to_owned())
+                .map_err(|error| Error::General(error.to_string()))?;
+            self.0
+                .verify_server_cert(leaf, others, &name, &[], at(seconds))
+        };
+        let mut flaws = Vec::new();
+        let mut missing = Vec::new();
+        let mut presented = Vec::new();
+        for name in names {
+            match verify(name, now) {
+                Ok(_) => {}
+                Err(Error::InvalidCertificate(error)) => match flaw(error, chain, at(now)) {
+                    Flaw::OtherName { presented: has, .. } => {
+                        missing.push(name.clone());
+                        presented = has;
+                    }
+                    flaw => {
+                        flaws.push(flaw);
+                        return flaws;
+                    }
+                },
+                Err(error) => return vec![Flaw::Unusable(error.to_string())],
+            }
+        }
+        if !missing.is_empty() {
+            flaws.push(Flaw::OtherName {
+                none_fits: missing.len() == names.len(),
+                missing,
+                presented,
+            });
+        }
+        let later = names
+            .first()
+            .map(|name| verify(name, now + ENDING_DAYS * DAY_SECONDS));
+        if let Some(Err(Error::InvalidCertificate(error))) = later
+            && let Flaw::Expired { not_after } = flaw(error, chain, at(now))
+        {
+            let days = not_after.saturating_sub(now) / DAY_SECONDS;
+            flaws.push(Flaw::Ending { not_after, days });
+        }
+        flaws
+    }
+}
+
+fn at(seconds: u64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+}
+
+fn flaw(error: CertificateError, chain: &[CertificateDer<'_>], now: UnixTime) -> Flaw {
+    let self_signed = || chain.first().is_some_and(|leaf| is_self_signed(leaf, now));
+    match error {
+        CertificateError::ExpiredContext { not_after, .. } => Flaw::Expired {
+            not_after: not_after.as_secs(),
+        },
+        CertificateError::NotValidYetContext { not_before, .. } => Flaw::NotYet {
+            not_before: not_before.as_secs(),
+        },
+        CertificateError::NotValidForNameContext { presented, .. } => Flaw::OtherName {
+            missing: Vec::new(),
+            presented,
+            none_fits: true,
+        },
+        CertificateError::UnknownIssuer if self_signed() => Flaw::SelfSigned,
+        CertificateError::UnknownIssuer => Flaw::UnknownIssuer { sent: chain.len() },
+        // What `openssl req -x509` makes by default: an authority's certificate, used as a server's.
+        CertificateError::Other(error) if error.to_string().contains("CaUsedAsEndEntity") => {
+            Flaw::SelfSigned
+        }
+        other => Flaw::Unusable(Error::InvalidCertificate(other).to_string()),
+    }
+}
+
+/// Whether the certificate is its own issuer: whoever believes it and nobody else finds the chain
+/// complete, or finds that it is an authority's.
+fn is_self_signed(leaf: &CertificateDer<'_>, now: UnixTime) -> bool {
+    let mut alone = RootCertStore::empty();
+    if alone.add(leaf.clone().into_owned()).is_err() {
+        return false;
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(alone), provider()).build();
+    let (Ok(verifier), Ok(nobody)) = (verifier, ServerName::try_from("name.invalid")) else {
+        return false;
+    };
+    let verdict = verifier.verify_server_cert(leaf, &[], &nobody, &[], now);
+    matches!(
+        verdict,
+        Err(Error::InvalidCertificate(
+            CertificateError::NotValidForNameContext { .. } | CertificateError::NotValidForName
+        ))
+    )
+}
+
+impl Flaw {
+    /// The finding about it. `places` are the ports where it was shown.
+    pub(super) fn finding(&self, places: &str, names: &[String]) -> Finding {
+        let name = names.first().map_or("mail.example.com", String::as_str);
+        let seen = |finding: Finding, what: String| finding.evidence(format!("{what} ({places})"));
+        match self {
+            Self::Expired { not_after } => {
+                let ended = day(*not_after);
+                let finding = Finding::fail(
+                    "tls-certificate-expired",
+                    name,
+                    text!(
+                        "the certificate of this server ended on {ended}",
+                        "el certificado de este servidor caducó el {ended}"
+                    ),
+                );
+                renewed(seen(finding, format!("notAfter {ended}"))).why(text!(
+                    "mail programs refuse to go on, and so do servers that verify (MTA-STS, DANE)",
+                    "los programas de correo se niegan a seguir, y también los servidores que \
+                     verifican (MTA-STS, DANE)"
+                ))
+            }
+            Self::Ending { not_after, days } => {
+                let ends = day(*not_after);
+                let finding = Finding::warn(
+                    "tls-certificate-ending",
+                    name,
+                    text!(
+                        "the certificate of this server ends in {days} days, on {ends}",
+                        "el certificado de este servidor caduca en {days} días, el {ends}"
+                    ),
+                );
+                renewed(seen(finding, format!("notAfter {ends}"))).why(text!(
+                    "certbot and others renew 30 days before the end: the renewal does not run, or \
+                     Postfix was not reloaded after it",
+                    "certbot y otros renuevan 30 días antes: la renovación no se ejecuta, o no se \
+                     recargó Postfix después"
+                ))
+            }
+            Self::NotYet { not_before } => {
+                let begins = day(*not_before);
+                let finding = Finding::fail(
+                    "tls-certificate-not-yet",
+                    name,
+                    text!(
+                        "the certificate of this server begins only on {begins}",
+                        "el certificado de este servidor no es válido hasta el {begins}"
+                    ),
+                );
+                seen(finding, format!("notBefore {begins}"))
+                    .why(text!(
+                        "most likely this host's clock is wrong",
+                        "lo más probable es que el reloj de este equipo esté mal"
+                    ))
+                    .command("timedatectl set-ntp true")
+            }
+            Self::SelfSigned => {
+                let finding = Finding::warn(
+                    "tls-certificate-untrusted",
+                    name,
+                    text!(
+                        "the certificate of this server is self-signed",
+                        "el certificado de este servidor es autofirmado"
+                    ),
+                );
+                obtained(seen(finding, "issuer = subject".to_owned()), name)
+            }
+            Self::UnknownIssuer { sent } => {
+                let finding = Finding::warn(
+                    "tls-certificate-untrusted",
+                    name,
+                    text!(
+                        "the certificate of this server leads to no authority that is known",
+                        "el certificado de este servidor no lleva a ninguna autoridad conocida"
+                    ),
+                );
+                let finding = seen(
+                    finding,
+                    format!("unknown issuer, certificates sent: {sent}"),
+                );
+                let finding = match sent {
+                    1 => finding.advice(text!(
+                        "it is sent without the authority's own certificate: name fullchain.pem, \
+                         not cert.pem, in smtpd_tls_cert_file",
+                        "se envía sin el certificado de la autoridad: ponga fullchain.pem, no \
+                         cert.pem, en smtpd_tls_cert_file"
+                    )),
+                    _ => finding,
+                };
+                obtained(finding, name)
+            }
+            Self::OtherName {
+                missing,
+                presented,
+                none_fits,
+            } => other_name(missing, presented, *none_fits, &seen),
+            Self::Unusable(error) => {
+                let finding = Finding::warn(
+                    "tls-certificate-unusable",
+                    name,
+                    text!(
+                        "the certificate of this server can't be verified",
+                        "no se puede verificar el certificado de este servidor"
+                    ),
+                );
+                obtained(seen(finding, error.clone()), name)
+            }
+        }
+    }
+}
+
+fn other_name(
+    missing: &[String],
+    presented: &[String],
+    none_fits: bool,
+    seen: &dyn Fn(Finding, String) -> Finding,
+) -> Finding {
+    let wanted = missing.join(", ");
+    let has: Vec<_> = presented
+        .iter()
+        .map(|name| {
+            name.trim_start_matches("DnsName(\"")
+                .trim_end_matches("\")")
+        })
+        .collect();
+    let has = has.join(", ");
+    let what = text!(
+        "the certificate of this server is not for {wanted}, but for {has}",
+        "el certificado de este servidor no es para {wanted}, sino para {has}"
+    );
+    let finding = match none_fits {
+        true => Finding::warn("tls-certificate-name", &wanted, what),
+        // Mail programs use one name, servers another; one of them fits.
+        false => Finding::info("tls-certificate-name", &wanted, what),
+    };
+    let domains: Vec<_> = missing.iter().map(|name| format!("-d {name}")).collect();
+    let domains = domains.join(" ");
+    seen(finding, format!("names: {has}"))
+        .why(text!(
+            "mail programs warn or refuse, and so do servers that verify the MX name (MTA-STS)",
+            "los programas de correo avisan o se niegan, y también los servidores que verifican el \
+             nombre del MX (MTA-STS)"
+        ))
+        .command(format!("certbot certonly --standalone --expand {domains}"))
+}
+
+fn renewed(finding: Finding) -> Finding {
+    finding
+        .command("certbot renew && systemctl reload postfix")
+        .advice(text!(
+            "a hook reloads Postfix after each renewal: certbot renew --deploy-hook 'systemctl \
+             reload postfix'",
+            "para que Postfix se recargue tras cada renovación: certbot renew --deploy-hook \
+             'systemctl reload postfix'"
+        ))
+}
+
+fn obtained(finding: Finding, name: &str) -> Finding {
+    finding
+        .why(text!(
+            "other servers mostly still deliver over it, but mail programs warn or refuse, and \
+             servers that verify (MTA-STS) do not deliver",
+            "los demás servidores suelen entregar igualmente, pero los programas de correo avisan o \
+             se niegan, y los servidores que verifican (MTA-STS) no entregan"
+        ))
+        .command(format!("certbot certonly --standalone -d {name}"))
+        .command(format!(
+            "postconf -e smtpd_tls_cert_file=/etc/letsencrypt/live/{name}/fullchain.pem \
+             smtpd_tls_key_file=/etc/letsencrypt/live/{name}/privkey.pem && postfix reload"
+        ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,243 @@
+//! TLS: is it offered where mail arrives, with a certificate that holds, and used where mail leaves?
+//!
+//! Findings: `tls-not-offered`, `tls-refused`, `tls-handshake`, `tls-no-roots` (here); those of the
+//! certificate in [`certificate`]; of its files in [`files`]; of settings in [`settings`].
+
+mod certificate;
+mod files;
+mod handshake;
+mod settings;
+
+use std::{sync::Arc, time::Duration};
+
+use rustls::pki_types::CertificateDer;
+
+use self::{
+    certificate::Trust,
+    handshake::{Offer, offer},
+};
+use crate::{
+    doctor::{
+        addresses::Seen,
+        arriving::Arriving,
+        finding::{Finding, Report},
+        host::Host,
+        listeners::{self, Listener, SMTP, SUBMISSION, SUBMISSIONS},
+        smtp::session::Patience,
+    },
+    postfix::Postfix,
+    text,
+    text::Text,
+};
+
+/// How long our own server may take.
+const NEAR: Patience = Patience {
+    connect: Duration::from_secs(2),
+    reply: Duration::from_secs(8),
+};
+
+/// What was seen at one of our ports.
+struct Looked<'a> {
+    listener: Listener<'a>,
+    at: String,
+    offer: Offer,
+}
+
+/// Looks at settings and files, then calls every port of ours.
+pub(super) async fn run(host: Arc<Host>) -> Report {
+    let Some(postfix) = host.postfix() else {
+        return Report::skipped(text!(
+            "Postfix's settings can't be read",
+            "no se puede leer la configuración de Postfix"
+        ));
+    };
+    let mut report = Report::default();
+    let seen = Seen::of(&host).await;
+    let arriving = Arriving::at(&host, &seen).await;
+    if let Some((name, failure)) = &arriving.unanswered {
+        report.unanswered(name, *failure);
+    }
+    let names = names(&arriving, postfix);
+    let looked = look(&host, postfix, &names).await;
+    let lacking = lacking(&looked, !arriving.here.is_empty());
+    let faults = files::findings(postfix);
+    let broken_files = !faults.is_empty();
+    for finding in faults {
+        report.add(finding);
+    }
+    // Files that can't be used are the cause where TLS is not offered.
+    if !broken_files {
+        for finding in lacking {
+            report.add(finding);
+        }
+    }
+    for finding in certificates(&looked, &names, &host) {
+        report.add(finding);
+    }
+    for finding in settings::findings(postfix) {
+        report.add(finding);
+    }
+    report
+}
+
+/// The names that a certificate of this server should have: those of MX records, then `myhostname`.
+fn names(arriving: &Arriving, postfix: &Postfix) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let hostname = postfix.main.value("myhostname");
+    for name in arriving.names().into_iter().chain([hostname]) {
+        if name.contains('.') && !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+async fn look<'a>(host: &Host, postfix: &'a Postfix, names: &[String]) -> Vec<Looked<'a>> {
+    let name = names.first().map_or("localhost", String::as_str);
+    let mut looked = Vec::new();
+    for listener in listeners::of(postfix) {
+        let wanted = [SMTP, SUBMISSION, SUBMISSIONS].contains(&listener.port);
+        if !wanted || !listener.is_public(postfix) {
+            continue;
+        }
+        let wraps = listener.wraps(postfix);
+        for address in listener.addresses(postfix).await {
+            let helo = host.helo().unwrap_or("localhost");
+            // Where nobody answers, the check of the port says so.
+            if let Ok(offer) = offer(address, wraps, helo, name).await {
+                looked.push(Looked {
+                    listener,
+                    at: address.to_string(),
+                    offer,
+                });
+                break;
+            }
+        }
+    }
+    looked
+}
+
+/// Ports where no TLS came about.
+fn lacking(looked: &[Looked<'_>], mail_arrives: bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for seen in looked {
+        let (at, port) = (&seen.at, seen.listener.port);
+        if port == SMTP && !mail_arrives {
+            continue;
+        }
+        match &seen.offer {
+            Offer::Done(_) => {}
+            Offer::Missing(ehlo) => {
+                findings.push(not_offered(port, &ehlo.to_string()));
+            }
+            Offer::Refused(reply) => findings.push(
+                Finding::fail(
+                    "tls-refused",
+                    at,
+                    text!(
+                        "this server offers STARTTLS on port {port}, but refuses to begin",
+                        "este servidor ofrece STARTTLS en el puerto {port}, pero se niega a empezar"
+                    ),
+                )
+                .evidence(reply.to_string())
+                .why(senders_go_away())
+                .command("journalctl -t postfix/smtpd -t postfix/tlsproxy -n 50 | grep -i tls"),
+            ),
+            Offer::Failed(error) => findings.push(
+                Finding::fail(
+                    "tls-handshake",
+                    at,
+                    text!(
+                        "no TLS 1.2 or 1.3 comes about with this server on port {port}",
+                        "no se logra TLS 1.2 ni 1.3 con este servidor en el puerto {port}"
+                    ),
+                )
+                .evidence(error)
+                .why(senders_go_away())
+                .command("postconf -e 'smtpd_tls_protocols=>=TLSv1.2' && postfix reload"),
+            ),
+        }
+    }
+    findings
+}
+
+fn senders_go_away() -> Text {
+    text!(
+        "large providers want to send over TLS; some do not deliver at all without it, and mail \
+         programs refuse to send passwords",
+        "los grandes proveedores quieren enviar con TLS; algunos no entregan nada sin él, y los \
+         programas de correo se niegan a enviar contraseñas"
+    )
+}
+
+fn not_offered(port: u16, ehlo: &str) -> Finding {
+    let finding = Finding::fail(
+        "tls-not-offered",
+        format!("port {port}"),
+        text!(
+            "this server does not offer STARTTLS on port {port}: mail comes in clear or not at all",
+            "este servidor no ofrece STARTTLS en el puerto {port}: el correo llega en claro o no \
+             llega"
+        ),
+    )
+    .evidence(ehlo)
+    .why(senders_go_away());
+    match port {
+        SMTP => finding.command("postconf -e smtpd_tls_security_level=may && postfix reload"),
+        _ => finding.setting(
+            "/etc/postfix/master.cf",
+            "  -o smtpd_tls_security_level=encrypt",
+        ),
+    }
+    .advice(text!(
+        "it needs a certificate: certbot certonly, then name fullchain.pem in smtpd_tls_cert_file \
+         and privkey.pem in smtpd_tls_key_file",
+        "hace falta un certificado: certbot certonly, y después ponga fullchain.pem en \
+         smtpd_tls_cert_file y privkey.pem en smtpd_tls_key_file"
+    ))
+}
+
+/// Each certificate once, whatever ports it was shown at.
+fn certificates(looked: &[Looked<'_>], names: &[String], host: &Host) -> Vec<Finding> {
+    let mut shown: Vec<(&[CertificateDer<'static>], Vec<&str>)> = Vec::new();
+    for seen in looked {
+        let Offer::Done(chain) = &seen.offer else {
+            continue;
+        };
+        match shown
+            .iter_mut()
+            .find(|(known, _)| *known == chain.as_slice())
+        {
+            Some((_, places)) => places.push(&seen.at),
+            None => shown.push((chain, vec![&seen.at])),
+        }
+    }
+    if shown.is_empty() {
+        return Vec::new();
+    }
+    let trust = match Trust::of_system() {
+        Ok(trust) => trust,
+        Err(error) => {
+            let finding = Finding::info(
+                "tls-no-roots",
+                "/etc/ssl/certs",
+                text!(
+                    "this host knows no certificate authorities, so certificates can't be judged",
+                    "este equipo no conoce autoridades de certificación, así que no se pueden \
+                     juzgar los certificados"
+                ),
+            )
+            .evidence(error.to_string())
+            .command("apt-get install ca-certificates");
+            return vec![finding];
+        }
+    };
+    let mut findings = Vec::new();
+    for (chain, places) in shown {
+        let places = places.join(", ");
+        for flaw in trust.flaws(chain, names, host.now) {
+            findings.push(flaw.finding(&places, names));
+        }
+    }
+    findings
+}

@@ -1,0 +1,287 @@
+//! A plan in the making: files as they will be, and the steps that lead there.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    change::{Change, FileChange, FileState, sha256},
+    disk::{self, Attributes},
+    hunks::{self, Hunk},
+    journal::Entry,
+};
+use crate::text::Text;
+
+/// One step of a plan.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What is done and why.
+    pub words: Words,
+    /// The places in the file that change.
+    pub places: Vec<Place>,
+    /// The change.
+    pub entry: Entry,
+}
+
+/// What a step is for.
+#[derive(Clone, Debug)]
+pub struct Words {
+    /// What is done.
+    pub what: Text,
+    /// Why.
+    pub why: Text,
+    /// The command that does the same by hand, where there is one.
+    pub command: Option<String>,
+    /// Whether other domains will rely on it.
+    pub shared: bool,
+}
+
+impl Words {
+    /// Of a step that other domains will rely on.
+    pub fn shared(what: Text, why: Text) -> Self {
+        Self {
+            what,
+            why,
+            command: None,
+            shared: true,
+        }
+    }
+
+    /// Of a step for one domain alone.
+    pub fn own(what: Text, why: Text) -> Self {
+        Self {
+            shared: false,
+            ..Self::shared(what, why)
+        }
+    }
+
+    /// The same, with the command that does it by hand.
+    #[must_use]
+    pub fn by(self, command: String) -> Self {
+        Self {
+            command: Some(command),
+            ..self
+        }
+    }
+}
+
+/// A place in a file that changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line that it begins at, counted from 1.
+    pub line: usize,
+    /// Lines that go.
+    pub removed: Vec<String>,
+    /// Lines that come.
+    pub added: Vec<String>,
+}
+
+/// Files as they will be, and how.
+#[derive(Debug, Default)]
+pub struct Draft {
+    files: BTreeMap<PathBuf, Planned>,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+struct Planned {
+    content: Option<Vec<u8>>,
+    attributes: Option<Attributes>,
+    changes: bool,
+}
+
+impl Draft {
+    /// The content that a file will have; `None`: there is no such file.
+    ///
+    /// # Errors
+    /// When it is there and can't be read.
+    pub fn content(&mut self, path: &Path) -> io::Result<Option<&[u8]>> {
+        Ok(self.planned(path)?.content.as_deref())
+    }
+
+    /// Plans a new content. Does nothing where the file has it already. A new file gets
+    /// `attributes`, and the directory it stands in where that is missing.
+    ///
+    /// # Errors
+    /// When the file is there and can't be read.
+    pub fn write(
+        &mut self,
+        path: &Path,
+        content: Vec<u8>,
+        attributes: Attributes,
+        words: Words,
+    ) -> io::Result<()> {
+        let path = disk::target(path);
+        let planned = self.planned(&path)?;
+        if planned.content.as_ref() == Some(&content) {
+            return Ok(());
+        }
+        let state = |content: &[u8], attributes| FileState {
+            sha256: sha256(content),
+            attributes,
+        };
+        let before = planned.content.as_deref();
+        let old = before.unwrap_or_default();
+        let hunks = hunks::diff(old, &content);
+        let places = places(old, &hunks);
+        let attributes = planned.attributes.unwrap_or(attributes);
+        let change = Change::File(FileChange {
+            path: path.clone(),
+            before: before.map(|before| state(before, attributes)),
+            after: state(&content, attributes),
+            hunks,
+        });
+        *planned = Planned {
+            content: Some(content),
+            attributes: Some(attributes),
+            changes: true,
+        };
+        self.push(words, places, change);
+        Ok(())
+    }
+
+    /// Plans a change that is not a file's content.
+    pub fn change(&mut self, words: Words, change: Change) {
+        self.push(words, Vec::new(), change);
+    }
+
+    /// The files that change, with what they will hold.
+    pub fn changed(&self) -> impl Iterator<Item = (&Path, &[u8])> {
+        self.files
+            .iter()
+            .filter(|(_, planned)| planned.changes)
+            .filter_map(|(path, planned)| Some((path.as_path(), planned.content.as_deref()?)))
+    }
+
+    /// The steps so far.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// All steps.
+    pub fn into_steps(self) -> Vec<Step> {
+        self.steps
+    }
+
+    fn push(&mut self, words: Words, places: Vec<Place>, change: Change) {
+        let shared = words.shared;
+        self.steps.push(Step {
+            words,
+            places,
+            entry: Entry { shared, change },
+        });
+    }
+
+    fn planned(&mut self, path: &Path) -> io::Result<&mut Planned> {
+        let path = disk::target(path);
+        if !self.files.contains_key(&path) {
+            let content = match fs::read(&path) {
+                Ok(content) => Some(content),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(named(&path, error)),
+            };
+            let attributes = match &content {
+                Some(_) => Some(Attributes::of(&path).map_err(|error| named(&path, error))?),
+                None => None,
+            };
+            let planned = Planned {
+                content,
+                attributes,
+                changes: false,
+            };
+            self.files.insert(path.clone(), planned);
+        }
+        Ok(self.files.entry(path).or_insert(Planned {
+            content: None,
+            attributes: None,
+            changes: false,
+        }))
+    }
+}
+
+fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+fn places(before: &[u8], hunks: &[Hunk]) -> Vec<Place> {
+    let lines = |text: &[u8]| {
+        String::from_utf8_lossy(text)
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    };
+    let mut line = 1;
+    let mut read = 0;
+    let mut places = Vec::with_capacity(hunks.len());
+    for hunk in hunks {
+        let upto = hunk.at.min(before.len());
+        line += memchr::memchr_iter(b'\n', &before[read..upto]).count();
+        read = upto;
+        let mut place = Place {
+            line,
+            removed: lines(&hunk.old.0),
+            added: lines(&hunk.new.0),
+        };
+        // A last line that only gets its line end is no change worth showing.
+        if let (Some(old), Some(new)) = (place.removed.first(), place.added.first())
+            && old == new
+        {
+            place.removed.remove(0);
+            place.added.remove(0);
+            place.line += 1;
+        }
+        places.push(place);
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text;
+
+    fn words() -> Words {
+        Words::shared(text!("x", "x"), text!("y", "y"))
+    }
+
+    #[test]
+    fn a_content_that_is_there_already_is_no_step() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t");
+        fs::write(&path, "a\nb\n").unwrap();
+        let mut draft = Draft::default();
+        let write = |draft: &mut Draft, text: &str| {
+            draft
+                .write(&path, text.into(), Attributes::PUBLIC_FILE, words())
+                .unwrap();
+        };
+        write(&mut draft, "a\nb\n");
+        assert!(draft.steps().is_empty());
+        write(&mut draft, "a\nx\nb\n");
+        write(&mut draft, "a\nx\nb\n");
+        assert_eq!(draft.steps().len(), 1);
+        assert_eq!(
+            draft.steps()[0].places,
+            [Place {
+                line: 2,
+                removed: vec![],
+                added: vec!["x".to_owned()]
+            }]
+        );
+        assert_eq!(draft.content(&path).unwrap(), Some(&b"a\nx\nb\n"[..]));
+    }
+
+    #[test]
+    fn a_line_after_an_unfinished_one_is_shown_alone() {
+        assert_eq!(
+            places(b"a\nb", &hunks::diff(b"a\nb", b"a\nb\nc")),
+            [Place {
+                line: 3,
+                removed: vec![],
+                added: vec!["c".to_owned()]
+            }]
+        );
+    }
+}

@@ -1,0 +1,497 @@
+//! Postfix's side: its name, its milters, what happens when the milter is away.
+
+use super::{
+    disk::{Attributes, target},
+    draft::{Draft, Words},
+    scratch::Scratch,
+    situation::{Refusal, Situation, Wanted},
+    socket::{Endpoint, talks_to_milters},
+};
+use crate::{
+    postfix::{
+        Postfix,
+        edit::with_parameter,
+        leaving,
+        milters::{self, Milter},
+    },
+    socket::SocketSpec,
+    text,
+    text::Text,
+};
+
+/// Since this version filters may have settings of their own in braces.
+const BRACES_SINCE: (u32, u32) = (3, 0);
+/// Words in an endpoint that tell OpenDMARC, which reads what the verifier writes.
+const DMARC_FILTERS: [&str; 3] = ["dmarc", ":8893", ":54321"];
+/// Endings of names that mean nothing outside of one's own network.
+const LOCAL_ENDINGS: [&str; 7] = [
+    ".local",
+    ".localdomain",
+    ".localhost",
+    ".lan",
+    ".internal",
+    ".home.arpa",
+    ".invalid",
+];
+/// The service that takes mail from everybody; those for users.
+const SUBMISSION: [&str; 6] = ["smtp", "25", "submission", "587", "submissions", "smtps"];
+/// The protocol version that milters speak.
+const MILTER_PROTOCOL: &str = "6";
+
+/// What the plan says of Postfix beyond its steps.
+#[derive(Clone, Debug, Default)]
+pub struct Mta {
+    /// What the administrator should know.
+    pub notes: Vec<Text>,
+}
+
+/// The name that this host has in mail, once the plan is done: as wanted, as Postfix says, or
+/// `mail.` and the domain where that is no name for the internet.
+pub fn hostname(wanted: &Wanted, postfix: Option<&Postfix>) -> String {
+    if let Some(hostname) = &wanted.hostname {
+        return hostname.as_str().to_ascii_lowercase();
+    }
+    let own = postfix.and_then(|postfix| {
+        ["smtp_helo_name", "myhostname"]
+            .into_iter()
+            .find_map(|name| postfix.main.get(name).filter(|value| is_public_name(value)))
+    });
+    own.map_or_else(
+        || format!("mail.{}", wanted.domain.as_str()),
+        str::to_ascii_lowercase,
+    )
+}
+
+/// Whether a name can be a host's name in the internet.
+pub fn is_public_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.contains('.')
+        && name.parse::<std::net::IpAddr>().is_err()
+        && !name.starts_with("localhost.")
+        && !LOCAL_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Why mail must not bear two signatures of ours.
+pub fn one_signature(postfix: &Postfix) -> Option<Text> {
+    let relay = postfix.main.value("relayhost");
+    if !relay.contains("amazonaws.com") {
+        return None;
+    }
+    Some(text!(
+        "RSA alone: mail leaves through {relay}, and Amazon SES refuses mail with two signatures \
+         (554 Transaction failed: Duplicate header 'DKIM-Signature'). If SES signs for the domain \
+         itself (Easy DKIM), switch that off there.",
+        "Solo RSA: el correo sale por {relay}, y Amazon SES rechaza el correo con dos firmas (554 \
+         Transaction failed: Duplicate header 'DKIM-Signature'). Si SES firma él mismo por el \
+         dominio (Easy DKIM), desactívelo allí."
+    ))
+}
+
+/// Plans Postfix's parameters.
+///
+/// # Errors
+/// When `postconf` fails or `main.cf` can't be read.
+pub fn plan(
+    hostname: &str,
+    situation: &Situation,
+    endpoint: &Endpoint,
+    draft: &mut Draft,
+) -> Result<Mta, Refusal> {
+    let Some(postfix) = &situation.postfix else {
+        return Ok(Mta::default());
+    };
+    let mut edit = Edit { postfix, draft };
+    let mut mta = Mta::default();
+    name(hostname, &mut edit, &mut mta)?;
+    let alone = network_milters(endpoint, &mut edit, &mut mta)?;
+    local_milters(endpoint, alone, &mut edit, &mut mta)?;
+    overrides(postfix, endpoint, &mut mta);
+    let protocol = postfix.main.value("milter_protocol");
+    if !protocol.is_empty() && protocol != MILTER_PROTOCOL {
+        mta.notes.push(text!(
+            "milter_protocol is {protocol}; {MILTER_PROTOCOL}, Postfix's default, keeps header \
+             white space as it is: postconf -X milter_protocol",
+            "milter_protocol es {protocol}; con {MILTER_PROTOCOL}, el valor por defecto de \
+             Postfix, los espacios de las cabeceras quedan como están: postconf -X milter_protocol"
+        ));
+    }
+    Ok(mta)
+}
+
+/// Changes parameters.
+struct Edit<'a> {
+    postfix: &'a Postfix,
+    draft: &'a mut Draft,
+}
+
+impl Edit<'_> {
+    fn set(&mut self, name: &str, value: &str, what: Text, why: Text) -> Result<(), Refusal> {
+        let main_cf = self.postfix.directory.join("main.cf");
+        let present = self.draft.content(&main_cf)?.unwrap_or_default().to_vec();
+        let scratch = Scratch::new()?;
+        let new = with_parameter(&present, name, value, scratch.path())
+            .map_err(|error| Refusal::new(text!("{error}", "{error}")))?;
+        let command = format!("{} '{name} = {value}'", postconf_e(self.postfix));
+        let words = Words::shared(what, why).by(command);
+        self.draft
+            .write(&main_cf, new, Attributes::PUBLIC_FILE, words)?;
+        Ok(())
+    }
+
+    fn as_written(&self, name: &str) -> Result<String, Refusal> {
+        self.postfix
+            .as_written(name)
+            .map_err(|error| Refusal::new(text!("{error}", "{error}")))
+    }
+}
+
+fn postconf_e(postfix: &Postfix) -> String {
+    match postfix.directory.to_str() {
+        Some(crate::postfix::DEFAULT_DIRECTORY) => "postconf -e".to_owned(),
+        _ => format!("postconf -c {} -e", postfix.directory.display()),
+    }
+}
+
+fn name(hostname: &str, edit: &mut Edit<'_>, mta: &mut Mta) -> Result<(), Refusal> {
+    let main = &edit.postfix.main;
+    let (present, helo) = (main.value("myhostname"), main.value("smtp_helo_name"));
+    if present.eq_ignore_ascii_case(hostname) || helo.eq_ignore_ascii_case(hostname) {
+        return Ok(());
+    }
+    if !helo.eq_ignore_ascii_case(present) {
+        mta.notes.push(text!(
+            "smtp_helo_name is {helo}, so Postfix will greet with that name when it sends, not \
+             with {hostname}.",
+            "smtp_helo_name es {helo}, así que Postfix saludará con ese nombre al enviar, no con \
+             {hostname}."
+        ));
+    }
+    let present = present.to_owned();
+    edit.set(
+        "myhostname",
+        hostname,
+        text!(
+            "Give Postfix its name {hostname}; so far it is {present}",
+            "Dar a Postfix su nombre {hostname}; hasta ahora es {present}"
+        ),
+        text!(
+            "It greets with this name, which must exist in DNS and be the reverse name of its \
+             address; Gmail and others refuse mail otherwise.",
+            "Saluda con este nombre, que debe existir en el DNS y ser el nombre inverso de su \
+             dirección; si no, Gmail y otros rechazan el correo."
+        ),
+    )
+}
+
+/// The daemon in the list of filters for mail from the network. Says whether it is alone there.
+fn network_milters(
+    endpoint: &Endpoint,
+    edit: &mut Edit<'_>,
+    mta: &mut Mta,
+) -> Result<bool, Refusal> {
+    let raw = edit.as_written("smtpd_milters")?;
+    let list = milters::parse(edit.postfix.main.value("smtpd_milters"));
+    let alone = list
+        .iter()
+        .all(|milter| is_ours(edit.postfix, milter, endpoint));
+    let new = match list
+        .iter()
+        .find(|milter| is_ours(edit.postfix, milter, endpoint))
+    {
+        None => inserted(&raw, &list, &item(edit.postfix, endpoint)),
+        Some(ours) if waits(edit.postfix, ours) => return Ok(alone),
+        Some(ours) if braces(edit.postfix) && raw.contains(&ours.written) => {
+            raw.replacen(&ours.written, &with_tempfail(ours), 1)
+        }
+        Some(_) => {
+            mta.notes.push(text!(
+                "When the daemon is away, mail goes out unsigned, since milter_default_action is \
+                 accept: postconf -e 'milter_default_action = tempfail'",
+                "Cuando el demonio falta, el correo sale sin firmar, porque milter_default_action \
+                 es accept: postconf -e 'milter_default_action = tempfail'"
+            ));
+            return Ok(alone);
+        }
+    };
+    let what = match list.is_empty() {
+        true => text!(
+            "Let Postfix hand mail from the network to the daemon",
+            "Hacer que Postfix pase al demonio el correo que llega por la red"
+        ),
+        false => text!(
+            "Let Postfix hand mail from the network to the daemon; the other filters keep their \
+             order",
+            "Hacer que Postfix pase al demonio el correo que llega por la red; los demás filtros \
+             conservan su orden"
+        ),
+    };
+    edit.set(
+        "smtpd_milters",
+        &new,
+        what,
+        text!(
+            "With default_action=tempfail mail waits when the daemon is away; it never goes out \
+             unsigned.",
+            "Con default_action=tempfail el correo espera cuando el demonio falta; nunca sale sin \
+             firmar."
+        ),
+    )?;
+    Ok(alone)
+}
+
+/// The same for mail from this host itself.
+fn local_milters(
+    endpoint: &Endpoint,
+    alone: bool,
+    edit: &mut Edit<'_>,
+    mta: &mut Mta,
+) -> Result<(), Refusal> {
+    let raw = edit.as_written("non_smtpd_milters")?;
+    let refers = raw.contains("$smtpd_milters") || raw.contains("${smtpd_milters}");
+    let list = milters::parse(edit.postfix.main.value("non_smtpd_milters"));
+    let ours = list
+        .iter()
+        .any(|milter| is_ours(edit.postfix, milter, endpoint));
+    if !refers && !ours {
+        let new = match (raw.is_empty(), alone) {
+            (true, true) => "$smtpd_milters".to_owned(),
+            _ => inserted(&raw, &list, &item(edit.postfix, endpoint)),
+        };
+        edit.set(
+            "non_smtpd_milters",
+            &new,
+            text!(
+                "The same for mail from this host itself",
+                "Lo mismo para el correo de este mismo equipo"
+            ),
+            text!(
+                "Mail of the sendmail command, of web applications and of cron comes this way.",
+                "Por ahí llega el correo de la orden sendmail, de las aplicaciones web y de cron."
+            ),
+        )?;
+    }
+    let notices = edit.postfix.main.value("internal_mail_filter_classes");
+    if notices.is_empty() && alone && list.iter().all(|m| is_ours(edit.postfix, m, endpoint)) {
+        edit.set(
+            "internal_mail_filter_classes",
+            "bounce, notify",
+            text!(
+                "Sign bounces and other notices of Postfix, too",
+                "Firmar también los rebotes y otros avisos de Postfix"
+            ),
+            text!(
+                "They are mail of this host like any other; without this they go out unsigned.",
+                "Son correo de este equipo como cualquier otro; sin esto salen sin firmar."
+            ),
+        )?;
+    } else if notices.is_empty() {
+        mta.notes.push(text!(
+            "Bounces and notices stay unsigned: there are other filters, and one that refuses a \
+             bounce would lose it. If yours never refuse: postconf -e \
+             'internal_mail_filter_classes = bounce, notify'",
+            "Los rebotes y avisos quedan sin firmar: hay otros filtros, y uno que rechace un rebote \
+             lo perdería. Si los suyos nunca rechazan: postconf -e \
+             'internal_mail_filter_classes = bounce, notify'"
+        ));
+    }
+    Ok(())
+}
+
+/// Services of `master.cf` that go their own way.
+fn overrides(postfix: &Postfix, endpoint: &Endpoint, mta: &mut Mta) {
+    for service in talks_to_milters(postfix) {
+        let name = service.name.rsplit(':').next().unwrap_or(&service.name);
+        if service.command != "smtpd" || !SUBMISSION.contains(&name) {
+            continue;
+        }
+        let id = service.id();
+        let without = service
+            .overrides
+            .get("receive_override_options")
+            .is_some_and(|options| options.contains("no_milters"));
+        if without {
+            mta.notes.push(text!(
+                "master.cf: the service {id} passes milters by (no_milters in \
+                 receive_override_options): mail handed in there is not signed.",
+                "master.cf: el servicio {id} no pasa por los milters (no_milters en \
+                 receive_override_options): el correo entregado ahí no se firma."
+            ));
+        }
+        let Some(own) = service.overrides.get("smtpd_milters") else {
+            continue;
+        };
+        let list = milters::parse(own);
+        if list.iter().any(|milter| is_ours(postfix, milter, endpoint)) {
+            continue;
+        }
+        let item = item(postfix, endpoint);
+        let value = inserted(own, &list, &item);
+        mta.notes.push(text!(
+            "master.cf: the service {id} has its own smtpd_milters ({own:?}) without the daemon: \
+             mail handed in there is not signed. To mend it: postconf -P \
+             '{id}/smtpd_milters = {value}'",
+            "master.cf: el servicio {id} tiene su propio smtpd_milters ({own:?}) sin el demonio: \
+             el correo entregado ahí no se firma. Para corregirlo: postconf -P \
+             '{id}/smtpd_milters = {value}'"
+        ));
+    }
+}
+
+/// Whether Postfix reaches the daemon by this filter.
+fn is_ours(postfix: &Postfix, milter: &Milter, endpoint: &Endpoint) -> bool {
+    let local = |host: &Option<String>| {
+        let host = host.as_deref().unwrap_or("localhost");
+        ["localhost", "127.0.0.1", "::1", "0.0.0.0", "::"].contains(&host)
+    };
+    match (&milter.endpoint, &endpoint.socket) {
+        (Ok(SocketSpec::Unix(_)), SocketSpec::Unix(path)) => {
+            let queue = postfix.queue_directory();
+            [true, false].into_iter().any(|chroot| {
+                let there = milter.path_for(chroot, queue);
+                let used = talks_to_milters(postfix).any(|service| service.chroot == chroot);
+                used && there.is_some_and(|there| target(&there) == target(path))
+            })
+        }
+        (
+            Ok(SocketSpec::Inet { host, port } | SocketSpec::Inet6 { host, port }),
+            SocketSpec::Inet {
+                host: own_host,
+                port: own,
+            }
+            | SocketSpec::Inet6 {
+                host: own_host,
+                port: own,
+            },
+        ) => port == own && (host == own_host || (local(host) && local(own_host))),
+        _ => false,
+    }
+}
+
+/// Whether mail waits when this filter is away.
+fn waits(postfix: &Postfix, milter: &Milter) -> bool {
+    let action = milter.settings.get("default_action").map_or_else(
+        || postfix.main.value("milter_default_action"),
+        String::as_str,
+    );
+    action != "accept"
+}
+
+fn braces(postfix: &Postfix) -> bool {
+    version(postfix.main.value("mail_version")) >= BRACES_SINCE
+}
+
+fn version(text: &str) -> (u32, u32) {
+    let mut parts = text.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+/// The daemon as one filter of a list.
+fn item(postfix: &Postfix, endpoint: &Endpoint) -> String {
+    let address = &endpoint.for_postfix;
+    match braces(postfix) {
+        true => format!("{{ {address}, default_action=tempfail }}"),
+        false => address.clone(),
+    }
+}
+
+/// A filter with `default_action=tempfail` and its other settings.
+fn with_tempfail(milter: &Milter) -> String {
+    let inner = milter.written.trim_start_matches('{').trim_end_matches('}');
+    let mut parts = milters::items(inner).into_iter();
+    let mut kept = vec![parts.next().unwrap_or_default()];
+    kept.extend(parts.filter(|part| {
+        !part
+            .trim_start_matches('{')
+            .trim_start()
+            .starts_with("default_action")
+    }));
+    format!("{{ {}, default_action=tempfail }}", kept.join(", "))
+}
+
+/// A list with one filter more: the last, so that nothing changes mail after it is signed, but
+/// before OpenDMARC, which reads the verifier's results.
+fn inserted(raw: &str, list: &[Milter], item: &str) -> String {
+    if raw.is_empty() {
+        return item.to_owned();
+    }
+    let reads_results = |milter: &&Milter| {
+        DMARC_FILTERS
+            .iter()
+            .any(|word| milter.written.contains(word))
+    };
+    match list.iter().find(reads_results) {
+        Some(reader) if raw.contains(&reader.written) => {
+            raw.replacen(&reader.written, &format!("{item}, {}", reader.written), 1)
+        }
+        _ => format!("{raw}, {item}"),
+    }
+}
+
+/// The addresses that the internet sees: those that were named, or those of the way out that are
+/// no private ones. The second list holds the private ones.
+pub fn addresses(
+    wanted: &Wanted,
+    situation: &Situation,
+) -> (Vec<std::net::IpAddr>, Vec<std::net::IpAddr>) {
+    if !wanted.addresses.is_empty() {
+        return (wanted.addresses.clone(), Vec::new());
+    }
+    situation
+        .leaving
+        .iter()
+        .map(|leaving| leaving.address)
+        .partition(|address| !leaving::is_private(*address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signer_comes_last_but_before_opendmarc() {
+        let inserted = |raw: &str| inserted(raw, &milters::parse(raw), "ME");
+        assert_eq!(inserted(""), "ME");
+        assert_eq!(inserted("inet:localhost:11332"), "inet:localhost:11332, ME");
+        assert_eq!(
+            inserted("inet:localhost:11332, inet:localhost:8893"),
+            "inet:localhost:11332, ME, inet:localhost:8893"
+        );
+        assert_eq!(
+            inserted("{ unix:opendmarc/opendmarc.sock, default_action=accept }"),
+            "ME, { unix:opendmarc/opendmarc.sock, default_action=accept }"
+        );
+    }
+
+    #[test]
+    fn a_filter_that_lets_mail_through_gets_its_own_action_and_keeps_the_rest() {
+        let with = |text: &str| with_tempfail(&milters::parse(text)[0]);
+        assert_eq!(
+            with("inet:localhost:8891"),
+            "{ inet:localhost:8891, default_action=tempfail }"
+        );
+        assert_eq!(
+            with("{ unix:x, default_action=accept, command_timeout=10s }"),
+            "{ unix:x, command_timeout=10s, default_action=tempfail }"
+        );
+    }
+
+    #[test]
+    fn names_for_the_internet_are_told_from_others() {
+        for (name, public) in [
+            ("mail.example.com", true),
+            ("vm", false),
+            ("localhost.localdomain", false),
+            ("mail.local", false),
+            ("192.0.2.1", false),
+        ] {
+            assert_eq!(is_public_name(name), public, "{name}");
+        }
+    }
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert!(version("3.10.2") > version("3.9"));
+        assert!(version("2.11.3") < BRACES_SINCE);
+        assert_eq!(version("3.9-20240101"), (3, 9));
+    }
+}

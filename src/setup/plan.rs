@@ -1,0 +1,105 @@
+//! The plan: everything that `setup` will do for a domain, tried out before anything is done.
+
+use super::{
+    disk::Attributes,
+    draft::{Draft, Step, Words},
+    hosts,
+    identities::{self, Signing},
+    mta,
+    situation::{Refusal, Situation, Wanted},
+    socket::{self, Endpoint},
+    trial,
+};
+use crate::{text, text::Text};
+
+/// What will be done.
+#[derive(Debug)]
+pub struct Plan {
+    /// The steps, in order; none where all is done already.
+    pub steps: Vec<Step>,
+    /// How many of them come before the daemon is told; the others are Postfix's.
+    pub before_postfix: usize,
+    /// The domain's keys.
+    pub signing: Signing,
+    /// The name of this host in mail.
+    pub hostname: String,
+    /// Where the daemon listens.
+    pub endpoint: Endpoint,
+    /// What the administrator should know.
+    pub notes: Vec<Text>,
+}
+
+/// Plans.
+///
+/// # Errors
+/// When the present configuration can't be extended, or would not work afterwards.
+pub fn plan(wanted: &Wanted, situation: &Situation) -> Result<Plan, Refusal> {
+    let mut draft = Draft::default();
+    let postfix = situation.postfix.as_ref();
+    template(situation, &mut draft)?;
+    let one_signature = postfix.and_then(mta::one_signature);
+    let signing = identities::plan(wanted, situation, one_signature, &mut draft)?;
+    hosts::plan(wanted, situation, &mut draft)?;
+    let endpoint = socket::plan(situation, &mut draft)?;
+    let domain = wanted.domain.as_str();
+    trial::run(&situation.configuration, domain, &signing, &mut draft)?;
+    let before_postfix = draft.steps().len();
+    let hostname = mta::hostname(wanted, postfix);
+    let mta = mta::plan(&hostname, situation, &endpoint, &mut draft)?;
+    let mut notes = signing.notes.clone();
+    notes.extend(mta.notes);
+    notes.extend(old_look(situation));
+    Ok(Plan {
+        before_postfix,
+        steps: draft.into_steps(),
+        signing,
+        hostname,
+        endpoint,
+        notes,
+    })
+}
+
+/// The configuration file, where there is none.
+fn template(situation: &Situation, draft: &mut Draft) -> Result<(), Refusal> {
+    let configuration = &situation.configuration;
+    let Some(text) = &configuration.template else {
+        return Ok(());
+    };
+    let shown = configuration.file.display();
+    let words = Words::shared(
+        text!(
+            "Write the configuration {shown}",
+            "Escribir la configuración {shown}"
+        ),
+        text!(
+            "There is none; this is the one that the package brings.",
+            "No hay ninguna; esta es la que trae el paquete."
+        ),
+    );
+    draft.write(
+        &configuration.file,
+        text.clone().into_bytes(),
+        Attributes::PUBLIC_FILE,
+        words,
+    )?;
+    Ok(())
+}
+
+/// A look of signatures that breaks on the way, where it is in use and so not changed.
+fn old_look(situation: &Situation) -> Option<Text> {
+    let snapshot = &situation.configuration.snapshot;
+    let signs = !matches!(
+        snapshot.signing,
+        crate::config::snapshot::SigningIdentities::None
+    );
+    let simple = snapshot.settings.signing.canonicalization.body == crate::dkim::Canon::Simple;
+    (signs && simple).then(|| {
+        text!(
+            "Canonicalization hashes the body as it is, which breaks signatures on forwarded mail; \
+             relaxed/relaxed survives. It is left as it is, since other domains sign with it.",
+            "Canonicalization toma el cuerpo tal cual, lo que rompe las firmas del correo \
+             reenviado; relaxed/relaxed sobrevive. Se deja como está, porque otros dominios firman \
+             así."
+        )
+    })
+}

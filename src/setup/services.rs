@@ -1,0 +1,173 @@
+//! Telling the running services of their new settings.
+
+use std::{
+    fs,
+    net::{TcpStream, ToSocketAddrs},
+    os::unix::net::UnixStream,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::{postfix::DEFAULT_DIRECTORY, socket::SocketSpec, tools::configuration::DEFAULT_FILE};
+
+/// How long the daemon may take to listen.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long one connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The names that the daemon runs by.
+const NAMES: [&str; 2] = ["opendkim", "dkimd"];
+const SYSTEMD: &str = "/run/systemd/system";
+const INIT_SCRIPT: &str = "/etc/init.d/opendkim";
+
+/// What became of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It knows; by this command.
+    By(String),
+    /// It does not run, or can't be told by us; this command does it.
+    ToDo(String),
+    /// It was told and failed: the command and its complaint.
+    Failed(String, String),
+}
+
+impl Told {
+    /// Whether it runs with the new settings.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::By(_))
+    }
+}
+
+/// Tells the daemon, and waits until it listens.
+pub fn daemon(config: &Path, pid_file: Option<&Path>, socket: &SocketSpec, restart: bool) -> Told {
+    let told = tell_daemon(config, pid_file, restart);
+    match told {
+        Told::By(command) if !listens(socket) => {
+            let complaint = format!("nobody listens at {socket}");
+            Told::Failed(command, complaint)
+        }
+        told => told,
+    }
+}
+
+/// The command that tells the daemon, for people.
+pub fn daemon_command(config: &Path, restart: bool) -> String {
+    let verb = if restart {
+        "restart"
+    } else {
+        "reload-or-restart"
+    };
+    match (
+        config == Path::new(DEFAULT_FILE),
+        Path::new(SYSTEMD).is_dir(),
+    ) {
+        (true, true) => format!("systemctl {verb} opendkim"),
+        (true, false) if Path::new(INIT_SCRIPT).exists() => "service opendkim restart".to_owned(),
+        _ => format!("dkimd serve --config {}", config.display()),
+    }
+}
+
+fn tell_daemon(config: &Path, pid_file: Option<&Path>, restart: bool) -> Told {
+    let command = daemon_command(config, restart);
+    let usual = config == Path::new(DEFAULT_FILE);
+    if usual && Path::new(SYSTEMD).is_dir() && run("systemctl cat opendkim.service").is_ok() {
+        return done(command);
+    }
+    if let Some(pid) = pid_file.and_then(running).filter(|_| !restart) {
+        return match kill(pid, Signal::SIGUSR1) {
+            Ok(()) => Told::By(format!("kill -USR1 {pid}")),
+            Err(error) => Told::Failed(format!("kill -USR1 {pid}"), error.desc().to_owned()),
+        };
+    }
+    Told::ToDo(command)
+}
+
+/// Tells Postfix.
+pub fn postfix(directory: &Path) -> Told {
+    let command = postfix_command(directory, "reload");
+    match run(&postfix_command(directory, "status")) {
+        Ok(()) => done(command),
+        Err(_) => Told::ToDo(postfix_command(directory, "start")),
+    }
+}
+
+/// A command of Postfix's.
+pub fn postfix_command(directory: &Path, verb: &str) -> String {
+    match directory == Path::new(DEFAULT_DIRECTORY) {
+        true => format!("postfix {verb}"),
+        false => format!("postfix -c {} {verb}", directory.display()),
+    }
+}
+
+fn done(command: String) -> Told {
+    match run(&command) {
+        Ok(()) => Told::By(command),
+        Err(complaint) => Told::Failed(command, complaint),
+    }
+}
+
+/// Runs a command line without quotes; the error is what it said last.
+fn run(command: &str) -> Result<(), String> {
+    let mut words = command.split(' ');
+    let program = words.next().unwrap_or_default();
+    let output = Command::new(program)
+        .args(words)
+        .env(
+            "PATH",
+            "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin",
+        )
+        .output()
+        .map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(said.lines().last().unwrap_or("no reason given").to_owned())
+}
+
+/// The daemon that a pid file names, if it is one and lives.
+fn running(pid_file: &Path) -> Option<Pid> {
+    let number: i32 = fs::read_to_string(pid_file).ok()?.trim().parse().ok()?;
+    let name = fs::read_to_string(format!("/proc/{number}/comm")).ok()?;
+    NAMES
+        .contains(&name.trim())
+        .then_some(Pid::from_raw(number))
+}
+
+/// Whether somebody listens, soon.
+fn listens(socket: &SocketSpec) -> bool {
+    let begun = Instant::now();
+    loop {
+        if connects(socket) {
+            return true;
+        }
+        if begun.elapsed() > PATIENCE {
+            return false;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn connects(socket: &SocketSpec) -> bool {
+    match socket {
+        SocketSpec::Unix(path) => UnixStream::connect(path).is_ok(),
+        SocketSpec::Inet { host, port } => tcp(host.as_deref().unwrap_or("127.0.0.1"), *port),
+        SocketSpec::Inet6 { host, port } => tcp(host.as_deref().unwrap_or("::1"), *port),
+        SocketSpec::Inherited(_) => true,
+    }
+}
+
+fn tcp(host: &str, port: u16) -> bool {
+    let Ok(mut addresses) = (host, port).to_socket_addrs() else {
+        return false;
+    };
+    addresses.any(|address| TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).is_ok())
+}

@@ -1,0 +1,211 @@
+//! The planned configuration, loaded from copies before anything is put in place: one with which
+//! the daemon would not start, or that would sign other domains' mail otherwise than now, is never
+//! left behind.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    disk::target,
+    draft::Draft,
+    identities::Signing,
+    present::{signers, signers_of},
+    scratch::Scratch,
+    situation::{Configuration, Refusal},
+    tables::example_of,
+};
+use crate::{
+    config::{
+        resolve::Overrides,
+        snapshot::{SigningIdentities, Snapshot},
+    },
+    text,
+};
+
+/// Lines of the present tables whose mail is compared before and after.
+const MOST_COMPARED: usize = 100_000;
+/// Prefixes of values that name a file.
+const FILE_KINDS: [&str; 2] = ["refile:", "file:"];
+
+/// Tries the draft.
+///
+/// # Errors
+/// What the daemon would refuse, or whose mail would be signed otherwise.
+pub fn run(
+    configuration: &Configuration,
+    domain: &str,
+    signing: &Signing,
+    draft: &mut Draft,
+) -> Result<(), Refusal> {
+    let scratch = Scratch::new()?;
+    let copies = copies(configuration, draft, &scratch)?;
+    let copy = &copies[&target(&configuration.file)];
+    let (snapshot, findings) = Snapshot::load(Some(copy), &Overrides::default());
+    let Some(snapshot) = snapshot else {
+        let original = |mut text: String| {
+            for (path, copy) in &copies {
+                text = text.replace(&copy.display().to_string(), &path.display().to_string());
+            }
+            text
+        };
+        return Err(Refusal {
+            text: text!(
+                "With these changes the daemon would not start, so nothing was changed.",
+                "Con estos cambios el demonio no arrancaría, así que no se cambió nada."
+            ),
+            findings: findings
+                .iter()
+                .filter(|finding| finding.is_error())
+                .map(|finding| original(finding.to_string()))
+                .collect(),
+        });
+    };
+    signs_as_planned(&snapshot, domain, signing)?;
+    others_stay(configuration, &snapshot, domain)
+}
+
+/// Somebody of the domain must get the planned signatures and no others.
+fn signs_as_planned(snapshot: &Snapshot, domain: &str, signing: &Signing) -> Result<(), Refusal> {
+    if !signing.in_force {
+        return Ok(());
+    }
+    let found = signers_of(snapshot, domain);
+    let mut missing = signing.keys.iter().filter(|key| {
+        !found.iter().any(|(selector, signer)| {
+            selector.eq_ignore_ascii_case(&key.selector) && signer.eq_ignore_ascii_case(domain)
+        })
+    });
+    let Some(key) = missing.next() else {
+        return Ok(());
+    };
+    let selector = &key.selector;
+    let found: Vec<_> = found
+        .iter()
+        .map(|(s, d)| format!("{s}._domainkey.{d}"))
+        .collect();
+    let found = match found.is_empty() {
+        true => "-".to_owned(),
+        false => found.join(", "),
+    };
+    Err(Refusal::new(text!(
+        "With these lines mail of {domain} would not be signed by selector {selector} (but by: \
+         {found}). Lines for the domain that are in the tables already stand in the way; look at \
+         them: dkimd explain postmaster@{domain}",
+        "Con estas líneas el correo de {domain} no se firmaría con el selector {selector} (sino \
+         con: {found}). Estorban líneas del dominio que ya están en las tablas; véalas: \
+         dkimd explain postmaster@{domain}"
+    )))
+}
+
+/// Whoever was signed for must be signed for as before.
+fn others_stay(
+    configuration: &Configuration,
+    after: &Snapshot,
+    domain: &str,
+) -> Result<(), Refusal> {
+    let before = &configuration.snapshot;
+    let examples: Vec<(String, String)> = match &before.signing {
+        SigningIdentities::None => Vec::new(),
+        SigningIdentities::Single { domains, .. } => {
+            let listed = domains.entries().unwrap_or_default();
+            listed.iter().map(|(name, _)| example_of(name)).collect()
+        }
+        SigningIdentities::Tables { signing, .. } => signing
+            .rows()
+            .take(MOST_COMPARED)
+            .map(|row| example_of(row.pattern))
+            .collect(),
+    };
+    for (local, other) in examples {
+        if other.eq_ignore_ascii_case(domain) {
+            continue;
+        }
+        let (old, new) = (
+            signers(before, &local, &other),
+            signers(after, &local, &other),
+        );
+        if old != new {
+            return Err(Refusal::new(text!(
+                "With these changes mail of {local}@{other} would be signed otherwise than now. \
+                 Nothing was changed; add the domain by hand.",
+                "Con estos cambios el correo de {local}@{other} se firmaría de otra manera que \
+                 ahora. No se cambió nada; añada el dominio a mano."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Copies of all files that change and of the configuration files, each naming the copies.
+fn copies(
+    configuration: &Configuration,
+    draft: &mut Draft,
+    scratch: &Scratch,
+) -> io::Result<BTreeMap<PathBuf, PathBuf>> {
+    let mut paths: Vec<PathBuf> = draft.changed().map(|(path, _)| path.to_owned()).collect();
+    let files = configuration.written.iter().map(|option| &*option.file);
+    for file in files.chain([configuration.file.as_path()]) {
+        let path = target(file);
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    let copies: BTreeMap<PathBuf, PathBuf> = paths
+        .into_iter()
+        .enumerate()
+        .map(|(number, path)| {
+            let copy = scratch.path().join(number.to_string());
+            (path, copy)
+        })
+        .collect();
+    let base = configuration.settings().process.base_directory.as_deref();
+    for (path, copy) in &copies {
+        let content = match draft.content(path)? {
+            Some(content) => content.to_vec(),
+            None => continue,
+        };
+        let is_configuration = *path == target(&configuration.file)
+            || configuration
+                .written
+                .iter()
+                .any(|option| target(&option.file) == *path);
+        let content = match is_configuration {
+            true => naming_copies(&content, &copies, base),
+            false => content,
+        };
+        fs::write(copy, content)?;
+    }
+    Ok(copies)
+}
+
+/// A configuration file's text in which values name copies where there are copies.
+fn naming_copies(text: &[u8], copies: &BTreeMap<PathBuf, PathBuf>, base: Option<&Path>) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text);
+    let mut new = String::with_capacity(text.len());
+    for line in text.split('\n') {
+        let content = line.split(['#', '\r']).next().unwrap_or_default().trim();
+        let replaced = content
+            .split_once(|c: char| c.is_ascii_whitespace())
+            .and_then(|(name, value)| {
+                let value = value.trim();
+                let kind = FILE_KINDS
+                    .into_iter()
+                    .find(|kind| {
+                        value
+                            .get(..kind.len())
+                            .is_some_and(|begin| begin.eq_ignore_ascii_case(kind))
+                    })
+                    .unwrap_or_default();
+                let path = Path::new(value[kind.len()..].trim());
+                let path = base.map_or_else(|| path.to_owned(), |base| base.join(path));
+                let copy = copies.get(&target(&path)).filter(|_| path.is_absolute())?;
+                Some(format!("{name} {kind}{}", copy.display()))
+            });
+        new.push_str(replaced.as_deref().unwrap_or(line));
+        new.push('\n');
+    }
+    new.into_bytes()
+}

@@ -1,0 +1,227 @@
+//! Taking back what was set up for a domain, and nothing else.
+//!
+//! First everything is tried on copies in memory; only if all of it can be taken back is anything
+//! changed. What other domains, set up later, rely on stays, and is handed to their record.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    change::{Change, ChangeError, Reversal},
+    disk::{self, Attributes},
+    journal::{Entry, Journal, JournalError, Run},
+};
+
+/// What was taken back.
+#[derive(Debug, Default)]
+pub struct Undone {
+    /// Files that were written back.
+    pub restored: Vec<PathBuf>,
+    /// Files and directories that were removed.
+    pub removed: Vec<PathBuf>,
+    /// Groups that a user left: user and group.
+    pub left: Vec<(String, String)>,
+    /// Keys that stay.
+    pub keys: Vec<PathBuf>,
+    /// Directories that stay since something is in them.
+    pub directories: Vec<PathBuf>,
+    /// Other domains that rely on the rest.
+    pub relied_on_by: Vec<String>,
+}
+
+impl Undone {
+    /// Whether there was anything to take back.
+    pub fn is_empty(&self) -> bool {
+        self.restored.is_empty() && self.removed.is_empty() && self.left.is_empty()
+    }
+}
+
+/// Why nothing is taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    /// The domain was not set up by this program, or it was taken back already.
+    #[error("nothing in the journal says that this domain was set up here")]
+    Unknown,
+    /// Somebody changed what was changed.
+    #[error("changed since: {}", list(.0))]
+    Changed(Vec<PathBuf>),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The system refuses.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let shown: Vec<_> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    shown.join(", ")
+}
+
+/// Files as they would be.
+type Overlay = BTreeMap<PathBuf, Option<(Vec<u8>, Attributes)>>;
+
+/// Takes back all runs for a domain under one configuration, the newest first.
+///
+/// # Errors
+/// When something was changed since; nothing is taken back then. When the system refuses on the
+/// way; it may be run again then.
+pub fn undo(journal: &Journal, domain: &str, config: &Path) -> Result<Undone, UndoError> {
+    let mut runs = journal.runs()?;
+    runs.retain(|(_, run)| run.config == config);
+    let of_domain = |run: &Run| run.domain.eq_ignore_ascii_case(domain);
+    if !runs.iter().any(|(_, run)| of_domain(run)) {
+        return Err(UndoError::Unknown);
+    }
+    let mut undone = Undone::default();
+    while let Some(last) = runs.iter().rposition(|(_, run)| of_domain(run)) {
+        let (file, mut run) = runs.remove(last);
+        let kept = match runs.len() > last {
+            true => run
+                .changes
+                .iter()
+                .filter(|entry| entry.shared)
+                .cloned()
+                .collect(),
+            false => Vec::new(),
+        };
+        run.changes.retain(|entry| kept.is_empty() || !entry.shared);
+        take_back(&run.changes, &mut undone)?;
+        if let Some((later_file, later)) = runs.get_mut(last).filter(|_| !kept.is_empty()) {
+            hand_over(journal, (&file, run), (later_file, later), kept)?;
+            undone.relied_on_by.push(later.domain.clone());
+        }
+        journal.forget(&file)?;
+    }
+    Ok(undone)
+}
+
+/// Gives the shared changes to the next domain's run; at each moment the journal holds them.
+fn hand_over(
+    journal: &Journal,
+    (file, mut run): (&Path, Run),
+    (later_file, later): (&Path, &mut Run),
+    kept: Vec<Entry>,
+) -> Result<(), JournalError> {
+    run.changes.clone_from(&kept);
+    journal.write(file, &run)?;
+    let mut changes = kept;
+    changes.retain(|entry| !later.changes.contains(entry));
+    changes.append(&mut later.changes);
+    later.changes = changes;
+    journal.write(later_file, later)
+}
+
+fn take_back(entries: &[Entry], undone: &mut Undone) -> Result<(), UndoError> {
+    let (overlay, impossible) = simulate(entries)?;
+    if !impossible.is_empty() {
+        return Err(UndoError::Changed(impossible));
+    }
+    let mut written = Vec::new();
+    for entry in entries.iter().rev() {
+        match &entry.change {
+            Change::File(change) => {
+                if written.contains(&change.path) {
+                    continue;
+                }
+                written.push(change.path.clone());
+                put(&change.path, overlay.get(&change.path), undone)?;
+            }
+            other => take_back_other(other, undone)?,
+        }
+    }
+    Ok(())
+}
+
+/// What the files would be after all, and those where it can't be done.
+fn simulate(entries: &[Entry]) -> Result<(Overlay, Vec<PathBuf>), ChangeError> {
+    let mut overlay = Overlay::new();
+    let mut impossible = Vec::new();
+    for (at, entry) in entries.iter().enumerate().rev() {
+        let Change::File(change) = &entry.change else {
+            if entry.change.reversal()? == Reversal::Impossible {
+                impossible.push(entry.change.path().to_owned());
+            }
+            continue;
+        };
+        let path = &change.path;
+        if !overlay.contains_key(path) {
+            let now = change.read()?;
+            let now = now.map(|now| Ok((now, Attributes::of(path)?)));
+            let now = now.transpose().map_err(|cause| ChangeError::System {
+                path: path.clone(),
+                cause,
+            })?;
+            overlay.insert(path.clone(), now);
+        }
+        let Some(now) = overlay.get_mut(path) else {
+            continue;
+        };
+        let content = now.as_ref().map(|(content, _)| content.as_slice());
+        // Where the run broke off before this change, an earlier state of the file is there.
+        let not_made = entries[..at].iter().any(|earlier| {
+            matches!(&earlier.change, Change::File(earlier)
+                if earlier.path == *path && earlier.is_before(content))
+        });
+        if not_made {
+            continue;
+        }
+        match change.reversal(content, now.as_ref().map(|(_, attributes)| *attributes)) {
+            Reversal::Write(Some(content), attributes) => *now = Some((content, attributes)),
+            Reversal::Write(None, _) => *now = None,
+            Reversal::Impossible => impossible.push(path.clone()),
+            _ => {}
+        }
+    }
+    impossible.dedup();
+    Ok((overlay, impossible))
+}
+
+fn put(
+    path: &Path,
+    wanted: Option<&Option<(Vec<u8>, Attributes)>>,
+    undone: &mut Undone,
+) -> Result<(), ChangeError> {
+    let system = |cause| ChangeError::System {
+        path: path.to_owned(),
+        cause,
+    };
+    match wanted {
+        Some(Some((content, attributes))) => {
+            let same = std::fs::read(path).is_ok_and(|now| now == *content)
+                && Attributes::of(path).is_ok_and(|now| now == *attributes);
+            if !same {
+                disk::replace(path, content, *attributes).map_err(system)?;
+                undone.restored.push(path.to_owned());
+            }
+        }
+        Some(None) if path.exists() => {
+            disk::remove(path).map_err(system)?;
+            undone.removed.push(path.to_owned());
+        }
+        Some(None) | None => {}
+    }
+    Ok(())
+}
+
+fn take_back_other(change: &Change, undone: &mut Undone) -> Result<(), ChangeError> {
+    let reversal = change.reversal()?;
+    change.take_back(&reversal)?;
+    let path = change.path().to_owned();
+    match (&reversal, change) {
+        (Reversal::RemoveDirectory, _) => undone.removed.push(path),
+        (Reversal::KeepDirectory, _) => undone.directories.push(path),
+        (Reversal::KeepKey, _) => undone.keys.push(path),
+        (Reversal::GiveBack(_), _) => undone.restored.push(path),
+        (Reversal::Leave, Change::Member { user, group }) => {
+            undone.left.push((user.clone(), group.clone()));
+        }
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,482 @@
+//! `dkimd setup`: one domain from nothing to signed mail, planned, done or taken back.
+
+mod json;
+mod print;
+
+use std::{net::IpAddr, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+use nix::unistd::geteuid;
+
+use super::configuration::DEFAULT_FILE;
+use crate::{
+    dkim::name::{Domain, Selector},
+    dns::name::to_a_labels,
+    doctor::host::questions,
+    process::ExitCode,
+    session::signing::key_rules,
+    setup::{
+        apply::{ApplyError, Work},
+        draft::Step,
+        journal::{self, Journal},
+        mta,
+        plan::{Plan, plan},
+        published::published,
+        records::sheet::{Published, Sheet, Subject, sheet},
+        services::{self, Told},
+        situation::{Refusal, Situation, Wanted},
+        undo::{self, UndoError},
+    },
+    text,
+    text::{Lang, Text},
+};
+
+/// Arguments of `dkimd setup`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Without --apply it shows what it would do and changes nothing. Run it as \
+    root.\n\nExamples:\n  dkimd setup example.com\n  dkimd setup example.com --apply\n  dkimd setup \
+    example.com --hostname mail.example.com --ip 203.0.113.10 --apply\n  dkimd setup example.com \
+    --undo\n\nExit codes: 0 planned, done, or nothing to do; 1 something was changed since and \
+    can't be taken back; 64 wrong command line; 74 a change failed; 77 not root; 78 the present \
+    configuration can't be extended."
+)]
+pub struct SetupArgs {
+    /// The domain whose mail is to be signed
+    pub domain: String,
+    /// Selector of the RSA key (that of the present key, or mail); for a domain that signs already
+    /// another one prepares a change of keys
+    #[arg(short, long)]
+    pub selector: Option<String>,
+    /// The name of this mail server in DNS; that of Postfix unless given
+    #[arg(long, value_name = "NAME")]
+    pub hostname: Option<String>,
+    /// An address that mail leaves from, as the internet sees it; found out unless given
+    #[arg(long, value_name = "ADDRESS")]
+    pub ip: Vec<IpAddr>,
+    /// Do it
+    #[arg(long, conflicts_with = "undo")]
+    pub apply: bool,
+    /// Take back what was set up for the domain; keys stay
+    #[arg(long)]
+    pub undo: bool,
+    /// One RSA key alone, without an Ed25519 key beside it
+    #[arg(long)]
+    pub rsa_only: bool,
+    /// The form of the DNS records
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = Form::All)]
+    pub records: Form,
+    /// Don't ask DNS what is published
+    #[arg(long)]
+    pub offline: bool,
+    /// The language; that of the locale unless given
+    #[arg(long, value_enum)]
+    pub lang: Option<Lang>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Configuration file of the server
+    #[arg(short = 'x', long, value_name = "FILE", default_value = DEFAULT_FILE)]
+    pub config: PathBuf,
+    /// Where a new key goes; where the others are, or /etc/dkimkeys
+    #[arg(long, value_name = "DIR")]
+    pub key_directory: Option<PathBuf>,
+    /// Where new tables go; the directory opendkim beside the configuration
+    #[arg(long, value_name = "DIR")]
+    pub table_directory: Option<PathBuf>,
+    /// Postfix's configuration directory
+    #[arg(long, value_name = "DIR")]
+    pub postfix_config: Option<PathBuf>,
+    /// Leave Postfix alone
+    #[arg(long, conflicts_with = "postfix_config")]
+    pub without_postfix: bool,
+    /// Don't tell the running services; print the commands that do
+    #[arg(long)]
+    pub no_reload: bool,
+    /// Where it is written down what was changed
+    #[arg(long, value_name = "DIR", default_value = journal::DEFAULT_DIRECTORY)]
+    pub journal: PathBuf,
+}
+
+/// How DNS records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For a zone file
+    Zone,
+    /// For a web panel
+    Lines,
+    /// Input for nsupdate
+    Nsupdate,
+    /// One after the other
+    All,
+}
+
+/// What was done, for people and for programs.
+struct Account {
+    /// The domain, in A-labels.
+    domain: String,
+    hostname: String,
+    /// Whether `--apply` was given.
+    applied: bool,
+    /// Steps: planned, or done.
+    steps: Vec<Step>,
+    notes: Vec<Text>,
+    /// Services that were told.
+    told: Vec<Told>,
+    /// The keys without a public half: they are made by `--apply`.
+    keys_to_make: usize,
+    sheet: Sheet,
+}
+
+/// Why it ends early: what to tell, and the exit code.
+struct End {
+    text: Text,
+    details: Vec<String>,
+    code: ExitCode,
+}
+
+impl End {
+    fn new(code: ExitCode, text: Text) -> Self {
+        Self {
+            text,
+            details: Vec::new(),
+            code,
+        }
+    }
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            text: refusal.text,
+            details: refusal.findings,
+            code: ExitCode::Config,
+        }
+    }
+}
+
+/// Plans, applies or undoes.
+pub fn run(args: &SetupArgs) -> ExitCode {
+    let lang = args.lang.unwrap_or_else(Lang::of_locale);
+    match act(args, lang) {
+        Ok(code) => code,
+        Err(end) => {
+            eprintln!("dkimd setup: {}", end.text.to(lang));
+            for detail in end.details {
+                eprintln!("  {detail}");
+            }
+            end.code
+        }
+    }
+}
+
+fn act(args: &SetupArgs, lang: Lang) -> Result<ExitCode, End> {
+    let wanted = wanted(args)?;
+    if args.undo {
+        return take_back(args, &wanted, lang);
+    }
+    let account = match args.apply {
+        true => applied(args, &wanted, lang)?,
+        false => planned(args, &wanted, lang)?,
+    };
+    let written = match args.json {
+        true => json::print(&account, lang),
+        false => print::account(&account, args.records, lang),
+    };
+    let failed = account
+        .told
+        .iter()
+        .any(|told| matches!(told, Told::Failed(..)));
+    Ok(match (written, failed) {
+        (Err(_), _) | (_, true) => ExitCode::IoError,
+        (Ok(()), false) => ExitCode::Ok,
+    })
+}
+
+fn wanted(args: &SetupArgs) -> Result<Wanted, End> {
+    let usage = |text| End::new(ExitCode::Usage, text);
+    let name = |name: &str| -> Result<Domain, End> {
+        let wrong = |cause: String| {
+            usage(text!(
+                "the name {name:?} {cause}",
+                "el nombre {name:?} no es válido: {cause}"
+            ))
+        };
+        let ascii = to_a_labels(name).map_err(|cause| wrong(cause.to_string()))?;
+        let parsed =
+            Domain::parse(&ascii.to_ascii_lowercase()).map_err(|cause| wrong(cause.to_string()))?;
+        match parsed.as_str().contains('.') {
+            true => Ok(parsed),
+            false => Err(usage(text!(
+                "{name} is not a full name; write for instance {name}.com",
+                "{name} no es un nombre completo; escriba por ejemplo {name}.com"
+            ))),
+        }
+    };
+    let selector = args.selector.as_deref().map(|text| {
+        Selector::parse(text).map_err(|cause| {
+            usage(text!(
+                "the selector {text:?} {cause}",
+                "el selector {text:?} no es válido: {cause}"
+            ))
+        })
+    });
+    Ok(Wanted {
+        domain: name(&args.domain)?,
+        selector: selector.transpose()?,
+        hostname: args.hostname.as_deref().map(name).transpose()?,
+        addresses: args.ip.clone(),
+        rsa_only: args.rsa_only,
+        config: args.config.clone(),
+        key_directory: args.key_directory.clone(),
+        table_directory: args.table_directory.clone(),
+        postfix_directory: args.postfix_config.clone(),
+        without_postfix: args.without_postfix,
+    })
+}
+
+fn planned(args: &SetupArgs, wanted: &Wanted, lang: Lang) -> Result<Account, End> {
+    let situation = Situation::look_around(wanted)?;
+    let mut plan = plan(wanted, &situation)?;
+    let steps = std::mem::take(&mut plan.steps);
+    finish(args, wanted, &situation, plan, steps, Vec::new(), lang)
+}
+
+fn applied(args: &SetupArgs, wanted: &Wanted, lang: Lang) -> Result<Account, End> {
+    let journal = open_journal(args)?;
+    let situation = Situation::look_around(wanted)?;
+    let mut plan = plan(wanted, &situation)?;
+    let daemon = situation.daemon.uid;
+    if !geteuid().is_root() && geteuid().as_raw() != daemon {
+        return Err(not_root(args));
+    }
+    let mut work = Work::begin(&mut plan, wanted, &journal)
+        .map_err(|error| failed(&error, &[], &[], args, lang))?;
+    let told = carry_out(args, &situation, &plan, &mut work)
+        .map_err(|error| failed(&error, work.done(), work.left(), args, lang))?;
+    let steps = work.done().to_vec();
+    finish(args, wanted, &situation, plan, steps, told, lang)
+}
+
+/// Makes the changes and tells the services, the daemon first: Postfix must never look for a
+/// daemon that is not there yet.
+fn carry_out(
+    args: &SetupArgs,
+    situation: &Situation,
+    plan: &Plan,
+    work: &mut Work,
+) -> Result<Vec<Told>, ApplyError> {
+    let configuration = &situation.configuration;
+    let mut told = Vec::new();
+    work.for_daemon(situation.daemon.uid, key_rules(&configuration.snapshot))?;
+    if work.touches_daemon() {
+        let restart = plan.endpoint.restart || configuration.template.is_some();
+        let process = &configuration.settings().process;
+        told.push(match args.no_reload {
+            true => Told::ToDo(services::daemon_command(&args.config, restart)),
+            false => services::daemon(
+                &args.config,
+                process.pid_file.as_deref(),
+                &plan.endpoint.socket,
+                restart,
+            ),
+        });
+    }
+    if told.iter().any(|told| matches!(told, Told::Failed(..))) {
+        return Ok(told);
+    }
+    work.for_postfix()?;
+    if let Some(postfix) = situation
+        .postfix
+        .as_ref()
+        .filter(|_| work.touches_postfix())
+    {
+        let daemon_runs = told.iter().all(Told::is_done);
+        told.push(match args.no_reload || !daemon_runs {
+            true => Told::ToDo(services::postfix_command(&postfix.directory, "reload")),
+            false => services::postfix(&postfix.directory),
+        });
+    }
+    Ok(told)
+}
+
+fn finish(
+    args: &SetupArgs,
+    wanted: &Wanted,
+    situation: &Situation,
+    plan: Plan,
+    steps: Vec<Step>,
+    told: Vec<Told>,
+    lang: Lang,
+) -> Result<Account, End> {
+    let (addresses, private) = mta::addresses(wanted, situation);
+    let relay = situation
+        .postfix
+        .as_ref()
+        .map(|postfix| postfix.main.value("relayhost").to_owned())
+        .filter(|relay| !relay.is_empty());
+    let keys = plan.signing.keys.iter().filter_map(|key| {
+        let public = key.public.as_ref()?;
+        Some((key.selector.clone(), public.kind, public.public.clone()))
+    });
+    let subject = Subject {
+        domain: wanted.domain.as_str().to_owned(),
+        hostname: plan.hostname.clone(),
+        addresses,
+        relay,
+        keys: keys.collect(),
+    };
+    let published = match args.offline {
+        true => Published::default(),
+        false => ask(&subject, situation, lang)?,
+    };
+    let mut notes = plan.notes;
+    if !private.is_empty() {
+        let private: Vec<_> = private.iter().map(ToString::to_string).collect();
+        let private = private.join(", ");
+        notes.push(text!(
+            "This host sends from the private address {private}; the internet sees another one. \
+             Name it: --ip ADDRESS",
+            "Este equipo envía desde la dirección privada {private}; en internet se ve otra. \
+             Indíquela: --ip DIRECCIÓN"
+        ));
+    }
+    Ok(Account {
+        domain: subject.domain.clone(),
+        hostname: plan.hostname,
+        applied: args.apply,
+        steps,
+        notes,
+        told,
+        keys_to_make: plan.signing.keys.len() - subject.keys.len(),
+        sheet: sheet(&subject, &published),
+    })
+}
+
+fn ask(subject: &Subject, situation: &Situation, lang: Lang) -> Result<Published, End> {
+    let system = |error: String| {
+        End::new(
+            ExitCode::OsError,
+            text!(
+                "the operating system refuses: {error}",
+                "el sistema operativo se niega: {error}"
+            ),
+        )
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| system(error.to_string()))?;
+    let published = runtime.block_on(async {
+        let dns = questions(Some(&situation.configuration.snapshot))
+            .map_err(|error| system(error.to_string()))?;
+        let servers: Vec<_> = dns.servers().iter().map(ToString::to_string).collect();
+        let servers = servers.join(", ");
+        let asked = text!(
+            "Asking DNS through {servers} what is published.",
+            "Se pregunta al DNS, a través de {servers}, qué está publicado."
+        );
+        eprintln!("{}", asked.to(lang));
+        Ok(published(subject, &dns).await)
+    });
+    runtime.shutdown_background();
+    published
+}
+
+fn open_journal(args: &SetupArgs) -> Result<Journal, End> {
+    Journal::open(&args.journal).map_err(|error| {
+        let denied = matches!(&error, journal::JournalError::System { cause, .. }
+            if cause.kind() == std::io::ErrorKind::PermissionDenied);
+        match denied && !geteuid().is_root() {
+            true => not_root(args),
+            false => End::new(ExitCode::IoError, text!("{error}", "{error}")),
+        }
+    })
+}
+
+fn not_root(args: &SetupArgs) -> End {
+    let domain = &args.domain;
+    let option = if args.undo { "--undo" } else { "--apply" };
+    End::new(
+        ExitCode::NoPermission,
+        text!(
+            "only root may change keys and services: sudo dkimd setup {domain} {option}",
+            "solo root puede cambiar claves y servicios: sudo dkimd setup {domain} {option}"
+        ),
+    )
+}
+
+/// What was done, what was not, and how to go on.
+fn failed(error: &ApplyError, done: &[Step], left: &[Step], args: &SetupArgs, lang: Lang) -> End {
+    let domain = &args.domain;
+    let mut details = Vec::new();
+    let done_word = text!("done", "hecho");
+    let left_word = text!("not done", "sin hacer");
+    for (word, steps) in [(done_word, done), (left_word, left)] {
+        for step in steps {
+            details.push(format!("{}: {}", word.to(lang), step.words.what.to(lang)));
+        }
+    }
+    let text = match done.is_empty() {
+        true => text!(
+            "{error}. Nothing was changed.",
+            "{error}. No se cambió nada."
+        ),
+        false => text!(
+            "{error}. To go on, mend that and run the same command again; to take everything back: \
+             dkimd setup {domain} --undo",
+            "{error}. Para seguir, corríjalo y repita la misma orden; para deshacerlo todo: dkimd \
+             setup {domain} --undo"
+        ),
+    };
+    End {
+        text,
+        details,
+        code: ExitCode::IoError,
+    }
+}
+
+fn take_back(args: &SetupArgs, wanted: &Wanted, lang: Lang) -> Result<ExitCode, End> {
+    let journal = open_journal(args)?;
+    let domain = wanted.domain.as_str();
+    let undone = undo::undo(&journal, domain, &args.config).map_err(|error| match error {
+        UndoError::Unknown => End::new(
+            ExitCode::Ok,
+            text!(
+                "nothing to take back: {domain} was not set up here, or was taken back already",
+                "no hay nada que deshacer: {domain} no se configuró aquí, o ya se deshizo"
+            ),
+        ),
+        UndoError::Changed(paths) => End {
+            text: text!(
+                "nothing was taken back, because these files were changed since, at the very \
+                 places that setup changed. Bring those places back as they were, or undo by hand; \
+                 what setup changed is written down in the journal.",
+                "no se deshizo nada, porque estos archivos cambiaron después en los mismos lugares \
+                 que cambió setup. Devuelva esos lugares a como estaban, o deshágalo a mano; lo \
+                 que cambió setup está escrito en el diario."
+            ),
+            details: paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
+            code: ExitCode::Failed,
+        },
+        error => End::new(
+            ExitCode::IoError,
+            text!(
+                "{error}. Mend that and run the same command again.",
+                "{error}. Corríjalo y repita la misma orden."
+            ),
+        ),
+    })?;
+    let told = print::after_undo(args, &undone);
+    let written = match args.json {
+        true => json::undone(domain, &undone, &told),
+        false => print::undone(domain, &undone, &told, lang),
+    };
+    Ok(match written {
+        Ok(()) => ExitCode::Ok,
+        Err(_) => ExitCode::IoError,
+    })
+}

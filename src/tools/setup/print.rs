@@ -1,0 +1,323 @@
+//! The account of `dkimd setup` for people.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use super::{Account, Form, SetupArgs};
+use crate::{
+    config::{parse, resolve, resolve::Overrides},
+    postfix::DEFAULT_DIRECTORY,
+    setup::{
+        change::Change,
+        draft::Step,
+        records::{
+            Record, State,
+            forms::{self, NSUPDATE_END},
+            sheet::Sheet,
+        },
+        services::{self, Told},
+        undo::Undone,
+    },
+    text,
+    text::{Lang, Text},
+};
+
+/// The form's name in a web panel, in both languages.
+fn label(name: &str) -> Text {
+    match name {
+        "name" => text!("name", "nombre"),
+        "full name" => text!("full name", "nombre completo"),
+        "type" => text!("type", "tipo"),
+        "priority" => text!("priority", "prioridad"),
+        _ => text!("value", "valor"),
+    }
+}
+
+/// Writes the plan or what was done, the records, and what comes next.
+pub(super) fn account(account: &Account, form: Form, lang: Lang) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let domain = &account.domain;
+    let head = match (account.steps.is_empty(), account.applied) {
+        (true, _) => text!(
+            "{domain} is set up already; there is nothing to change on this host.",
+            "{domain} ya está configurado; no hay nada que cambiar en este equipo."
+        ),
+        (false, true) => text!("Done for {domain}:", "Hecho para {domain}:"),
+        (false, false) => text!(
+            "Plan for {domain}. Nothing is changed yet.",
+            "Plan para {domain}. Todavía no se cambia nada."
+        ),
+    };
+    writeln!(out, "{}", head.to(lang))?;
+    for (number, step) in (1..).zip(&account.steps) {
+        write_step(&mut out, number, step, account.applied, lang)?;
+    }
+    for told in &account.told {
+        write_told(&mut out, told, lang)?;
+    }
+    for note in account.notes.iter().chain(&account.sheet.notes) {
+        let word = text!("Note", "Nota");
+        writeln!(out, "\n{}: {}", word.to(lang), note.to(lang))?;
+    }
+    records(&mut out, account, form, lang)?;
+    reverse(&mut out, &account.sheet, lang)?;
+    next(&mut out, account, lang)
+}
+
+fn write_step(
+    out: &mut impl Write,
+    number: usize,
+    step: &Step,
+    applied: bool,
+    lang: Lang,
+) -> io::Result<()> {
+    writeln!(out, "\n{number:2}. {}", step.words.what.to(lang))?;
+    if applied {
+        return Ok(());
+    }
+    writeln!(out, "    {}", step.words.why.to(lang))?;
+    if let Change::File(change) = &step.entry.change {
+        for place in &step.places {
+            writeln!(out, "    {}:{}", change.path.display(), place.line)?;
+            for line in &place.removed {
+                writeln!(out, "      - {line}")?;
+            }
+            for line in &place.added {
+                writeln!(out, "      + {line}")?;
+            }
+        }
+    }
+    if let Some(command) = &step.words.command {
+        writeln!(out, "    $ {command}")?;
+    }
+    Ok(())
+}
+
+fn write_told(out: &mut impl Write, told: &Told, lang: Lang) -> io::Result<()> {
+    let text = match told {
+        Told::By(command) => text!("Told the service: {command}", "Servicio avisado: {command}"),
+        Told::ToDo(command) => text!("Still to do: {command}", "Queda por hacer: {command}"),
+        Told::Failed(command, complaint) => text!(
+            "Failed: {command}: {complaint}. Postfix was left as it was. See why: dkimd check; \
+             journalctl -u opendkim",
+            "Falló: {command}: {complaint}. Postfix quedó como estaba. Vea por qué: dkimd check; \
+             journalctl -u opendkim"
+        ),
+    };
+    writeln!(out, "\n{}", text.to(lang))
+}
+
+fn records(out: &mut impl Write, account: &Account, form: Form, lang: Lang) -> io::Result<()> {
+    let sheet = &account.sheet;
+    let to_do: Vec<&Record> = sheet.records.iter().filter(|r| r.is_to_do()).collect();
+    let present = sheet.records.len() - to_do.len();
+    if !to_do.is_empty() {
+        let head = text!("DNS records to publish", "Registros DNS que publicar");
+        writeln!(out, "\n{}", head.to(lang))?;
+        for record in &to_do {
+            let (word, old) = mark(record);
+            let (name, kind) = (&record.name, record.data.kind());
+            writeln!(out, "  [{}] {name} {kind}", word.to(lang))?;
+            for old in old {
+                let instead = text!("in the place of {old}", "en lugar de {old}");
+                writeln!(out, "      {}", instead.to(lang))?;
+            }
+        }
+    }
+    if present > 0 {
+        let names: Vec<_> = sheet
+            .records
+            .iter()
+            .filter(|record| !record.is_to_do())
+            .map(|record| format!("{} {}", record.name, record.data.kind()))
+            .collect();
+        let names = names.join(", ");
+        let text = text!("Published already: {names}", "Ya publicados: {names}");
+        writeln!(out, "\n{}", text.to(lang))?;
+    }
+    if account.keys_to_make > 0 {
+        let text = text!(
+            "The DKIM records are printed by --apply, which makes the keys.",
+            "Los registros DKIM los muestra --apply, que crea las claves."
+        );
+        writeln!(out, "\n{}", text.to(lang))?;
+    }
+    if to_do.is_empty() {
+        return Ok(());
+    }
+    if matches!(form, Form::Zone | Form::All) {
+        let head = text!("For a zone file:", "Para un archivo de zona:");
+        writeln!(out, "\n{}\n", head.to(lang))?;
+        for record in &to_do {
+            write!(out, "{}", forms::zone(record))?;
+        }
+    }
+    if matches!(form, Form::Lines | Form::All) {
+        let head = text!(
+            "For a web panel (one block is one record; copy each value whole):",
+            "Para un panel web (cada bloque es un registro; copie cada valor entero):"
+        );
+        writeln!(out, "\n{}", head.to(lang))?;
+        for record in &to_do {
+            writeln!(out)?;
+            for (name, value) in forms::lines(record, &sheet.zone) {
+                writeln!(out, "{:<16}{value}", format!("{}:", label(name).to(lang)))?;
+            }
+        }
+    }
+    if matches!(form, Form::Nsupdate | Form::All) {
+        let head = text!("For nsupdate:", "Para nsupdate:");
+        writeln!(out, "\n{}\n", head.to(lang))?;
+        for record in &to_do {
+            write!(out, "{}", forms::nsupdate(record))?;
+        }
+        write!(out, "{NSUPDATE_END}")?;
+    }
+    Ok(())
+}
+
+/// The word for a record's state, and what it replaces.
+fn mark(record: &Record) -> (Text, Vec<String>) {
+    match &record.state {
+        State::Unknown => (text!("needed", "necesario"), Vec::new()),
+        State::Present => (text!("present", "presente"), Vec::new()),
+        State::New => (text!("new", "nuevo"), Vec::new()),
+        State::Change(old) => (
+            text!("change", "cambio"),
+            old.iter().map(forms::presentation).collect(),
+        ),
+    }
+}
+
+fn reverse(out: &mut impl Write, sheet: &Sheet, lang: Lang) -> io::Result<()> {
+    let wrong: Vec<_> = sheet.reverse.iter().filter(|r| !r.is_right()).collect();
+    let Some(first) = wrong.first() else {
+        return Ok(());
+    };
+    let addresses: Vec<_> = wrong.iter().map(|r| r.address.to_string()).collect();
+    let (addresses, host) = (addresses.join(", "), &first.host);
+    let text = text!(
+        "Ask the provider of this server's addresses (in its panel: reverse DNS, rDNS or PTR):\n\n  \
+         Please set the reverse name (PTR record) of {addresses} to {host}.\n\nGmail, Outlook and \
+         others refuse mail from an address without it.",
+        "Pida al proveedor de las direcciones de este servidor (en su panel: DNS inverso, rDNS o \
+         PTR):\n\n  Por favor, configuren {host} como nombre inverso (registro PTR) de \
+         {addresses}.\n\nGmail, Outlook y otros rechazan el correo de una dirección que no lo tiene."
+    );
+    writeln!(out, "\n{}", text.to(lang))?;
+    for reverse in wrong {
+        if let Some(present) = reverse.present.as_deref().filter(|names| !names.is_empty()) {
+            let (address, present) = (reverse.address, present.join(", "));
+            let text = text!(
+                "{address} is called {present} now.",
+                "Ahora {address} se llama {present}."
+            );
+            writeln!(out, "{}", text.to(lang))?;
+        }
+    }
+    Ok(())
+}
+
+fn next(out: &mut impl Write, account: &Account, lang: Lang) -> io::Result<()> {
+    let domain = &account.domain;
+    let planned = !account.applied && !account.steps.is_empty();
+    let text = match planned {
+        true => text!(
+            "To do it: dkimd setup {domain} --apply",
+            "Para hacerlo: dkimd setup {domain} --apply"
+        ),
+        false => text!(
+            "Next, when the records are published: dkimd doctor {domain}",
+            "Después, con los registros publicados: dkimd doctor {domain}"
+        ),
+    };
+    writeln!(out, "\n{}", text.to(lang))
+}
+
+/// Tells the services after an undo, as far as their files changed.
+pub(super) fn after_undo(args: &SetupArgs, undone: &Undone) -> Vec<Told> {
+    let mut told = Vec::new();
+    let directory = args.postfix_config.as_deref();
+    let postfix = directory.unwrap_or(Path::new(DEFAULT_DIRECTORY));
+    let main_cf = crate::setup::disk::target(&postfix.join("main.cf"));
+    let of_postfix = undone.restored.contains(&main_cf);
+    if of_postfix {
+        told.push(match args.no_reload {
+            true => Told::ToDo(services::postfix_command(postfix, "reload")),
+            false => services::postfix(postfix),
+        });
+    }
+    let others = undone.restored.len() + undone.removed.len() > usize::from(of_postfix);
+    if !others || !args.config.exists() {
+        return told;
+    }
+    let (written, _) = parse::read(&args.config);
+    let (settings, _) = resolve::resolve(&written, &Overrides::default());
+    let process = settings.map(|settings| settings.process);
+    let socket = process.as_ref().and_then(|process| process.socket.clone());
+    told.push(match (args.no_reload, socket) {
+        (false, Some(socket)) => {
+            let pid_file = process.and_then(|process| process.pid_file);
+            services::daemon(&args.config, pid_file.as_deref(), &socket, true)
+        }
+        _ => Told::ToDo(services::daemon_command(&args.config, true)),
+    });
+    told
+}
+
+/// Writes what was taken back.
+pub(super) fn undone(domain: &str, undone: &Undone, told: &[Told], lang: Lang) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let head = match undone.is_empty() {
+        true => text!(
+            "For {domain} nothing was left to take back.",
+            "Para {domain} no quedaba nada que deshacer."
+        ),
+        false => text!("Taken back for {domain}:", "Deshecho para {domain}:"),
+    };
+    writeln!(out, "{}", head.to(lang))?;
+    let mut line = |text: Text| writeln!(out, "  {}", text.to(lang));
+    for path in &undone.restored {
+        let path = path.display();
+        line(text!("{path}: as before", "{path}: como antes"))?;
+    }
+    for path in &undone.removed {
+        let path = path.display();
+        line(text!("{path}: removed", "{path}: eliminado"))?;
+    }
+    for (user, group) in &undone.left {
+        line(text!(
+            "user {user} left the group {group}",
+            "el usuario {user} salió del grupo {group}"
+        ))?;
+    }
+    for path in &undone.keys {
+        let path = path.display();
+        line(text!(
+            "{path}: the key stays, since its record may be published and mail under way may need \
+             it",
+            "{path}: la clave se queda, porque su registro puede estar publicado y el correo en \
+             camino puede necesitarla"
+        ))?;
+    }
+    for path in &undone.directories {
+        let path = path.display();
+        line(text!(
+            "{path}: stays, there is something in it",
+            "{path}: se queda, contiene algo"
+        ))?;
+    }
+    for other in &undone.relied_on_by {
+        line(text!(
+            "configuration, socket and Postfix stay: {other} was set up later and needs them",
+            "la configuración, el socket y Postfix se quedan: {other} se configuró después y los \
+             necesita"
+        ))?;
+    }
+    for told in told {
+        write_told(&mut out, told, lang)?;
+    }
+    Ok(())
+}
