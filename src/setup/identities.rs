@@ -669,10 +669,10 @@ fn new_table(draft: &mut Draft, path: &Path, head: &str) -> Result<(), Refusal> 
     }
     let shown = path.display();
     let words = Words::shared(
-        text!("Begin the table {shown}", "Empezar la tabla {shown}"),
+        text!("Begin the table {shown}", "Crear la tabla {shown}"),
         text!(
             "With tables each further domain is one more line.",
-            "Con tablas, cada dominio más es una línea más."
+            "Con tablas, añadir un dominio es añadir una línea."
         ),
     );
     draft.write(path, head.into(), Attributes::PUBLIC_FILE, words)?;

@@ -98,7 +98,7 @@ fn write_step(
 fn write_told(out: &mut impl Write, told: &Told, lang: Lang) -> io::Result<()> {
     let text = match told {
         Told::By(command) => text!("Told the service: {command}", "Servicio avisado: {command}"),
-        Told::ToDo(command) => text!("Still to do: {command}", "Queda por hacer: {command}"),
+        Told::ToDo(command) => text!("Still to do: {command}", "Falta por ejecutar: {command}"),
         Told::Failed(command, complaint) => text!(
             "Failed: {command}: {complaint}. Postfix was left as it was. See why: dkimd check; \
              journalctl -u opendkim",
@@ -163,7 +163,7 @@ fn records(out: &mut impl Write, account: &Account, form: Form, lang: Lang) -> i
         for record in &to_do {
             writeln!(out)?;
             for (name, value) in forms::lines(record, &sheet.zone) {
-                writeln!(out, "{:<16}{value}", format!("{}:", label(name).to(lang)))?;
+                writeln!(out, "{:<17}{value}", format!("{}:", label(name).to(lang)))?;
             }
         }
     }
