@@ -402,7 +402,7 @@ fn direction(facts: &MxFacts, first: &Exchanger, shown: &[String]) -> Option<Fin
                 "Postfix contesta «Relay access denied» a quien escriba a este dominio"
             ));
             finding.command(format!(
-                "postconf -e \"mydestination = $(postconf -hx mydestination), {domain}\" && \
+                "postconf -e \"mydestination = $(postconf -h mydestination), {domain}\" && \
                  postfix reload"
             ))
         }

@@ -119,7 +119,7 @@ pub(super) fn judge(tlsa: &Tlsa, chains: &[Vec<CertificateDer<'static>>]) -> Opt
         "the TLSA records at {name} do not fit the certificate that Postfix serves",
         "los registros TLSA de {name} no corresponden al certificado que Postfix sirve"
     );
-    let finding = Finding::fail("dane-differs", name, what);
+    let finding = Finding::fail("tlsa-differs", name, what);
     let finding = tlsa.records.iter().fold(finding, |finding, record| {
         finding.evidence(format!("{name} TLSA {record}"))
     });
@@ -162,7 +162,7 @@ mod tests {
         );
         assert_eq!(judge(&tlsa(&[wrong.clone(), right]), &chains), None);
         let found = judge(&tlsa(std::slice::from_ref(&wrong)), &chains);
-        assert_eq!(found.unwrap().code, "dane-differs");
+        assert_eq!(found.unwrap().code, "tlsa-differs");
         assert_eq!(judge(&tlsa(&[wrong]), &[]), None);
     }
 }

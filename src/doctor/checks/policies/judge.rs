@@ -180,7 +180,7 @@ fn tlsa(tlsa: &Tlsa) -> Option<Finding> {
             "{name} has TLSA records (DANE), but DNSSEC does not protect them",
             "{name} tiene registros TLSA (DANE), pero DNSSEC no los protege"
         );
-        Finding::warn("dane-without-dnssec", name, what)
+        Finding::warn("tlsa-without-dnssec", name, what)
             .why(text!(
                 "senders ignore unsigned TLSA records",
                 "los remitentes pasan por alto los registros TLSA sin firmar"
@@ -201,7 +201,7 @@ fn tlsa(tlsa: &Tlsa) -> Option<Finding> {
             "the TLSA records at {name} have a usage that mail does not use (0 or 1)",
             "los registros TLSA de {name} tienen un uso que el correo no admite (0 o 1)"
         );
-        Finding::warn("dane-usage", name, what)
+        Finding::warn("tlsa-usage", name, what)
             .why(text!(
                 "for SMTP only 3 (the server's own key) and 2 (an authority's) count (RFC 7672)",
                 "para SMTP solo cuentan 3 (la clave del servidor) y 2 (la de una autoridad) (RFC 7672)"
@@ -312,12 +312,12 @@ mod tests {
         assert_eq!(changed(|f| f.enforced = false), ["bimi-without-policy"]);
         assert_eq!(
             changed(|f| f.tlsa[0].signed = Some(false)),
-            ["dane-without-dnssec"]
+            ["tlsa-without-dnssec"]
         );
         assert_eq!(changed(|f| f.tlsa[0].signed = None), [""; 0]);
         assert_eq!(
             changed(|f| f.tlsa[0].records[0] = "1 1 1 AB".to_owned()),
-            ["dane-usage"]
+            ["tlsa-usage"]
         );
     }
 
