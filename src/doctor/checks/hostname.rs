@@ -281,7 +281,9 @@ fn origin(main: &MainCf, host: &Host) -> Option<Finding> {
             .to_ascii_lowercase(),
         None => origin,
     };
-    if origin.contains('.') && !is_inner(&origin) {
+    // Where the host's own name is no good, that is the cause.
+    let own_name = main.value("myhostname").eq_ignore_ascii_case(&origin);
+    if own_name || (origin.contains('.') && !is_inner(&origin)) {
         return None;
     }
     let domain = host.domains.first();
