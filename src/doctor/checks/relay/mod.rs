@@ -5,7 +5,7 @@ mod restrictions;
 
 use std::{fs, net::IpAddr, sync::Arc};
 
-use self::restrictions::{Word, to_a_stranger, trusts_networks};
+use self::restrictions::{Word, has_barrier, to_a_stranger, trusts_networks};
 use crate::{
     doctor::{
         finding::{Finding, Report},
@@ -88,20 +88,30 @@ fn open_by_lists(postfix: &Postfix, service: &Service) -> Option<Finding> {
         return None;
     }
     let id = service.id();
-    let finding = Finding::fail(
-        "relay-open",
-        id.clone(),
-        text!(
-            "{id} passes mail of strangers on to anywhere: an open relay",
-            "{id} reenvía el correo de desconocidos a cualquier sitio: es un relé abierto"
+    let finding = match RELAYING.iter().any(|list| has_barrier(value(list))) {
+        true => Finding::fail(
+            "relay-open",
+            id.clone(),
+            text!(
+                "{id} passes mail of strangers on to anywhere: an open relay",
+                "{id} reenvía el correo de desconocidos a cualquier sitio: es un relé abierto"
+            ),
+        )
+        .why(harm()),
+        false => Finding::fail(
+            "relay-no-barrier",
+            id.clone(),
+            text!(
+                "{id} takes no mail: nothing in its restrictions would keep strangers from relaying, so Postfix ends it (fatal)",
+                "{id} no acepta correo: nada en sus restricciones impediría reenviar a desconocidos, así que Postfix lo termina (fatal)"
+            ),
         ),
-    );
+    };
     let finding = RELAYING.iter().fold(finding, |finding, list| {
         finding.evidence(format!("{list} = {}", value(list)))
     });
     Some(
         finding
-            .why(harm())
             .command("postconf -e 'smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination'")
             .command("postfix reload"),
     )
@@ -273,8 +283,13 @@ mod tests {
     #[test]
     fn an_open_relay_is_one_whichever_way_it_is_open() {
         assert_eq!(
-            found("smtpd_relay_restrictions = permit\n"),
+            found("smtpd_relay_restrictions = permit, reject_unauth_destination\n"),
             [("relay-open", Level::Fail)]
+        );
+        // Postfix itself sees to this one.
+        assert_eq!(
+            found("smtpd_relay_restrictions = permit\n"),
+            [("relay-no-barrier", Level::Fail)]
         );
         let everybody = format!("{CLOSED}mynetworks = 127.0.0.0/8 0.0.0.0/0\n");
         assert_eq!(found(&everybody), [("relay-open", Level::Fail)]);

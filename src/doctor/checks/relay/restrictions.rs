@@ -44,6 +44,14 @@ pub(super) fn to_a_stranger(list: &str) -> Word {
     Word::Nothing
 }
 
+/// Whether a list holds anything that Postfix counts as a barrier: without one in either of the
+/// two lists about relaying its service does not start.
+pub(super) fn has_barrier(list: &str) -> bool {
+    words(list)
+        .iter()
+        .any(|item| CLOSING.contains(&item.to_ascii_lowercase().as_str()))
+}
+
 /// Whether a list trusts `mynetworks`.
 pub(super) fn trusts_networks(list: &str) -> bool {
     words(list)
