@@ -198,8 +198,8 @@ fn network_milters(
             mta.notes.push(text!(
                 "When the daemon is away, mail goes out unsigned, since milter_default_action is \
                  accept: postconf -e 'milter_default_action = tempfail'",
-                "Cuando el demonio falta, el correo sale sin firmar, porque milter_default_action \
-                 es accept: postconf -e 'milter_default_action = tempfail'"
+                "Cuando el demonio no responde, el correo sale sin firmar, porque \
+                 milter_default_action es accept: postconf -e 'milter_default_action = tempfail'"
             ));
             return Ok(alone);
         }
@@ -223,8 +223,8 @@ fn network_milters(
         text!(
             "With default_action=tempfail mail waits when the daemon is away; it never goes out \
              unsigned.",
-            "Con default_action=tempfail el correo espera cuando el demonio falta; nunca sale sin \
-             firmar."
+            "Con default_action=tempfail el correo espera cuando el demonio no responde; nunca \
+             sale sin firmar."
         ),
     )?;
     Ok(alone)
