@@ -90,7 +90,7 @@ pub fn plan(
             .as_ref()
             .is_some_and(|selector| present.with_selector(selector.as_str()).is_none());
     let ed25519 = match two_signatures(wanted, situation, &present, one_signature, rotation) {
-        Ok(()) => Some(choose_ed25519(situation, domain, &present, &rsa, wanted)?),
+        Ok(()) => Some(choose_ed25519(wanted, situation, &present, &rsa, rotation)?),
         Err(why) => {
             signing.notes.extend(why);
             None
@@ -107,7 +107,7 @@ pub fn plan(
     for need in &needs {
         key_step(situation, &need.key, draft)?;
     }
-    table_lines::plan(wanted, situation, &present, &needs, draft)?;
+    table_lines::plan(wanted, situation, &present, &needs, rotation, draft)?;
     options::plan(situation, wanted, &needs, rotation, draft)?;
     signing.keys = needs.into_iter().map(|need| need.key).collect();
     signing.notes.extend(weak_key(&signing.keys, domain));
@@ -117,7 +117,9 @@ pub fn plan(
 fn choose_rsa(wanted: &Wanted, situation: &Situation, present: &Present) -> Result<Need, Refusal> {
     let is_rsa = |key: &present::OwnKey| !matches!(&key.public, Ok(public) if public.kind == KeyKind::Ed25519);
     let own = match &wanted.selector {
-        Some(selector) => present.with_selector(selector.as_str()),
+        Some(selector) => present
+            .with_selector(selector.as_str())
+            .filter(|key| is_rsa(key)),
         None => present.own.iter().find(|key| is_rsa(key)),
     };
     if let Some(own) = own {
@@ -131,27 +133,23 @@ fn choose_rsa(wanted: &Wanted, situation: &Situation, present: &Present) -> Resu
 }
 
 fn choose_ed25519(
+    wanted: &Wanted,
     situation: &Situation,
-    domain: &str,
     present: &Present,
     rsa: &Need,
-    wanted: &Wanted,
+    rotation: bool,
 ) -> Result<Need, Refusal> {
+    let domain = wanted.domain.as_str();
     let is_ed25519 = |key: &&present::OwnKey| matches!(&key.public, Ok(public) if public.kind == KeyKind::Ed25519);
     let selector = format!("{}{ED25519_SUFFIX}", rsa.key.selector);
     let own = present
         .with_selector(&selector)
         .or_else(|| present.own.iter().find(is_ed25519))
-        .filter(|_| rsa_is_old(present, rsa));
+        .filter(|_| !rotation);
     match own {
         Some(own) => need_of_own(own, domain, KeyKind::Ed25519),
         None => new_need(wanted, situation, &selector, KeyKind::Ed25519),
     }
-}
-
-/// Whether the RSA key signs already; in a rotation both keys are new.
-fn rsa_is_old(present: &Present, rsa: &Need) -> bool {
-    present.with_selector(&rsa.key.selector).is_some()
 }
 
 /// A key that signs already, or will as soon as its file is there.

@@ -49,6 +49,7 @@ pub(super) fn plan(
     situation: &Situation,
     present: &Present,
     needs: &[Need],
+    rotation: bool,
     draft: &mut Draft,
 ) -> Result<(), Refusal> {
     let configuration = &situation.configuration;
@@ -80,7 +81,8 @@ pub(super) fn plan(
             signing_entries.push((pattern, need.name.clone()));
         }
     }
-    if needs.iter().all(|need| !need.in_signing_table) && is_rotation(present, needs) {
+    if rotation {
+        // The present keys go on signing until the new records are published.
         signing_entries.clear();
     }
     signing_entries.extend(new_lines);
@@ -119,13 +121,6 @@ pub(super) fn uses_tables(configuration: &Configuration, needs: &[Need]) -> bool
         Identities::None | Identities::Tables { .. } => true,
         Identities::Single { .. } => needs.iter().any(|need| !need.in_signing_table),
     }
-}
-
-fn is_rotation(present: &Present, needs: &[Need]) -> bool {
-    !present.own.is_empty()
-        && needs
-            .iter()
-            .all(|need| present.with_selector(&need.key.selector).is_none())
 }
 
 fn places(
