@@ -62,7 +62,6 @@ def from_a_bare_server_to_accepted_mail(server):
     if after == before:
         problems.append("setup --apply changed nothing")
     server.publish(DOMAIN, records_in(applied, problems))
-    reload_milter(server)
     problems += doctor_is_content(server, DOMAIN)
     problems += mail_is_verified(server, f"joe@{DOMAIN}", applied)
     again = setup(server, DOMAIN, "--apply")
@@ -70,7 +69,6 @@ def from_a_bare_server_to_accepted_mail(server):
     second = setup(server, SECOND_DOMAIN, "--apply")
     problems += one_line_more(after, snapshot())
     server.publish(SECOND_DOMAIN, records_in(second, problems))
-    reload_milter(server)
     problems += doctor_is_content(server, DOMAIN, SECOND_DOMAIN)
     problems += mail_is_verified(server, f"joe@{SECOND_DOMAIN}", second)
     undone = setup(server, "--undo")
@@ -121,13 +119,6 @@ def records_in(text, problems):
         if not any(kind in record for record in found):
             problems.append(f"setup printed no{kind}record for a zone file")
     return "".join(record + "\n" for record in found)
-
-
-def reload_milter(server):
-    """Begins the milter anew, as its service does after a change."""
-    server.daemons["milter"].terminate()
-    server.daemons["milter"].wait()
-    server.start_milter()
 
 
 def doctor_is_content(server, *domains):
