@@ -60,7 +60,7 @@ address would be deferred, or DNS gave no answer; 78 configuration error.")]
 pub struct ExplainArgs {
     /// An address, a log line, a queue id, a reason word, an SMTP reply, or a message file
     #[arg(required_unless_present_any = ["line", "queue_id", "message", "reply", "author", "codes"])]
-    pub what: Option<String>,
+    pub what: Vec<String>,
     /// A log line
     #[arg(long, value_name = "TEXT", group = "subject", conflicts_with = "what")]
     pub line: Option<String>,
@@ -129,7 +129,7 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
         return codes(args, lang);
     }
     let Some(subject) = subject(args) else {
-        let what = args.what.as_deref().unwrap_or_default();
+        let what = args.what.join(" ");
         let told = text!(
             "{what:?} is no address, no known log line, no queue id, no reason word, no reply and no \
              file; the options of `dkimd explain --help` say outright what it is",
@@ -170,7 +170,8 @@ fn subject(args: &ExplainArgs) -> Option<Subject> {
     if let Some(author) = &args.author {
         return Some(Subject::Author(author.clone()));
     }
-    Subject::recognise(args.what.as_deref()?)
+    // A line that was pasted without quotes comes as many words.
+    Subject::recognise(&args.what.join(" "))
 }
 
 fn explain(args: &ExplainArgs, subject: &Subject) -> Result<Answer, Failure> {

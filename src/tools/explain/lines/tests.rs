@@ -18,7 +18,7 @@ use crate::{
         verify::{Identity, SignatureResult},
     },
     dns::cache::CacheFigures,
-    doctor::finding::Level,
+    doctor::{checks::CHECKS, finding::Level},
     keys::{error::KeyOrigin, store::KeyError},
     log::{daemon, lines},
     milter::{Client, serve::Incident},
@@ -407,6 +407,15 @@ fn known(text: &str) -> Finding {
     let parsed = LogLine::parse(&line);
     let finding = explain(&parsed).unwrap_or_else(|| panic!("unknown: {text}"));
     assert_ne!(finding.code, "unknown-word", "{text}");
+    let mended = finding.level == Level::Info || !finding.fix.is_empty();
+    assert!(mended, "no remedy: {text}");
+    for fix in &finding.fix {
+        let Fix::Command(command) = fix else { continue };
+        let named = command.strip_prefix("dkimd doctor --only ");
+        for name in named.unwrap_or_default().split_terminator(',') {
+            assert!(CHECKS.iter().any(|check| check.name == name), "{command}");
+        }
+    }
     finding
 }
 
@@ -496,6 +505,7 @@ fn mail_can_not_put_a_command_into_the_remedy() {
         lines::header_requirement(bad),
         format!("error reading signing table: looking up \"{bad}\" in file: x"),
         format!("the author's domain '{bad}' is none; to mend it: list it"),
+        format!("looking up \"{bad}\" in file:/etc/x: gone; to mend it: check"),
     ] {
         let finding = known(&text);
         let command = |fix: &Fix| matches!(fix, Fix::Command(text) if text.contains("chmod 777") && !text.contains('\''));
@@ -636,7 +646,7 @@ fn postfix_s_lines_about_milters_are_known() {
         (
             "postfix/smtp[812]: 3F2A1C0DE4: to=<ann@example.net>, status=deferred (host mx.example.net said: 450 4.7.1 try \
              again later)",
-            "put-off",
+            "receiver-busy",
         ),
         (
             "postfix/local[812]: 3F2A1C0DE4: to=<root@example.net>, orig_to=<root>, relay=local, delay=0, delays=0/0/0/0, \

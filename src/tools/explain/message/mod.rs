@@ -176,19 +176,24 @@ fn of_signatures(args: &ExplainArgs, message: &MessageFile, verdicts: &Verdicts)
         .filter(|result| result.passed())
         .filter_map(|result| result.identity.domain.as_deref())
         .collect();
+    let author = author_domain(&message.section);
+    let counts = |domain: &&str| {
+        author
+            .as_deref()
+            .is_none_or(|author| may_align(domain, author))
+    };
+    let enough = passed.iter().any(counts);
     for result in &verdicts.results {
         let mut finding = damage::explain(message, verdicts, result, args.offline);
-        // One good signature is enough: what is wrong with others is worth knowing, no more.
-        if !passed.is_empty() && finding.level > Level::Info {
+        // One good signature of the author's domain is enough: what is wrong with others is worth
+        // knowing, no more.
+        if enough && !result.passed() {
             finding.level = Level::Info;
         }
         findings.push(finding);
     }
-    if let Some(author) = author_domain(&message.section)
-        && !passed.is_empty()
-        && !passed.iter().any(|domain| may_align(domain, &author))
-    {
-        findings.push(not_aligned(&author, &passed.join(", ")));
+    if let Some(author) = author.as_deref().filter(|_| !passed.is_empty() && !enough) {
+        findings.push(not_aligned(author, &passed.join(", ")));
     }
     findings
 }

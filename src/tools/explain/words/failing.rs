@@ -63,7 +63,7 @@ fn key_not_in_table(facts: &Facts<'_>) -> Finding {
 }
 
 fn table_entry_unusable(facts: &Facts<'_>) -> Finding {
-    let name = facts.thing("?");
+    let name = facts.thing("...");
     Finding::fail(
         "table-entry-unusable",
         facts.thing(""),
@@ -81,7 +81,7 @@ fn table_entry_unusable(facts: &Facts<'_>) -> Finding {
 }
 
 fn bad_domain(facts: &Facts<'_>) -> Finding {
-    let domain = facts.thing("?");
+    let domain = facts.thing("...");
     Finding::fail(
         "bad-domain",
         facts.thing(""),
@@ -101,7 +101,7 @@ fn bad_domain(facts: &Facts<'_>) -> Finding {
 }
 
 fn key_missing(facts: &Facts<'_>) -> Finding {
-    let path = facts.thing("?");
+    let path = facts.thing("...");
     Finding::fail(
         "key-missing",
         facts.thing(""),
@@ -149,7 +149,7 @@ fn key_unusable(facts: &Facts<'_>) -> Finding {
     if facts.domain.is_some() {
         return published_key_unusable(facts);
     }
-    let path = facts.thing("?");
+    let path = facts.thing("...");
     Finding::fail(
         "key-unusable",
         facts.thing(""),
@@ -206,7 +206,7 @@ fn key_unsafe(facts: &Facts<'_>) -> Finding {
 }
 
 fn key_changing(facts: &Facts<'_>) -> Finding {
-    let path = facts.thing("?");
+    let path = facts.thing("...");
     Finding::fail(
         "key-changing",
         facts.thing(""),

@@ -78,7 +78,7 @@ pub(super) fn explain(word: &str, facts: &Facts<'_>) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Lang;
+    use crate::{doctor::finding::Level, text::Lang};
 
     /// The words between quotes in the body of `fn code` of a source file.
     fn words_in(source: &'static str) -> Vec<&'static str> {
@@ -116,6 +116,8 @@ mod tests {
             let found = (known.explain)(&Facts::default());
             assert_eq!(found.code, known.word);
             assert_ne!(found.what.to(Lang::En), found.what.to(Lang::Es));
+            let mended = found.level == Level::Info || !found.fix.is_empty();
+            assert!(mended, "no remedy: {}", known.word);
         }
     }
 }

@@ -47,7 +47,7 @@ fn no_author(facts: &Facts<'_>) -> Finding {
 }
 
 fn author_unreadable(facts: &Facts<'_>) -> Finding {
-    let value = facts.thing("?");
+    let value = facts.thing("...");
     Finding::warn(
         "author-unreadable",
         facts.thing(""),

@@ -129,7 +129,7 @@ fn algorithm_refused(_: &Facts<'_>) -> Finding {
 }
 
 fn field_unprotected(facts: &Facts<'_>) -> Finding {
-    let field = facts.thing("?");
+    let field = facts.thing("...");
     Finding::fail(
         "field-unprotected",
         field,
