@@ -66,11 +66,16 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
             },
             None => None,
         };
+        let seen = match host.helo() {
+            Some(helo) if helo.eq_ignore_ascii_case(&name) => Seen::of(&host).await.addresses(),
+            // Another name is what receivers hear.
+            _ => Vec::new(),
+        };
         let facts = NameFacts {
             parameter,
             name,
             addresses,
-            seen: Seen::of(&host).await.addresses(),
+            seen,
             relayed: smarthost(postfix).is_some(),
         };
         for finding in judge(&facts) {

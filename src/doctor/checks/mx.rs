@@ -55,8 +55,6 @@ struct Exchanger {
 #[derive(Clone, Debug)]
 struct MxFacts {
     domain: String,
-    /// Whether DNS knows the domain at all.
-    exists: bool,
     exchangers: Vec<Exchanger>,
     /// The domain's own addresses, which take the place of missing MX records.
     own_a: Vec<IpAddr>,
@@ -110,6 +108,10 @@ async fn of_domain(host: &Host, here: &BTreeSet<IpAddr>, index: usize) -> Report
     let (Some(mx), Some(own)) = (report.answered(domain, mx), report.answered(domain, own)) else {
         return report;
     };
+    if !mx.name_exists && !own.name_exists {
+        // The domain itself does not exist, as another check says.
+        return report;
+    }
     let mut exchangers = Vec::new();
     for found in mx.records.iter().take(MOST_EXCHANGERS) {
         exchangers.extend(exchanger(dns, found, &mut report).await);
@@ -119,7 +121,6 @@ async fn of_domain(host: &Host, here: &BTreeSet<IpAddr>, index: usize) -> Report
     }
     let facts = MxFacts {
         domain: domain.to_owned(),
-        exists: mx.name_exists || own.name_exists,
         exchangers,
         own_a: own.records,
         here: here.clone(),
@@ -239,19 +240,6 @@ fn unreachable() -> Text {
 
 fn judge(facts: &MxFacts) -> Vec<Finding> {
     let domain = &facts.domain;
-    if !facts.exists {
-        let what = text!(
-            "the domain {domain} does not exist in DNS",
-            "el dominio {domain} no existe en el DNS"
-        );
-        let finding = Finding::fail("domain-missing", domain, what);
-        return vec![finding.why(unreachable()).advice(text!(
-            "look whether the name is spelt right, the registration has not expired, and the name \
-             servers at the registrar are the right ones",
-            "compruebe que el nombre está bien escrito, que el registro no ha caducado y que los \
-             servidores de nombres del registrador son los correctos"
-        ))];
-    }
     let shown: Vec<String> = facts
         .exchangers
         .iter()
@@ -466,7 +454,6 @@ mod tests {
     fn facts(exchangers: Vec<Exchanger>) -> MxFacts {
         MxFacts {
             domain: "example.com".to_owned(),
-            exists: true,
             exchangers,
             own_a: Vec::new(),
             here: BTreeSet::from(["203.0.113.10".parse().unwrap()]),
@@ -507,9 +494,6 @@ mod tests {
             assert_eq!(codes(&facts(vec![found])), [code]);
         }
         assert_eq!(codes(&facts(Vec::new())), ["mx-missing"]);
-        let mut nowhere = facts(Vec::new());
-        nowhere.exists = false;
-        assert_eq!(codes(&nowhere), ["domain-missing"]);
     }
 
     #[test]

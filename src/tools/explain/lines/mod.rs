@@ -49,22 +49,30 @@ const REMEDY: &str = "; to mend it: ";
 const COMMANDS: [&str; 4] = ["chmod ", "chown ", "dkimd ", "openssl "];
 
 /// What a line says; `None` if its program is not known to write it.
-pub(super) fn explain(log: &LogLine<'_>) -> Option<Finding> {
+pub(super) fn explain<'t>(log: &LogLine<'t>) -> Option<Finding> {
     let (postfix, program) = (log.is_postfix(), log.program.is_some());
     let milter = MILTER.iter().copied().flatten();
     let milter = milter.filter(|_| !postfix);
     let tables = milter
         .chain(postfix::LINES.iter().filter(|_| postfix || !program))
         .chain(daemon::OTHER_LINES.iter().filter(|_| !postfix && program));
-    let (cause, remedy) = log.text.split_once(REMEDY).unwrap_or((log.text, ""));
-    let mut finding = tables.into_iter().find_map(|known| {
-        let parts = known.written.read(cause)?;
-        Some((known.explain)(&parts))
-    })?;
-    if COMMANDS.iter().any(|command| remedy.starts_with(command)) {
-        finding.fix = vec![Fix::Command(remedy.to_owned())];
+    let read = |known: &Line, text: &'t str| Some((known.explain)(&known.written.read(text)?));
+    let mut tables = tables.into_iter();
+    let (known, finding) = tables.find_map(|known| Some((known, read(known, log.text)?)))?;
+    let Some((cause, remedy)) = log.text.split_once(REMEDY) else {
+        return Some(finding);
+    };
+    // Mail can put anything between the quotes of other lines: a command stands in these alone.
+    let of_key = keys::LINES.iter().any(|line| line.written == known.written);
+    match keys::LINES.iter().find_map(|known| read(known, cause)) {
+        Some(mut finding) if of_key && finding.code.starts_with("key-") => {
+            if COMMANDS.iter().any(|command| remedy.starts_with(command)) {
+                finding.fix = vec![Fix::Command(remedy.to_owned())];
+            }
+            Some(finding)
+        }
+        _ => Some(finding),
     }
-    Some(finding)
 }
 
 /// The meaning of a stable word that the table names itself.
