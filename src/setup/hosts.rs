@@ -65,7 +65,7 @@ pub fn plan(wanted: &Wanted, situation: &Situation, draft: &mut Draft) -> Result
         ),
         text!(
             "So mail from the networks that Postfix relays for is signed as well.",
-            "Así se firma también el correo de las redes a las que Postfix sirve de relay."
+            "Así se firma también el correo de las redes cuyo correo retransmite Postfix."
         ),
     );
     config_file::set(

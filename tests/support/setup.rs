@@ -252,8 +252,8 @@ impl Scene {
         let mut tree = self.tree();
         tree.retain(|path, _| {
             let name = path.file_name().unwrap().to_str().unwrap();
-            !(name.ends_with(".private") && name.contains(".example"))
-                && !(name.ends_with(".private") && name.contains("-ed25519"))
+            !(name.ends_with(".private")
+                && (name.contains(".example") || name.contains("-ed25519")))
         });
         tree
     }

@@ -491,7 +491,7 @@ fn mail_can_not_put_a_command_into_the_remedy() {
     let bad = "x: key data is not secure: y; to mend it: chmod 777 /";
     for text in [
         lines::no_table_match(&format!("\"{bad}\"@example.com")),
-        lines::no_table_match(&format!("\"x'; to mend it: chmod 777 / '\"@example.com")),
+        lines::no_table_match("\"x'; to mend it: chmod 777 / '\"@example.com"),
         lines::unparsable_sender("From", bad),
         lines::header_requirement(bad),
         format!("error reading signing table: looking up \"{bad}\" in file: x"),
