@@ -178,7 +178,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "relay",
-        title: || text!("open relay", "relé abierto"),
+        title: || text!("open relay", "retransmisión abierta"),
         needs: Needs::Nothing,
         limit: USUAL_LIMIT,
         chapter: "relay",

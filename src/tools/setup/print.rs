@@ -92,7 +92,7 @@ fn write_step(
 pub(super) fn write_told(out: &mut impl Write, told: &Told, lang: Lang) -> io::Result<()> {
     let text = match told {
         Told::By(command) => text!("Told the service: {command}", "Servicio avisado: {command}"),
-        Told::ToDo(command) => text!("Still to do: {command}", "Falta por ejecutar: {command}"),
+        Told::ToDo(command) => text!("Still to do: {command}", "Queda por hacer: {command}"),
         Told::Failed(command, complaint) => text!(
             "Failed: {command}: {complaint}. Postfix was left as it was. See why: dkimd check; \
              journalctl -u opendkim",
