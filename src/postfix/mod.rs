@@ -90,6 +90,16 @@ impl Postfix {
             .filter(move |service| service.command == command)
     }
 
+    /// What a table (`hash:/etc/aliases`) has for a key, as Postfix would find it; `proxy:` is left
+    /// out, since its service may not run. Runs `postmap`.
+    ///
+    /// # Errors
+    /// If the table can't be asked.
+    pub fn lookup(&self, table: &str, key: &str) -> Result<Option<String>, PostfixError> {
+        let table = table.strip_prefix("proxy:").unwrap_or(table);
+        program::postmap(&self.directory, key, table)
+    }
+
     /// Postfix's queue directory, into which its chrooted services see.
     pub fn queue_directory(&self) -> &Path {
         Path::new(

@@ -3,7 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 /// Why Postfix's settings can't be read.
@@ -76,5 +76,38 @@ pub(super) fn path_of(program: &str) -> PathBuf {
     match usual.exists() {
         true => usual,
         false => PathBuf::from(program),
+    }
+}
+
+/// What a table of `kind:name` has for a key; `None`: nothing.
+pub(super) fn postmap(
+    directory: &Path,
+    key: &str,
+    table: &str,
+) -> Result<Option<String>, PostfixError> {
+    const PROGRAM: &str = "postmap";
+    let done = Command::new(path_of(PROGRAM))
+        .arg("-c")
+        .arg(directory)
+        .args(["-q", key, table])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|cause| PostfixError::NotStarted {
+            program: PROGRAM,
+            cause,
+        })?;
+    let told = String::from_utf8_lossy(&done.stderr);
+    let complaint = told
+        .lines()
+        .find(|line| line.contains("fatal: ") || line.contains("error: "));
+    match (done.status.success(), complaint) {
+        (true, _) => Ok(Some(
+            String::from_utf8_lossy(&done.stdout).trim_end().to_owned(),
+        )),
+        (false, None) => Ok(None),
+        (false, Some(complaint)) => Err(PostfixError::Failed {
+            program: PROGRAM,
+            complaint: complaint.trim_start_matches("postmap: ").to_owned(),
+        }),
     }
 }

@@ -45,9 +45,7 @@ pub fn public_key(source: &KeySource) -> Result<PublicKey, String> {
     })?;
     let kind = match key.algorithm() {
         Algorithm::Ed25519Sha256 => KeyKind::Ed25519,
-        Algorithm::RsaSha256 | Algorithm::RsaSha1 => {
-            KeyKind::Rsa(u32::try_from(key.bits()).unwrap_or(u32::MAX))
-        }
+        Algorithm::RsaSha256 | Algorithm::RsaSha1 => KeyKind::Rsa(key.bits()),
     };
     Ok(PublicKey {
         kind,

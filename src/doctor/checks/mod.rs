@@ -14,18 +14,24 @@ mod clock;
 mod configuration;
 mod dkim;
 mod dmarc;
+mod domains;
 mod hostname;
 mod milter;
 mod mx;
 mod policies;
 mod port25;
+mod postfix;
+mod postmaster;
 mod queue;
+mod relay;
 mod reputation;
 mod resolver;
 mod reverse;
 mod self_test;
 mod spf;
+mod submission;
 mod tls;
+mod unsubscribe;
 
 /// The time that a check may take unless it says otherwise.
 const USUAL_LIMIT: Duration = Duration::from_secs(20);
@@ -90,6 +96,14 @@ pub const CHECKS: &[Check] = &[
         limit: USUAL_LIMIT,
         chapter: "resolver",
         run: |host| Box::pin(resolver::run(host)),
+    },
+    Check {
+        name: "postfix",
+        title: || text!("Postfix", "Postfix"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "postfix",
+        run: |host| Box::pin(postfix::run(host)),
     },
     Check {
         name: "hostname",
@@ -163,6 +177,22 @@ pub const CHECKS: &[Check] = &[
         run: |host| Box::pin(port25::run(host)),
     },
     Check {
+        name: "relay",
+        title: || text!("open relay", "retransmisión abierta"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "relay",
+        run: |host| Box::pin(relay::run(host)),
+    },
+    Check {
+        name: "submission",
+        title: || text!("submission by users", "envío de los usuarios"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "submission",
+        run: |host| Box::pin(submission::run(host)),
+    },
+    Check {
         name: "tls",
         title: || text!("TLS and certificates", "TLS y certificados"),
         needs: Needs::Nothing,
@@ -221,6 +251,27 @@ pub const CHECKS: &[Check] = &[
         run: |host| Box::pin(policies::run(host)),
     },
     Check {
+        name: "unsubscribe",
+        title: || {
+            text!(
+                "a sample, and one-click unsubscription",
+                "una muestra y la baja con un clic"
+            )
+        },
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "unsubscribe",
+        run: |host| Box::pin(unsubscribe::run(host)),
+    },
+    Check {
+        name: "postmaster",
+        title: || text!("postmaster and abuse", "postmaster y abuse"),
+        needs: Needs::Nothing,
+        limit: USUAL_LIMIT,
+        chapter: "postmaster",
+        run: |host| Box::pin(postmaster::run(host)),
+    },
+    Check {
         name: "block-lists",
         title: || text!("block lists", "listas de bloqueo"),
         needs: Needs::Dns,
@@ -257,7 +308,27 @@ pub const CHECKS: &[Check] = &[
         chapter: "reputation",
         run: |host| Box::pin(reputation::run(host)),
     },
+    Check {
+        name: "domains",
+        title: || text!("the domains in DNS", "los dominios en el DNS"),
+        needs: Needs::Dns,
+        limit: USUAL_LIMIT,
+        chapter: "names",
+        run: |host| Box::pin(domains::run(host)),
+    },
 ];
+
+/// Whether DNS knows the domain; where it does not, one check says so, and the others keep silent.
+/// Without an answer it is taken for existing.
+async fn exists(host: &Host, domain: &str) -> bool {
+    match &host.dns {
+        Some(dns) => {
+            let found = dns.txt(domain).await;
+            found.map_or(true, |found| found.name_exists)
+        }
+        None => true,
+    }
+}
 
 /// The report of a check that examines domains where there is none.
 fn no_domain() -> Report {

@@ -68,7 +68,7 @@ fn parse(pid: u32, status: &str) -> Option<Running> {
 fn finding(service: &Running, visitor: &Visitor, gid: u32) -> Finding {
     let (name, group) = (&visitor.name, group_name(gid));
     let (process, pid) = (&service.name, service.pid);
-    Finding::warn(
+    Finding::fail(
         "milter-group-not-in-effect",
         group.clone(),
         text!(

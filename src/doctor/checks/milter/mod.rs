@@ -101,9 +101,9 @@ async fn knock_everywhere(host: &Host, postfix: &Postfix, callers: &[Caller<'_>]
     let owner = Some(postfix.main.value("mail_owner"))
         .filter(|owner| !owner.is_empty())
         .unwrap_or(USUAL_OWNER);
-    let mut doors: Vec<(&Milter, bool, Vec<&Caller<'_>>)> = Vec::new();
+    let mut doors: Vec<(&Milter, Fit, bool, Vec<&Caller<'_>>)> = Vec::new();
     for caller in callers.iter().filter(|caller| reach::matters(caller)) {
-        let Some((milter, _)) = ours(caller.used(), queue, socket) else {
+        let Some((milter, fit)) = ours(caller.used(), queue, socket) else {
             continue;
         };
         if wiring::misspelt(milter).is_some() {
@@ -112,10 +112,10 @@ async fn knock_everywhere(host: &Host, postfix: &Postfix, callers: &[Caller<'_>]
         let chroot = caller.service.chroot;
         let known = doors
             .iter_mut()
-            .find(|(known, inside, _)| known.endpoint == milter.endpoint && *inside == chroot);
+            .find(|(known, _, inside, _)| known.endpoint == milter.endpoint && *inside == chroot);
         match known {
-            Some((_, _, users)) => users.push(caller),
-            None => doors.push((milter, chroot, vec![caller])),
+            Some((_, _, _, users)) => users.push(caller),
+            None => doors.push((milter, fit, chroot, vec![caller])),
         }
     }
     if doors.is_empty() {
@@ -135,7 +135,7 @@ async fn knock_everywhere(host: &Host, postfix: &Postfix, callers: &[Caller<'_>]
         socket,
         config: &host.config,
     };
-    let knocks = doors.iter().map(|(milter, chroot, _)| Knock {
+    let knocks = doors.iter().map(|(milter, _, chroot, _)| Knock {
         user: Some(owner.to_owned()),
         directory: queue.to_owned(),
         chroot: *chroot,
@@ -145,7 +145,7 @@ async fn knock_everywhere(host: &Host, postfix: &Postfix, callers: &[Caller<'_>]
     let answers = ask_all(knocks).await;
     let mut report = Report::default();
     let mut open = true;
-    for ((milter, chroot, users), knocked) in doors.into_iter().zip(answers) {
+    for ((milter, fit, chroot, users), knocked) in doors.into_iter().zip(answers) {
         let door = match knocked {
             Err(cause) => {
                 report.add(not_seen(&Text::new(&cause, &cause)));
@@ -159,6 +159,7 @@ async fn knock_everywhere(host: &Host, postfix: &Postfix, callers: &[Caller<'_>]
                 default_action: settings::default_action(postfix, users[0], milter),
                 callers: users,
                 milter,
+                fit,
                 chroot,
                 knocked,
             },

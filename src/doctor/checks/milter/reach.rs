@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use super::{
     access::{Kind, Visitor, Way, opening},
     listening::{Place, Server},
-    wiring::{Caller, Role, same_file},
+    wiring::{Caller, Fit, Role, same_file},
 };
 use crate::{
     doctor::{finding::Finding, knock::Knocked},
@@ -39,6 +39,8 @@ pub(super) struct Door<'a> {
     /// Services that connect there, all in the chroot or none.
     pub(super) callers: Vec<&'a Caller<'a>>,
     pub(super) milter: &'a Milter,
+    /// Whether the address is our server's, or only seems to be.
+    pub(super) fit: Fit,
     pub(super) chroot: bool,
     /// `tempfail`, `accept`, …: what Postfix does without the filter.
     pub(super) default_action: String,
@@ -107,7 +109,8 @@ pub(super) fn consequence(default_action: &str) -> Text {
 /// Judges one door; `None` where it is open.
 pub(super) fn judge(door: &Door<'_>, scene: &Scene<'_>) -> Option<Finding> {
     match &door.knocked {
-        Knocked::Open { .. } | Knocked::NotAsPostfix { .. } => None,
+        Knocked::Open { .. } => somebody_else(door, scene),
+        Knocked::NotAsPostfix { .. } => None,
         Knocked::Silent => Some(silent(door)),
         Knocked::Unresolvable { host, cause } => Some(unresolvable(door, host, cause)),
         Knocked::Closed { errno, tries } => {
@@ -120,6 +123,26 @@ pub(super) fn judge(door: &Door<'_>, scene: &Scene<'_>) -> Option<Finding> {
             Some(tries.iter().fold(finding, Finding::evidence))
         }
     }
+}
+
+/// Somebody answers at an address that is not our server's.
+fn somebody_else(door: &Door<'_>, scene: &Scene<'_>) -> Option<Finding> {
+    let socket = scene.socket.filter(|_| door.fit == Fit::SeemsOurs)?;
+    let ours = |place: &Place| match (place, &door.milter.endpoint) {
+        (Place::Unix(place), _) => door.path(scene.queue).as_deref() == Some(place),
+        (
+            Place::Tcp(address),
+            Ok(SocketSpec::Inet { port, .. } | SocketSpec::Inet6 { port, .. }),
+        ) => address.port() == *port,
+        (Place::Tcp(_), _) => false,
+    };
+    // A server that was started with another socket than its file has is still ours.
+    let running = scene
+        .servers
+        .iter()
+        .flat_map(|server| &server.places)
+        .any(ours);
+    (!running).then(|| set_up_elsewhere(door, scene, socket))
 }
 
 fn silent(door: &Door<'_>) -> Finding {

@@ -14,6 +14,21 @@ use crate::{
 /// Ports that dkimd and OpenDKIM are found at by custom.
 const USUAL_PORTS: [u16; 3] = [8891, 12301, 54321];
 
+/// Ports of others by custom: rspamd, OpenDMARC.
+const OTHERS_PORTS: [u16; 2] = [11332, 8893];
+/// What names of others' sockets hold.
+const OTHERS_NAMES: [&str; 9] = [
+    "rspamd",
+    "dmarc",
+    "clam",
+    "spam",
+    "mimedefang",
+    "amavis",
+    "arc",
+    "spf",
+    "greylist",
+];
+
 /// What kind of mail a service takes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -166,6 +181,17 @@ pub(super) fn same_file(one: &Path, other: &Path) -> bool {
     one == other || canonical(one).is_some_and(|one| canonical(other) == Some(one))
 }
 
+/// Whether a filter is one of those that everybody knows by their names and ports.
+fn is_known_other(milter: &Milter) -> bool {
+    let written = milter.written.to_ascii_lowercase();
+    let port = match &milter.endpoint {
+        Ok(SocketSpec::Inet { port, .. } | SocketSpec::Inet6 { port, .. }) => Some(port),
+        _ => None,
+    };
+    port.is_some_and(|port| OTHERS_PORTS.contains(port))
+        || OTHERS_NAMES.iter().any(|name| written.contains(name))
+}
+
 fn seems_ours(milter: &Milter) -> Fit {
     let written = milter.written.to_ascii_lowercase();
     let by_port = match &milter.endpoint {
@@ -184,19 +210,25 @@ fn seems_ours(milter: &Milter) -> Fit {
     }
 }
 
-/// The filter of a list that is ours, or seems to be.
+/// The filter of a list that is ours, or seems to be: by its place, by its name, or as the only
+/// one that is nobody else's.
 pub(super) fn ours<'a>(
     filters: &'a [Milter],
     queue: &Path,
     socket: Option<&SocketSpec>,
 ) -> Option<(&'a Milter, Fit)> {
-    filters
+    let known = filters
         .iter()
         .map(|filter| (filter, fit(filter, queue, socket)))
         .filter(|(_, fit)| *fit > Fit::Other)
         // Of several the surest, of those the first.
         .rev()
-        .max_by_key(|(_, fit)| *fit)
+        .max_by_key(|(_, fit)| *fit);
+    let mut strangers = filters.iter().filter(|filter| !is_known_other(filter));
+    known.or_else(|| match (strangers.next(), strangers.next()) {
+        (Some(only), None) => Some((only, Fit::SeemsOurs)),
+        _ => None,
+    })
 }
 
 /// What is wrong with how an address is written: Postfix knows `inet:HOST:PORT` and `unix:PATH`
@@ -272,6 +304,16 @@ mod tests {
             (found.written.as_str(), fit),
             ("unix:opendkim/opendkim.sock", Fit::Ours)
         );
+        let only = |text: &str| {
+            let list = milters::parse(text);
+            ours(&list, queue, socket.as_ref()).map(|(_, fit)| fit)
+        };
+        assert_eq!(
+            only("inet:localhost:8899, inet:localhost:11332"),
+            Some(Fit::SeemsOurs)
+        );
+        assert_eq!(only("inet:localhost:11332"), None);
+        assert_eq!(only("unix:a, unix:b"), None);
     }
 
     #[test]

@@ -101,6 +101,16 @@ async fn examine(
         .iter()
         .any(|field| field.name.eq_ignore_ascii_case("DKIM-Signature"));
     if !signed {
+        let rule = matches!(
+            decision,
+            Decision::Verify(Reason::NoIdentity) | Decision::Leave(Reason::NoIdentity)
+        );
+        if rule && is_nobodys(host, domain).await {
+            return Ok(Examined {
+                found: Report::default(),
+                general: false,
+            });
+        }
         let domain = domain.as_str();
         let finding = unsigned::finding(server, &host.config, &author, domain, &decision);
         return Ok(one(finding));
@@ -135,6 +145,17 @@ async fn examine(
         found,
         general: false,
     })
+}
+
+/// Whether there is no such domain: a slip of the pen, which the check of the mail servers names.
+async fn is_nobodys(host: &Host, domain: &Domain) -> bool {
+    match &host.dns {
+        None => false,
+        Some(dns) => dns
+            .mx(domain.as_str())
+            .await
+            .is_ok_and(|answer| !answer.name_exists),
+    }
 }
 
 /// Public DNS as the configuration has it asked; nothing with `--offline`.

@@ -11,6 +11,7 @@ struct World {
     postfix: Postfix,
     servers: Vec<Server>,
     socket: Option<SocketSpec>,
+    fit: Fit,
 }
 
 impl World {
@@ -23,6 +24,7 @@ impl World {
             postfix: Postfix::of_texts(&main, &master, ""),
             servers: Vec::new(),
             socket: None,
+            fit: Fit::Ours,
         }
     }
 
@@ -39,6 +41,7 @@ impl World {
         let callers = callers(&self.postfix);
         let door = Door {
             milter: &callers[0].filters[0],
+            fit: self.fit,
             chroot: callers[0].service.chroot,
             callers: vec![&callers[0]],
             default_action: "accept".to_owned(),
@@ -78,6 +81,17 @@ fn commands(finding: &Finding) -> Vec<&str> {
 fn an_open_door_is_no_finding() {
     let open = Knocked::Open { at: "x".into() };
     assert_eq!(World::new("unix:o/s", 'y').judge(open), None);
+}
+
+#[test]
+fn somebody_else_behind_the_door_is_not_our_server() {
+    let open = || Knocked::Open { at: "x".into() };
+    let mut world = World::new("inet:localhost:7000", 'y');
+    world.fit = Fit::SeemsOurs;
+    world.socket = SocketSpec::parse("inet:8891@localhost").ok();
+    assert_eq!(world.judge(open()).unwrap().code, "milter-socket-differs");
+    let place = Place::Tcp("127.0.0.1:7000".parse().unwrap());
+    assert_eq!(world.running_at(place).judge(open()), None);
 }
 
 #[test]

@@ -1,0 +1,243 @@
+//! Whether Postfix is there, its settings can be read, say what they are meant to say, and it runs.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+    sync::Arc,
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+};
+
+use crate::{
+    doctor::{
+        finding::{Finding, Report},
+        host::Host,
+    },
+    postfix::{Postfix, PostfixError},
+    text,
+};
+
+/// What `postconf` says of a parameter that nothing reads.
+const UNUSED: &str = "unused parameter: ";
+/// A name that differs from a known one by so many letters is taken for a slip.
+const SLIP: usize = 2;
+/// Parameters whose slip leaves mail unsigned or the server open.
+const WEIGHTY: [&str; 3] = ["milter", "restrictions", "tls_security_level"];
+/// Where the master notes its process and holds a lock.
+const MASTER_PID: &str = "pid/master.pid";
+
+/// Looks at it.
+pub(super) async fn run(host: Arc<Host>) -> Report {
+    let postfix = match &host.postfix {
+        Ok(postfix) => postfix,
+        Err(error) => return Report::from(vec![unreadable(error)]),
+    };
+    let mut findings = complaints(postfix);
+    if let Ok(false) = runs(postfix.queue_directory()) {
+        findings.push(not_running(postfix));
+    }
+    findings.into()
+}
+
+fn unreadable(error: &PostfixError) -> Finding {
+    let cause = error.to_string();
+    match error {
+        PostfixError::NotInstalled(_) => Finding::warn(
+            "postfix-not-installed",
+            "postfix",
+            text!(
+                "Postfix is not installed on this host",
+                "Postfix no está instalado en este servidor"
+            ),
+        )
+        .command("apt install postfix"),
+        _ => Finding::fail(
+            "postfix-unreadable",
+            "postfix",
+            text!(
+                "the settings of Postfix can't be read: {cause}",
+                "no se pueden leer los ajustes de Postfix: {cause}"
+            ),
+        )
+        .evidence(cause)
+        .why(text!(
+            "Postfix itself does not start or reload with them",
+            "con ellos el propio Postfix no arranca ni se recarga"
+        ))
+        .command("postfix check"),
+    }
+}
+
+/// One finding for each parameter that nothing reads, and one for each other complaint.
+fn complaints(postfix: &Postfix) -> Vec<Finding> {
+    let known: Vec<&str> = postfix.main.iter().map(|(name, _)| name).collect();
+    let complaint = |complaint: &String| match complaint.split_once(UNUSED) {
+        Some((before, setting)) => unused(before, setting, &known, complaint),
+        None => Finding::warn(
+            "postfix-complaint",
+            "postconf",
+            text!(
+                "Postfix complains: {complaint}",
+                "Postfix se queja: {complaint}"
+            ),
+        )
+        .command("postfix check"),
+    };
+    postfix.complaints.iter().map(complaint).collect()
+}
+
+fn unused(before: &str, setting: &str, known: &[&str], complaint: &str) -> Finding {
+    let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+    let (name, value) = (name.trim(), value.trim());
+    let file = before
+        .split_whitespace()
+        .find(|word| word.contains(".cf"))
+        .map_or("main.cf", |word| word.trim_end_matches(':'));
+    let meant = known
+        .iter()
+        .map(|known| (distance(name, known), *known))
+        .filter(|(distance, known)| *distance <= SLIP && *known != name)
+        .min();
+    let Some((_, meant)) = meant else {
+        return Finding::warn(
+            "postfix-complaint",
+            name,
+            text!(
+                "Postfix does not know the parameter {name} in {file}",
+                "Postfix no conoce el parámetro {name} de {file}"
+            ),
+        )
+        .evidence(complaint)
+        .command(format!("postconf -X {name}"));
+    };
+    let what = text!(
+        "Postfix does not know the parameter {name} in {file}; meant is perhaps {meant}",
+        "Postfix no conoce el parámetro {name} de {file}; quizá se quiso decir {meant}"
+    );
+    let weighty = WEIGHTY.iter().any(|part| meant.contains(part));
+    let finding = match weighty {
+        true => Finding::fail("postfix-complaint", name, what),
+        false => Finding::warn("postfix-complaint", name, what),
+    };
+    finding
+        .evidence(complaint)
+        .why(text!(
+            "Postfix reads {meant} alone, so this line has no effect",
+            "Postfix solo lee {meant}, así que esta línea no tiene efecto"
+        ))
+        .command(format!("postconf -e '{meant} = {value}'"))
+        .command(format!("postconf -X {name}"))
+        .command("postfix reload")
+}
+
+/// How many letters must be put in, left out or changed to get from one name to the other.
+fn distance(one: &str, other: &str) -> usize {
+    if one.len().abs_diff(other.len()) > SLIP {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (number, letter) in one.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = number + 1;
+        for (column, known) in other.bytes().enumerate() {
+            let changed = diagonal + usize::from(letter != known);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+/// Whether the master holds its lock, as `postfix status` finds out; an error where that can't be
+/// seen, which only root can.
+fn runs(queue: &Path) -> io::Result<bool> {
+    let path = queue.join(MASTER_PID);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Ok(_) => {
+            // Systems whose Postfix locks otherwise still have the process.
+            let pid = fs::read_to_string(&path)?;
+            let name = fs::read_to_string(format!("/proc/{}/comm", pid.trim()));
+            Ok(name.is_ok_and(|name| name.trim() == "master"))
+        }
+        Err((_, Errno::EWOULDBLOCK)) => Ok(true),
+        Err((_, errno)) => Err(errno.into()),
+    }
+}
+
+fn not_running(postfix: &Postfix) -> Finding {
+    let lock = postfix.queue_directory().join(MASTER_PID);
+    Finding::fail(
+        "postfix-not-running",
+        "postfix",
+        text!("Postfix does not run", "Postfix no está en marcha"),
+    )
+    .evidence(format!("{}: nobody holds its lock", lock.display()))
+    .why(text!(
+        "no mail comes in or goes out",
+        "no entra ni sale ningún correo"
+    ))
+    .command("postfix start")
+    .advice(text!(
+        "if it does not stay, its last words are in the mail log: journalctl -u 'postfix*' -n 30",
+        "si vuelve a pararse, el registro del correo dice por qué: journalctl -u 'postfix*' -n 30"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::finding::{Fix, Level};
+
+    fn complaint(text: &str) -> Finding {
+        let mut postfix = Postfix::of_texts("smtpd_milters =\nmydestination = x\n", "", "");
+        postfix.complaints = vec![text.to_owned()];
+        complaints(&postfix).remove(0)
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_named_with_what_was_meant() {
+        let found = complaint(
+            "/usr/sbin/postconf: warning: /etc/postfix/main.cf: unused parameter: smtpd_milter=inet:localhost:8891",
+        );
+        assert_eq!(
+            (found.level, found.subject.as_str()),
+            (Level::Fail, "smtpd_milter")
+        );
+        assert_eq!(
+            found.fix[0],
+            Fix::Command("postconf -e 'smtpd_milters = inet:localhost:8891'".to_owned())
+        );
+        let found = complaint("warning: /etc/postfix/main.cf: unused parameter: my_own=1");
+        assert_eq!((found.level, found.fix.len()), (Level::Warn, 1));
+    }
+
+    #[test]
+    fn letters_put_in_left_out_or_changed_are_counted() {
+        assert_eq!(distance("smtpd_milter", "smtpd_milters"), 1);
+        assert_eq!(distance("mydestinatoin", "mydestination"), 2);
+        assert_eq!(distance("abc", "abc"), 0);
+        assert!(distance("non_smtp_milters", "smtpd_milters") > SLIP);
+    }
+
+    #[test]
+    fn the_lock_tells_whether_the_master_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!runs(folder.path()).unwrap());
+        fs::create_dir(folder.path().join("pid")).unwrap();
+        let path = folder.path().join(MASTER_PID);
+        fs::write(&path, "4194999\n").unwrap();
+        assert!(!runs(folder.path()).unwrap());
+        let held = Flock::lock(File::open(&path).unwrap(), FlockArg::LockExclusive).unwrap();
+        assert!(runs(folder.path()).unwrap());
+        drop(held);
+    }
+}

@@ -1,0 +1,326 @@
+//! One-click unsubscription (RFC 8058) in a given sample, and its [`shape`].
+
+mod shape;
+
+use std::sync::Arc;
+
+use super::authors::findings_for;
+use crate::{
+    config::snapshot::Snapshot,
+    decide::Decision,
+    dkim::{header::HeaderSection, name::Domain},
+    dns::source,
+    doctor::{
+        finding::{Finding, Report},
+        host::Host,
+    },
+    log::sink::Capture,
+    process::clock,
+    text,
+    text::Text,
+    tools::{
+        message::MessageFile,
+        verify::judge::{Verdicts, author_domain},
+    },
+};
+
+const LINK: &str = "List-Unsubscribe";
+const POST: &str = "List-Unsubscribe-Post";
+/// The only value that the second field may have.
+const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
+
+/// Looks at the sample.
+pub(super) async fn run(host: Arc<Host>) -> Report {
+    let Some(sample) = &host.sample else {
+        return Report::skipped(text!(
+            "no message to look at: --sample FILE",
+            "no hay mensaje que mirar: --sample ARCHIVO"
+        ));
+    };
+    let message = match MessageFile::read(&sample[..]) {
+        Ok(message) => message,
+        Err(error) => return Report::from(vec![malformed(&error.to_string())]),
+    };
+    let mut report = Report::from(shape::judge(&message));
+    match fields(&message.section) {
+        Err(finding) => report.add(*finding),
+        Ok(()) => report.findings.extend(coverage(&host, &message).await),
+    }
+    report
+}
+
+fn malformed(cause: &str) -> Finding {
+    Finding::fail(
+        "sample-malformed",
+        "--sample",
+        text!(
+            "the sample is no message: {cause}",
+            "la muestra no es un mensaje: {cause}"
+        ),
+    )
+    .advice(text!(
+        "save the message with all its headers, as the program makes it",
+        "guarde el mensaje con todas sus cabeceras, tal como lo genera el programa"
+    ))
+}
+
+fn demanded() -> Text {
+    text!(
+        "Gmail and Yahoo demand one-click unsubscription (RFC 8058) of whoever sends much mail",
+        "Gmail y Yahoo exigen la baja con un clic (RFC 8058) a quien hace envíos masivos"
+    )
+}
+
+/// The unfolded value of a field.
+fn value_of(section: &HeaderSection, name: &str) -> Option<String> {
+    let field = section.named(name.as_bytes()).next()?;
+    let text = String::from_utf8_lossy(field.value);
+    Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// Both fields, each with what it must have.
+fn fields(section: &HeaderSection) -> Result<(), Box<Finding>> {
+    let (link, post) = (value_of(section, LINK), value_of(section, POST));
+    let right = |finding: Finding| {
+        Box::new(
+            finding
+                .why(demanded())
+                .advice(text!(
+                    "let the newsletter program write both fields:",
+                    "haga que el programa de boletines escriba ambos campos:"
+                ))
+                .advice(Text::new(
+                    format!("{LINK}: <https://example.com/unsubscribe/TOKEN>"),
+                    format!("{LINK}: <https://example.com/unsubscribe/TOKEN>"),
+                ))
+                .advice(Text::new(
+                    format!("{POST}: {ONE_CLICK}"),
+                    format!("{POST}: {ONE_CLICK}"),
+                )),
+        )
+    };
+    let Some(link) = link else {
+        let finding = Finding::info(
+            "unsubscribe-missing",
+            LINK,
+            text!(
+                "the sample has no {LINK}; if it is a newsletter, it needs {LINK} and {POST}",
+                "la muestra no tiene {LINK}; si es un boletín, necesita {LINK} y {POST}"
+            ),
+        );
+        return Err(right(finding));
+    };
+    let Some(post) = post else {
+        let finding = Finding::fail(
+            "unsubscribe-missing",
+            POST,
+            text!(
+                "the sample has {LINK} but no {POST}, so it can't be left with one click",
+                "la muestra tiene {LINK} pero no {POST}, así que no permite la baja con un clic"
+            ),
+        );
+        return Err(right(finding.evidence(format!("{LINK}: {link}"))));
+    };
+    if post != ONE_CLICK {
+        let finding = Finding::fail(
+            "unsubscribe-value",
+            POST,
+            text!(
+                "{POST} of the sample is not {ONE_CLICK}",
+                "{POST} de la muestra no es {ONE_CLICK}"
+            ),
+        );
+        return Err(right(finding.evidence(format!("{POST}: {post}"))));
+    }
+    let https = link.split('<').skip(1).any(|uri| {
+        uri.trim_start()
+            .to_ascii_lowercase()
+            .starts_with("https://")
+    });
+    if !https {
+        let finding = Finding::fail(
+            "unsubscribe-not-https",
+            LINK,
+            text!(
+                "{LINK} of the sample has no https address",
+                "{LINK} de la muestra no tiene ninguna dirección https"
+            ),
+        );
+        return Err(right(finding.evidence(format!("{LINK}: {link}"))));
+    }
+    Ok(())
+}
+
+/// Whether a good, aligned signature covers both fields: one of the sample's own, or the one that
+/// the present configuration would make.
+async fn coverage(host: &Host, message: &MessageFile) -> Option<Finding> {
+    let server = host.server.as_deref()?;
+    let author = author_domain(&message.section)?;
+    match message.section.named(b"DKIM-Signature").next() {
+        Some(_) => signed(host, server, message, &author).await,
+        None => would_be_signed(host, server, message).await,
+    }
+}
+
+async fn signed(
+    host: &Host,
+    server: &Snapshot,
+    message: &MessageFile,
+    author: &str,
+) -> Option<Finding> {
+    host.dns.as_ref()?;
+    let source = source::open(server, Arc::new(Capture::default())).ok()?;
+    let verdicts = Verdicts::of(message, server, &source, clock::now()).await;
+    let passed: Vec<_> = verdicts
+        .results
+        .iter()
+        .filter(|result| result.passed())
+        .filter_map(|result| result.signature.as_ref())
+        .collect();
+    if passed.is_empty() {
+        let result = verdicts.results.first()?;
+        let explanation = result.outcome.explanation();
+        return Some(
+            Finding::fail(
+                "unsubscribe-unsigned",
+                "DKIM-Signature",
+                text!(
+                    "no signature of the sample is good: {explanation}",
+                    "ninguna firma de la muestra es válida: {explanation}"
+                ),
+            )
+            .why(demanded())
+            .advice(text!(
+                "see what was changed: dkimd verify FILE",
+                "vea qué se cambió: dkimd verify ARCHIVO"
+            )),
+        );
+    }
+    let aligned = |domain: &Domain| {
+        let from = Domain::parse(author);
+        domain.covers(author) || from.is_ok_and(|from| from.covers(domain.as_str()))
+    };
+    let passed: Vec<_> = passed
+        .into_iter()
+        .filter(|signature| aligned(&signature.domain))
+        .collect();
+    if passed.is_empty() {
+        return Some(
+            Finding::fail(
+                "unsubscribe-unaligned",
+                "DKIM-Signature",
+                text!(
+                    "no good signature of the sample is of the author's domain {author}",
+                    "ninguna firma válida de la muestra es del dominio del autor, {author}"
+                ),
+            )
+            .why(demanded())
+            .command(format!("dkimd setup {author}")),
+        );
+    }
+    let covered = passed.iter().any(|signature| {
+        [LINK, POST].iter().all(|name| {
+            let fields = &signature.signed_fields;
+            fields.iter().any(|field| field.eq_ignore_ascii_case(name))
+        })
+    });
+    (!covered).then(|| {
+        let names: Vec<_> = passed
+            .iter()
+            .map(|signature| format!("h={}", signature.signed_fields.join(":")))
+            .collect();
+        uncovered(host, server, &names.join("; "))
+    })
+}
+
+async fn would_be_signed(host: &Host, server: &Snapshot, message: &MessageFile) -> Option<Finding> {
+    let from = value_of(&message.section, "From")?;
+    let findings = findings_for(server, &from).await;
+    if !matches!(findings.decide(server), Decision::Sign(_)) {
+        return Some(
+            Finding::fail(
+                "unsubscribe-unsigned",
+                "From",
+                text!(
+                    "the configuration would not sign the sample, and one-click unsubscription counts under a signature alone",
+                    "la configuración no firmaría la muestra, y la baja con un clic solo vale bajo una firma"
+                ),
+            )
+            .evidence(format!("From: {from}"))
+            .why(demanded())
+            .command(format!("dkimd explain '{from}'")),
+        );
+    }
+    let section = &message.section;
+    let names: Vec<String> = server
+        .signing_policy
+        .headers
+        .choose(section)
+        .into_iter()
+        .filter_map(|index| section.get(index))
+        .map(|field| String::from_utf8_lossy(field.bare_name()).into_owned())
+        .collect();
+    let covers = |wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+    (!covers(LINK) || !covers(POST))
+        .then(|| uncovered(host, server, &format!("h={}", names.join(":"))))
+}
+
+fn uncovered(host: &Host, server: &Snapshot, evidence: &str) -> Finding {
+    use crate::dataset::DataSetKind::Csl;
+    let written = match &server.settings.signing.sign_headers {
+        Some(set) => match &set.kind {
+            Csl(text) => Some(text.trim().to_owned()),
+            _ => None,
+        },
+        None => Some(String::new()),
+    };
+    let finding = Finding::fail(
+        "unsubscribe-unsigned",
+        "SignHeaders",
+        text!(
+            "the signature does not cover {LINK} and {POST}",
+            "la firma no cubre {LINK} y {POST}"
+        ),
+    )
+    .evidence(evidence)
+    .why(demanded());
+    let line = match written.as_deref() {
+        Some("") => format!("SignHeaders *,+{POST}"),
+        Some(list) if list.contains('*') => format!("SignHeaders {list},+{LINK},+{POST}"),
+        Some(list) => format!("SignHeaders {list},{LINK},{POST}"),
+        None => format!("SignHeaders *,+{POST}"),
+    };
+    finding
+        .setting(host.config.display().to_string(), line)
+        .command("systemctl reload opendkim")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(head: &str) -> Result<(), &'static str> {
+        let text = format!("From: joe@example.com\r\n{head}\r\n\r\n");
+        let message = MessageFile::read(text.as_bytes()).unwrap();
+        fields(&message.section).map_err(|finding| finding.code)
+    }
+
+    #[test]
+    fn both_fields_are_needed_and_each_as_it_must_be() {
+        let link = "List-Unsubscribe: <mailto:leave@example.com>,\r\n <HTTPS://example.com/leave>";
+        let post = "List-Unsubscribe-Post: List-Unsubscribe=One-Click";
+        assert_eq!(judged(&format!("{link}\r\n{post}")), Ok(()));
+        assert_eq!(judged(link), Err("unsubscribe-missing"));
+        assert_eq!(judged("Subject: x"), Err("unsubscribe-missing"));
+        let plain = "List-Unsubscribe: <http://example.com/leave>";
+        assert_eq!(
+            judged(&format!("{plain}\r\n{post}")),
+            Err("unsubscribe-not-https")
+        );
+        let slip = "List-Unsubscribe-Post: One-Click";
+        assert_eq!(
+            judged(&format!("{link}\r\n{slip}")),
+            Err("unsubscribe-value")
+        );
+    }
+}
