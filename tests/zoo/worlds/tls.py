@@ -78,6 +78,12 @@ def open_relay(world):
     world.service_option("mynetworks=0.0.0.0/0")
 
 
+@broken("relay-open", says="static:OK")
+def open_relay_by_a_table(world):
+    """A table before the barrier says OK to everybody."""
+    world.main["smtpd_relay_restrictions"] = "check_client_access static:OK, reject_unauth_destination"
+
+
 @broken("port-25-not-answering", says="25")
 def restrictions_that_postfix_refuses(world):
     """Without any word against relaying, smtpd ends as soon as it is asked."""
