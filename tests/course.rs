@@ -2,7 +2,11 @@
 
 use std::{collections::HashSet, fs, path::Path};
 
-use dkimd::doctor::checks::CHECKS;
+use clap::Parser;
+use dkimd::{
+    cli::{Cli, Command},
+    doctor::checks::CHECKS,
+};
 
 const COURSES: &[&str] = &["docs/course.md", "docs/es/course.md"];
 
@@ -91,4 +95,51 @@ fn both_languages_teach_the_same_chapters_and_commands() {
     };
     assert!(programs(&english).len() > 30);
     assert_eq!(programs(&english), programs(&spanish));
+}
+
+/// Every `dkimd …` that a reader may type, in blocks and in the text.
+fn dkimd_commands(text: &str) -> Vec<String> {
+    let in_text = between(text, "`dkimd ", '`').into_iter();
+    let in_text = in_text.map(|rest| format!("dkimd {}", rest.replace('\n', " ")));
+    let in_blocks = commands(text).into_iter();
+    in_blocks
+        .filter(|line| line.starts_with("dkimd "))
+        .chain(in_text)
+        .collect()
+}
+
+/// The words of a shell command; single quotes hold words together.
+fn words(command: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for (index, part) in command.split('\'').enumerate() {
+        let mut pieces = match index % 2 {
+            0 => part.split(' ').collect(),
+            _ => vec![part],
+        }
+        .into_iter();
+        if let (Some(last), Some(first)) = (words.last_mut(), pieces.next()) {
+            last.push_str(first);
+        }
+        words.extend(pieces.map(str::to_owned));
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[test]
+fn every_command_is_one_that_dkimd_takes() {
+    for file in COURSES {
+        let commands = dkimd_commands(&text(file));
+        assert!(commands.len() > 30, "{file}: only {}", commands.len());
+        for command in commands {
+            let parsed = Cli::try_parse_from(words(&command));
+            let cli = parsed.unwrap_or_else(|error| panic!("{file}: {command}: {error}"));
+            if let Command::Doctor(doctor) = cli.command {
+                for name in doctor.only {
+                    let known = CHECKS.iter().any(|check| check.name == name);
+                    assert!(known, "{file}: {command}: there is no check {name}");
+                }
+            }
+        }
+    }
 }

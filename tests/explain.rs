@@ -147,6 +147,13 @@ fn replies_and_results_are_recognised() {
 }
 
 #[test]
+fn a_line_without_quotes_is_taken_together() {
+    let line = "Nov 23 21:24:52 mail opendkim[9]: 4F3A21C0E1: not authenticated --lang en";
+    let ran = explain(&line.split(' ').collect::<Vec<_>>());
+    assert!(ran.stdout.contains("[not-authenticated]"), "{}", ran.stderr);
+}
+
+#[test]
 fn what_is_not_understood_says_so() {
     let ran = explain(&["what on earth", "--lang", "en"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(65), ""));
@@ -237,6 +244,20 @@ fn a_footer_is_named_with_its_text() {
     );
     let (_, offline) = explained(&bench, &arrived, &["--offline"]);
     assert_eq!(codes(&offline), ["body-changed"]);
+}
+
+#[test]
+fn text_behind_the_signed_length_is_told() {
+    let bench = bench();
+    let conf = bench.path("sign.conf");
+    let settings = std::fs::read_to_string(&conf).unwrap() + "MaximumSignedBytes 4\n";
+    bench.write("sign.conf", &settings);
+    let arrived = signed(&bench, MESSAGE) + "List footer\n";
+    let (code, answer) = explained(&bench, &arrived, &[]);
+    assert_eq!(
+        (code, codes(&answer)),
+        (Some(1), vec!["body-partly-signed"])
+    );
 }
 
 #[test]

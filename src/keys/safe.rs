@@ -199,7 +199,7 @@ impl Finding {
 }
 
 /// A path or name as one word of a shell command.
-pub(super) fn shell_word(text: &str) -> String {
+pub fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%=".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()

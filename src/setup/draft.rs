@@ -12,7 +12,7 @@ use super::{
     hunks::{self, Hunk},
     journal::Entry,
 };
-use crate::text::Text;
+use crate::{text, text::Text};
 
 /// One step of a plan.
 #[derive(Clone, Debug)]
@@ -147,6 +147,30 @@ impl Draft {
         self.push(words, Vec::new(), change);
     }
 
+    /// Plans directories that are missing on the way to and with `directory`.
+    pub fn directories(&mut self, directory: &Path, attributes: Attributes, why: &Text) {
+        let planned = |path: &Path| {
+            self.steps().iter().any(
+                |step| matches!(&step.entry.change, Change::Directory { path: made, .. } if made == path),
+            )
+        };
+        let mut missing: Vec<PathBuf> = directory
+            .ancestors()
+            .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
+            .map(Path::to_owned)
+            .collect();
+        missing.retain(|path| !planned(path));
+        for path in missing.into_iter().rev() {
+            let shown = path.display();
+            let words = Words::shared(
+                text!("Make the directory {shown}", "Crear el directorio {shown}"),
+                why.clone(),
+            )
+            .by(format!("install -d {attributes} {shown}"));
+            self.change(words, Change::Directory { path, attributes });
+        }
+    }
+
     /// The files that change, with what they will hold.
     pub fn changed(&self) -> impl Iterator<Item = (&Path, &[u8])> {
         self.files
@@ -240,7 +264,6 @@ fn places(before: &[u8], hunks: &[Hunk]) -> Vec<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text;
 
     fn words() -> Words {
         Words::shared(text!("x", "x"), text!("y", "y"))

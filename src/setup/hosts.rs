@@ -6,8 +6,8 @@ use super::{
     config_file,
     disk::Attributes,
     draft::{Draft, Words},
-    identities::{directories, table_directory},
     situation::{Refusal, Situation, Wanted},
+    table_lines::table_directory,
 };
 use crate::{postfix::Postfix, text};
 
@@ -34,7 +34,7 @@ pub fn plan(wanted: &Wanted, situation: &Situation, draft: &mut Draft) -> Result
             "Ahí van las tablas del demonio."
         );
         if let Some(directory) = path.parent() {
-            directories(draft, directory, Attributes::PUBLIC_DIRECTORY, &why);
+            draft.directories(directory, Attributes::PUBLIC_DIRECTORY, &why);
         }
         let shown = path.display();
         let words = Words::shared(
@@ -61,11 +61,11 @@ pub fn plan(wanted: &Wanted, situation: &Situation, draft: &mut Draft) -> Result
     let words = Words::shared(
         text!(
             "Name the trusted hosts in the configuration",
-            "Nombrar los equipos de confianza en la configuración"
+            "Indicar los equipos de confianza en la configuración"
         ),
         text!(
             "So mail from the networks that Postfix relays for is signed as well.",
-            "Así se firma también el correo de las redes para las que Postfix hace de relé."
+            "Así se firma también el correo de las redes cuyo correo retransmite Postfix."
         ),
     );
     config_file::set(

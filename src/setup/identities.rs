@@ -1,21 +1,18 @@
-//! Keys, KeyTable and SigningTable: who signs for the domain.
+//! Keys and selectors of the domain: which are there, which are made, which sign.
 
-use std::path::{Path, PathBuf};
+use std::{io::ErrorKind, path::Path};
 
 use super::{
     change::Change,
-    config_file,
     disk::Attributes,
     draft::{Draft, Words},
     key_files::{self, Layout, PublicKey, public_key},
+    options,
     present::{self, Present, usual_key_name},
-    situation::{Configuration, Refusal, Situation, Wanted},
-    tables,
+    situation::{Keys, Refusal, Situation, Wanted},
+    table_lines,
 };
 use crate::{
-    config::{settings::Identities, snapshot::SigningIdentities},
-    dataset::{DataSetKind, DataSetSpec, entries::Entries},
-    dkim::{Canon, Canonicalization},
     keys::{KeySource, generate::KeyKind},
     text,
     text::Text,
@@ -29,8 +26,6 @@ const ED25519_SUFFIX: &str = "-ed25519";
 const KEY_MODE: u32 = 0o600;
 /// Only the daemon looks into a directory of keys.
 const KEY_DIRECTORY_MODE: u32 = 0o700;
-const KEY_TABLE_HEAD: &str = "# The keys: name, then domain:selector:file.\n";
-const SIGNING_TABLE_HEAD: &str = "# Whose mail is signed: author, then the name of a key.\n";
 
 /// The keys of the domain once the plan is done.
 #[derive(Clone, Debug, Default)]
@@ -58,14 +53,15 @@ pub struct SigningKey {
 }
 
 /// What one key needs.
-struct Need {
-    key: SigningKey,
-    /// Its line in the KeyTable is missing.
-    in_key_table: bool,
-    /// Its line in the SigningTable is missing.
-    in_signing_table: bool,
+pub(super) struct Need {
+    /// The key.
+    pub(super) key: SigningKey,
+    /// It has its line in the KeyTable.
+    pub(super) in_key_table: bool,
+    /// It has its line in the SigningTable.
+    pub(super) in_signing_table: bool,
     /// Its name in the KeyTable.
-    name: String,
+    pub(super) name: String,
 }
 
 /// Plans keys and tables. `one_signature` says why there must not be two.
@@ -94,7 +90,7 @@ pub fn plan(
             .as_ref()
             .is_some_and(|selector| present.with_selector(selector.as_str()).is_none());
     let ed25519 = match two_signatures(wanted, situation, &present, one_signature, rotation) {
-        Ok(()) => Some(choose_ed25519(situation, domain, &present, &rsa, wanted)?),
+        Ok(()) => Some(choose_ed25519(wanted, situation, &present, &rsa, rotation)?),
         Err(why) => {
             signing.notes.extend(why);
             None
@@ -111,8 +107,8 @@ pub fn plan(
     for need in &needs {
         key_step(situation, &need.key, draft)?;
     }
-    table_steps(wanted, situation, &present, &needs, draft)?;
-    option_steps(situation, wanted, &needs, rotation, draft)?;
+    table_lines::plan(wanted, situation, &present, &needs, rotation, draft)?;
+    options::plan(situation, wanted, &needs, rotation, draft)?;
     signing.keys = needs.into_iter().map(|need| need.key).collect();
     signing.notes.extend(weak_key(&signing.keys, domain));
     Ok(signing)
@@ -121,7 +117,9 @@ pub fn plan(
 fn choose_rsa(wanted: &Wanted, situation: &Situation, present: &Present) -> Result<Need, Refusal> {
     let is_rsa = |key: &present::OwnKey| !matches!(&key.public, Ok(public) if public.kind == KeyKind::Ed25519);
     let own = match &wanted.selector {
-        Some(selector) => present.with_selector(selector.as_str()),
+        Some(selector) => present
+            .with_selector(selector.as_str())
+            .filter(|key| is_rsa(key)),
         None => present.own.iter().find(|key| is_rsa(key)),
     };
     if let Some(own) = own {
@@ -135,34 +133,30 @@ fn choose_rsa(wanted: &Wanted, situation: &Situation, present: &Present) -> Resu
 }
 
 fn choose_ed25519(
+    wanted: &Wanted,
     situation: &Situation,
-    domain: &str,
     present: &Present,
     rsa: &Need,
-    wanted: &Wanted,
+    rotation: bool,
 ) -> Result<Need, Refusal> {
+    let domain = wanted.domain.as_str();
     let is_ed25519 = |key: &&present::OwnKey| matches!(&key.public, Ok(public) if public.kind == KeyKind::Ed25519);
     let selector = format!("{}{ED25519_SUFFIX}", rsa.key.selector);
     let own = present
         .with_selector(&selector)
         .or_else(|| present.own.iter().find(is_ed25519))
-        .filter(|_| rsa_is_old(present, rsa));
+        .filter(|_| !rotation);
     match own {
         Some(own) => need_of_own(own, domain, KeyKind::Ed25519),
         None => new_need(wanted, situation, &selector, KeyKind::Ed25519),
     }
 }
 
-/// Whether the RSA key signs already; in a rotation both keys are new.
-fn rsa_is_old(present: &Present, rsa: &Need) -> bool {
-    present.with_selector(&rsa.key.selector).is_some()
-}
-
 /// A key that signs already, or will as soon as its file is there.
 fn need_of_own(own: &present::OwnKey, domain: &str, kind: KeyKind) -> Result<Need, Refusal> {
     let public = match (&own.public, &own.source) {
         (Ok(public), _) => Some(public.clone()),
-        (Err(_), KeySource::File(path)) if !path.exists() => None,
+        (Err(_), KeySource::File(path)) if is_missing(path) => None,
         (Err(cause), _) => return Err(unusable(cause)),
     };
     Ok(Need {
@@ -176,6 +170,12 @@ fn need_of_own(own: &present::OwnKey, domain: &str, kind: KeyKind) -> Result<Nee
         in_signing_table: true,
         name: usual_key_name(&own.selector, domain),
     })
+}
+
+/// Whether there certainly is no such file; in a directory that only root may look into, nobody
+/// else can tell.
+fn is_missing(path: &Path) -> bool {
+    matches!(path.metadata(), Err(error) if error.kind() == ErrorKind::NotFound)
 }
 
 fn unusable(cause: &str) -> Refusal {
@@ -203,7 +203,7 @@ fn new_need(
         (usual_key_name(selector, domain), KeySource::File(file))
     });
     let public = match &source {
-        KeySource::File(path) if !path.exists() => None,
+        KeySource::File(path) if is_missing(path) => None,
         source => Some(public_key(source).map_err(|cause| unusable(&cause))?),
     };
     if let Some(public) = &public
@@ -239,11 +239,10 @@ fn two_signatures(
     one_signature: Option<Text>,
     rotation: bool,
 ) -> Result<(), Option<Text>> {
-    if wanted.rsa_only {
-        return Err(None);
-    }
-    if let Some(why) = one_signature {
-        return Err(Some(why));
+    match (wanted.keys, one_signature) {
+        (Some(Keys::Rsa), _) => return Err(None),
+        (None, Some(why)) => return Err(Some(why)),
+        (Some(Keys::Both), _) | (None, None) => {}
     }
     let is_ed25519 =
         |key: &present::OwnKey| matches!(&key.public, Ok(key) if key.kind == KeyKind::Ed25519);
@@ -309,8 +308,7 @@ fn key_step(situation: &Situation, key: &SigningKey, draft: &mut Draft) -> Resul
         mode,
     };
     if let Some(directory) = path.parent() {
-        directories(
-            draft,
+        draft.directories(
             directory,
             attributes(KEY_DIRECTORY_MODE),
             &text!(
@@ -343,451 +341,5 @@ fn key_step(situation: &Situation, key: &SigningKey, draft: &mut Draft) -> Resul
         attributes: attributes(KEY_MODE),
     };
     draft.change(words, change);
-    Ok(())
-}
-
-/// Plans directories that are missing on the way to and with `directory`.
-pub(super) fn directories(draft: &mut Draft, directory: &Path, attributes: Attributes, why: &Text) {
-    let planned = |draft: &Draft, path: &Path| {
-        draft.steps().iter().any(
-            |step| matches!(&step.entry.change, Change::Directory { path: made, .. } if made == path),
-        )
-    };
-    let mut missing: Vec<PathBuf> = directory
-        .ancestors()
-        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
-        .map(Path::to_owned)
-        .collect();
-    missing.retain(|path| !planned(draft, path));
-    for path in missing.into_iter().rev() {
-        let shown = path.display();
-        let words = Words::shared(
-            text!("Make the directory {shown}", "Crear el directorio {shown}"),
-            why.clone(),
-        )
-        .by(format!("install -d {attributes} {shown}"));
-        draft.change(words, Change::Directory { path, attributes });
-    }
-}
-
-/// The two tables as the configuration names them, or as it will.
-struct TablePlaces {
-    keys: Place,
-    signing: Place,
-    /// Lines that take over what one key for all did.
-    converted: Vec<(Entry, Entry)>,
-}
-
-type Entry = (String, String);
-
-enum Place {
-    /// A file; whether its keys are patterns.
-    File { path: PathBuf, patterns: bool },
-    /// A list in an option.
-    List { option: &'static str, list: String },
-}
-
-fn table_steps(
-    wanted: &Wanted,
-    situation: &Situation,
-    present: &Present,
-    needs: &[Need],
-    draft: &mut Draft,
-) -> Result<(), Refusal> {
-    let configuration = &situation.configuration;
-    let domain = wanted.domain.as_str();
-    if !uses_tables(configuration, needs) {
-        return Ok(());
-    }
-    let places = places(wanted, configuration, needs)?;
-    let (new_keys, new_lines): (Vec<Entry>, Vec<Entry>) = places.converted.iter().cloned().unzip();
-    let single = matches!(
-        configuration.settings().signing.identities,
-        Identities::Single { .. }
-    );
-    let mut key_entries = new_keys;
-    let mut signing_entries = Vec::new();
-    for need in needs {
-        let KeySource::File(path) = &need.key.source else {
-            continue;
-        };
-        let value = format!("{domain}:{}:{}", need.key.selector, path.display());
-        if !need.in_key_table || single {
-            key_entries.push((need.name.clone(), value));
-        }
-        if !need.in_signing_table || single {
-            let pattern = match &places.signing {
-                Place::File { patterns: true, .. } => format!("*@{domain}"),
-                _ => domain.to_owned(),
-            };
-            signing_entries.push((pattern, need.name.clone()));
-        }
-    }
-    if needs.iter().all(|need| !need.in_signing_table) && is_rotation(present, needs) {
-        signing_entries.clear();
-    }
-    signing_entries.extend(new_lines);
-    let because = text!(
-        "It says which key file belongs to which domain and selector.",
-        "Dice qué archivo de clave corresponde a qué dominio y selector."
-    );
-    write_table(
-        configuration,
-        draft,
-        &places.keys,
-        KEY_TABLE_HEAD,
-        &key_entries,
-        None,
-        &because,
-    )?;
-    let because = text!(
-        "It says whose mail is signed: every author's of {domain}.",
-        "Dice qué correo se firma: el de todo autor de {domain}."
-    );
-    let before = present.caught_by;
-    write_table(
-        configuration,
-        draft,
-        &places.signing,
-        SIGNING_TABLE_HEAD,
-        &signing_entries,
-        before,
-        &because,
-    )
-}
-
-/// One key for all stays as it is where it signs for the domain already and nothing is added.
-fn uses_tables(configuration: &Configuration, needs: &[Need]) -> bool {
-    match configuration.settings().signing.identities {
-        Identities::None | Identities::Tables { .. } => true,
-        Identities::Single { .. } => needs.iter().any(|need| !need.in_signing_table),
-    }
-}
-
-fn is_rotation(present: &Present, needs: &[Need]) -> bool {
-    !present.own.is_empty()
-        && needs
-            .iter()
-            .all(|need| present.with_selector(&need.key.selector).is_none())
-}
-
-fn places(
-    wanted: &Wanted,
-    configuration: &Configuration,
-    needs: &[Need],
-) -> Result<TablePlaces, Refusal> {
-    let settings = configuration.settings();
-    if let Identities::Tables { signing, keys } = &settings.signing.identities {
-        return Ok(TablePlaces {
-            keys: place(keys, configuration)?,
-            signing: place(signing, configuration)?,
-            converted: Vec::new(),
-        });
-    }
-    let directory = table_directory(wanted);
-    Ok(TablePlaces {
-        keys: Place::File {
-            path: directory.join("KeyTable"),
-            patterns: false,
-        },
-        signing: Place::File {
-            path: directory.join("SigningTable"),
-            patterns: true,
-        },
-        converted: converted(configuration, wanted.domain.as_str(), needs)?,
-    })
-}
-
-/// Where new tables go: `/etc/opendkim` for `/etc/opendkim.conf`.
-pub(super) fn table_directory(wanted: &Wanted) -> PathBuf {
-    wanted.table_directory.clone().unwrap_or_else(|| {
-        let beside = wanted.config.parent().unwrap_or(Path::new("/etc"));
-        beside.join("opendkim")
-    })
-}
-
-fn place(spec: &DataSetSpec, configuration: &Configuration) -> Result<Place, Refusal> {
-    let process = &configuration.settings().process;
-    match &spec.kind {
-        DataSetKind::File(path) => Ok(Place::File {
-            path: process.resolve(path),
-            patterns: false,
-        }),
-        DataSetKind::Refile(path) => Ok(Place::File {
-            path: process.resolve(path),
-            patterns: true,
-        }),
-        DataSetKind::Csl(_) => {
-            let option = spec.origin.option;
-            let written = configuration.written.iter().rev();
-            let list = written
-                .into_iter()
-                .find(|written| written.name == option)
-                .map_or_else(String::new, |written| written.value.clone());
-            Ok(Place::List { option, list })
-        }
-        DataSetKind::Unsupported(value) => Err(Refusal::new(text!(
-            "setup can't add to the table {value}",
-            "setup no puede añadir nada a la tabla {value}"
-        ))),
-    }
-}
-
-/// The lines that do what Domain, Selector and KeyFile did: tables take their place. The domain
-/// itself is left out, its lines are made with the others.
-fn converted(
-    configuration: &Configuration,
-    domain: &str,
-    needs: &[Need],
-) -> Result<Vec<(Entry, Entry)>, Refusal> {
-    let SigningIdentities::Single {
-        domains,
-        sub_domains,
-        selector,
-        key: KeySource::File(key),
-    } = &configuration.snapshot.signing
-    else {
-        return Ok(Vec::new());
-    };
-    let Some(listed) = domains.entries() else {
-        return Err(Refusal::new(text!(
-            "Domain is a table of patterns, which setup can't turn into a SigningTable. Name the \
-             domains one by one.",
-            "Domain es una tabla de patrones que setup no puede convertir en una SigningTable. \
-             Nombre los dominios uno por uno."
-        )));
-    };
-    let selector = selector.as_str();
-    let value = |domain: &str| format!("{domain}:{selector}:{}", key.display());
-    let mut lines = Vec::new();
-    let mut of_sub_domains = Vec::new();
-    let mut of_all = Vec::new();
-    for (name, _) in listed {
-        if name == "*" {
-            let entry = (format!("{selector}._domainkey"), value("%"));
-            of_all.push((entry.clone(), ("*".to_owned(), entry.0)));
-            continue;
-        }
-        let entry = (usual_key_name(selector, &name), value(&name));
-        let with_own_need = name.eq_ignore_ascii_case(domain)
-            && needs.iter().any(|need| need.key.selector == selector);
-        if !with_own_need {
-            lines.push((entry.clone(), (format!("*@{name}"), entry.0.clone())));
-        }
-        if *sub_domains {
-            of_sub_domains.push((entry.clone(), (format!("*@*.{name}"), entry.0)));
-        }
-    }
-    lines.extend(of_sub_domains);
-    lines.extend(of_all);
-    Ok(lines)
-}
-
-fn write_table(
-    configuration: &Configuration,
-    draft: &mut Draft,
-    place: &Place,
-    head: &str,
-    entries: &[Entry],
-    before: Option<u32>,
-    why: &Text,
-) -> Result<(), Refusal> {
-    let mut entries = entries.to_vec();
-    let mut seen = Vec::with_capacity(entries.len());
-    entries.retain(|entry| {
-        !seen.contains(entry) && {
-            seen.push(entry.clone());
-            true
-        }
-    });
-    match place {
-        Place::File { path, .. } => {
-            let present = match draft.content(path)? {
-                Some(text) => text.to_vec(),
-                None if entries.is_empty() => return Ok(()),
-                None => {
-                    new_table(draft, path, head)?;
-                    head.as_bytes().to_vec()
-                }
-            };
-            let text = String::from_utf8_lossy(&present).into_owned();
-            let known = Entries::of_lines(text, path.as_path().into());
-            entries.retain(|(key, value)| {
-                !known
-                    .iter()
-                    .any(|entry| entry.key == key && entry.value == value)
-            });
-            if entries.is_empty() {
-                return Ok(());
-            }
-            let new = tables::with_entries(&present, &entries, before);
-            let (shown, count) = (path.display(), entries.len());
-            let what = match count {
-                1 => text!("Add a line to {shown}", "Añadir una línea a {shown}"),
-                _ => text!(
-                    "Add {count} lines to {shown}",
-                    "Añadir {count} líneas a {shown}"
-                ),
-            };
-            let words = Words::own(what, why.clone());
-            draft.write(path, new, Attributes::PUBLIC_FILE, words)?;
-        }
-        Place::List { option, list } => {
-            if entries.is_empty() {
-                return Ok(());
-            }
-            let words = Words::own(
-                text!(
-                    "Add to the list of {option}",
-                    "Añadir a la lista de {option}"
-                ),
-                why.clone(),
-            );
-            config_file::set(
-                draft,
-                &configuration.file,
-                &configuration.written,
-                &[(option, tables::with_items(list, &entries))],
-                &words,
-            )?;
-        }
-    }
-    Ok(())
-}
-
-fn new_table(draft: &mut Draft, path: &Path, head: &str) -> Result<(), Refusal> {
-    if let Some(directory) = path.parent() {
-        directories(
-            draft,
-            directory,
-            Attributes::PUBLIC_DIRECTORY,
-            &text!(
-                "The tables of the daemon go there.",
-                "Ahí van las tablas del demonio."
-            ),
-        );
-    }
-    let shown = path.display();
-    let words = Words::shared(
-        text!("Begin the table {shown}", "Empezar la tabla {shown}"),
-        text!(
-            "With tables each further domain is one more line.",
-            "Con tablas, cada dominio más es una línea más."
-        ),
-    );
-    draft.write(path, head.into(), Attributes::PUBLIC_FILE, words)?;
-    Ok(())
-}
-
-/// The options that make the daemon use tables and keys.
-fn option_steps(
-    situation: &Situation,
-    wanted: &Wanted,
-    needs: &[Need],
-    rotation: bool,
-    draft: &mut Draft,
-) -> Result<(), Refusal> {
-    let configuration = &situation.configuration;
-    let settings = configuration.settings();
-    let mut set = |options: &[(&'static str, String)], what, why| {
-        config_file::set(
-            draft,
-            &configuration.file,
-            &configuration.written,
-            options,
-            &Words::shared(what, why),
-        )
-    };
-    let nothing_signed_yet = matches!(settings.signing.identities, Identities::None);
-    let tables = matches!(settings.signing.identities, Identities::Tables { .. });
-    if !tables && uses_tables(configuration, needs) {
-        let directory = table_directory(wanted);
-        let directory = directory.display();
-        let options = [
-            ("KeyTable", format!("{directory}/KeyTable")),
-            ("SigningTable", format!("refile:{directory}/SigningTable")),
-        ];
-        let why = match nothing_signed_yet {
-            true => text!(
-                "The daemon signs by these tables.",
-                "El demonio firma según estas tablas."
-            ),
-            false => text!(
-                "Tables take the place of Domain, Selector and KeyFile, whose lines may stay; the \
-                 tables hold the same key for the same domains.",
-                "Las tablas sustituyen a Domain, Selector y KeyFile, cuyas líneas pueden quedarse; \
-                 las tablas contienen la misma clave para los mismos dominios."
-            ),
-        };
-        set(
-            &options,
-            text!(
-                "Name the tables in the configuration",
-                "Nombrar las tablas en la configuración"
-            ),
-            why,
-        )?;
-    }
-    if needs.len() > 1 && !settings.signing.multiple && !rotation {
-        set(
-            &[("MultipleSignatures", "yes".to_owned())],
-            text!(
-                "Sign with every line of the SigningTable that fits",
-                "Firmar con cada línea de la SigningTable que encaje"
-            ),
-            text!(
-                "The RSA and the Ed25519 key sign side by side.",
-                "Las claves RSA y Ed25519 firman una junto a otra."
-            ),
-        )?;
-    }
-    if !configuration.signs {
-        set(
-            &[("Mode", "sv".to_owned())],
-            text!("Sign, not only verify", "Firmar, no solo verificar"),
-            text!(
-                "With the present Mode nothing is signed at all.",
-                "Con el Mode actual no se firma nada."
-            ),
-        )?;
-    }
-    if nothing_signed_yet {
-        looks(situation, draft)?;
-    }
-    Ok(())
-}
-
-/// Where nothing was signed so far, signatures get the look that survives the way best.
-fn looks(situation: &Situation, draft: &mut Draft) -> Result<(), Refusal> {
-    let configuration = &situation.configuration;
-    let relaxed = Canonicalization {
-        header: Canon::Relaxed,
-        body: Canon::Relaxed,
-    };
-    let signing = &configuration.settings().signing;
-    let mut options = Vec::new();
-    if signing.canonicalization != relaxed {
-        options.push(("Canonicalization", "relaxed/relaxed".to_owned()));
-    }
-    if signing.oversign_headers.is_none() {
-        options.push(("OversignHeaders", "From".to_owned()));
-    }
-    let words = Words::shared(
-        text!(
-            "Make signatures that survive the way",
-            "Hacer firmas que sobrevivan al camino"
-        ),
-        text!(
-            "Forwarders change white space, and nobody may add a second From.",
-            "Los reenvíos cambian espacios en blanco, y nadie debe poder añadir un segundo From."
-        ),
-    );
-    config_file::set(
-        draft,
-        &configuration.file,
-        &configuration.written,
-        &options,
-        &words,
-    )?;
     Ok(())
 }

@@ -9,6 +9,8 @@ use std::{
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::unistd::{getegid, geteuid};
@@ -23,6 +25,10 @@ use super::{
 pub const DEFAULT_DIRECTORY: &str = "/var/lib/dkimd/setup";
 /// The file that keeps two runs from working side by side.
 const LOCK: &str = "lock";
+/// How long another run is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is looked for.
+const TRY_EVERY: Duration = Duration::from_millis(20);
 /// How run files end.
 const EXTENSION: &str = "json";
 
@@ -100,14 +106,22 @@ impl Journal {
             .write(true)
             .open(directory.join(LOCK))
             .map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                directory: directory.to_owned(),
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(JournalError::Busy),
-            Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        let begun = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                // Another run may be about to end.
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                    thread::sleep(TRY_EVERY);
+                }
+                Err(TryLockError::WouldBlock) => return Err(JournalError::Busy),
+                Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+            }
         }
+        Ok(Self {
+            directory: directory.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// All runs that were not taken back, the oldest first, with their files.

@@ -37,7 +37,9 @@ pub fn plan(wanted: &Wanted, situation: &Situation) -> Result<Plan, Refusal> {
     let mut draft = Draft::default();
     let postfix = situation.postfix.as_ref();
     template(situation, &mut draft)?;
-    let one_signature = postfix.and_then(mta::one_signature);
+    let one_signature = postfix
+        .and_then(mta::one_signature)
+        .or_else(|| of_original(situation));
     let signing = identities::plan(wanted, situation, one_signature, &mut draft)?;
     hosts::plan(wanted, situation, &mut draft)?;
     let endpoint = socket::plan(situation, &mut draft)?;
@@ -57,6 +59,17 @@ pub fn plan(wanted: &Wanted, situation: &Situation) -> Result<Plan, Refusal> {
         endpoint,
         notes,
     })
+}
+
+/// Why the original OpenDKIM must not be given two kinds of key.
+fn of_original(situation: &Situation) -> Option<Text> {
+    let program = situation.original.as_ref()?.display();
+    Some(text!(
+        "RSA alone: the daemon is OpenDKIM ({program}), which refuses mail when keys of two kinds \
+         sign. With dkimd in its place, run this again and the Ed25519 key is added.",
+        "Solo RSA: el demonio es OpenDKIM ({program}), que rechaza el correo cuando firman claves \
+         de dos tipos. Con dkimd en su lugar, repita la orden y se añadirá la clave Ed25519."
+    ))
 }
 
 /// The configuration file, where there is none.

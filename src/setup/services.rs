@@ -134,7 +134,7 @@ fn run(command: &str) -> Result<(), String> {
 }
 
 /// The daemon that a pid file names, if it is one and lives.
-fn running(pid_file: &Path) -> Option<Pid> {
+pub fn running(pid_file: &Path) -> Option<Pid> {
     let number: i32 = fs::read_to_string(pid_file).ok()?.trim().parse().ok()?;
     let name = fs::read_to_string(format!("/proc/{number}/comm")).ok()?;
     NAMES

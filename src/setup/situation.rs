@@ -3,10 +3,12 @@
 use std::{
     fs, io,
     net::IpAddr,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
+    process::Command,
 };
 
-use nix::unistd::{Gid, Group, Uid, User, geteuid};
+use nix::unistd::{Gid, Uid, User, geteuid};
 
 use crate::{
     config::{
@@ -20,8 +22,10 @@ use crate::{
     keys::accounts::{group_name, user_name},
     postfix::{Postfix, PostfixError, leaving::Leaving},
     process::user::Account,
+    setup::services,
     text,
     text::Text,
+    tools::configuration::DEFAULT_FILE,
 };
 
 /// The configuration for a host that has none, as the package brings it.
@@ -30,6 +34,8 @@ const TEMPLATE: &str = include_str!("../../packaging/opendkim.conf");
 const TEMPLATE_SOCKET: &str = "@SOCKET@";
 /// The root key that it names; not every system has it there.
 const ROOT_KEY: &str = "/usr/share/dns/root.key";
+/// The program that the service starts.
+const USUAL_PROGRAM: &str = "/usr/sbin/opendkim";
 /// The user that the daemon runs as unless UserID says otherwise.
 const DAEMON_USER: &str = "opendkim";
 
@@ -44,8 +50,8 @@ pub struct Wanted {
     pub hostname: Option<Domain>,
     /// The addresses that mail leaves from, as the internet sees them.
     pub addresses: Vec<IpAddr>,
-    /// One RSA key alone.
-    pub rsa_only: bool,
+    /// Which keys; `None`: both, unless something speaks against it.
+    pub keys: Option<Keys>,
     /// The server's configuration.
     pub config: PathBuf,
     /// Where new keys go.
@@ -56,6 +62,15 @@ pub struct Wanted {
     pub postfix_directory: Option<PathBuf>,
     /// Postfix is left alone.
     pub without_postfix: bool,
+}
+
+/// Which keys a domain gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Keys {
+    /// RSA and Ed25519, side by side
+    Both,
+    /// RSA alone
+    Rsa,
 }
 
 /// What is there.
@@ -69,6 +84,8 @@ pub struct Situation {
     pub postfix: Option<Postfix>,
     /// The addresses that mail leaves from.
     pub leaving: Leaving,
+    /// The original OpenDKIM where that is the daemon; it can't sign with two kinds of key.
+    pub original: Option<PathBuf>,
 }
 
 /// The server's configuration.
@@ -150,6 +167,7 @@ impl Situation {
         let daemon = daemon_user(configuration.settings())?;
         Ok(Self {
             leaving: Leaving::of(postfix.as_ref()),
+            original: original(&configuration),
             configuration,
             daemon,
             postfix,
@@ -230,6 +248,25 @@ fn broken(file: &Path, findings: &[Diagnostic]) -> Refusal {
     }
 }
 
+/// The original OpenDKIM, if that is what runs with this configuration, or would be started by the
+/// usual name.
+fn original(configuration: &Configuration) -> Option<PathBuf> {
+    let pid_file = configuration.settings().process.pid_file.as_deref();
+    let program = match pid_file.and_then(services::running) {
+        Some(pid) => PathBuf::from(format!("/proc/{pid}/exe")),
+        None if configuration.file == Path::new(DEFAULT_FILE) => PathBuf::from(USUAL_PROGRAM),
+        None => return None,
+    };
+    let told = Command::new(&program)
+        .arg0("opendkim")
+        .arg("-V")
+        .output()
+        .ok()?;
+    let version = String::from_utf8_lossy(&told.stdout).into_owned();
+    let is_original = version.contains("OpenDKIM") && !version.contains("dkimd");
+    is_original.then(|| fs::canonicalize(&program).unwrap_or(program))
+}
+
 fn filled_template(postfix: Option<&Postfix>) -> String {
     let socket = match postfix {
         Some(postfix) => postfix.queue_directory().join(super::socket::IN_QUEUE),
@@ -269,10 +306,4 @@ fn daemon_user(settings: &Settings) -> Result<DaemonUser, Refusal> {
     let me = User::from_uid(geteuid()).ok().flatten();
     let (uid, gid) = me.map_or((Uid::from_raw(0), Gid::from_raw(0)), |me| (me.uid, me.gid));
     Ok(of_numbers(uid.as_raw(), gid.as_raw()))
-}
-
-/// The number of a group, by its name.
-pub fn group_number(name: &str) -> Option<u32> {
-    let group = Group::from_name(name).ok().flatten()?;
-    Some(group.gid.as_raw())
 }

@@ -276,7 +276,7 @@ fn attributes(
             "As it is ({before}), either the daemon can't make its socket there or user \
              {mail_owner} can't reach it.",
             "Tal como está ({before}), o el demonio no puede crear su socket o el usuario \
-             {mail_owner} no puede alcanzarlo."
+             {mail_owner} no puede llegar a él."
         ),
     )
     .by(format!(
@@ -296,7 +296,7 @@ fn join(draft: &mut Draft, user: &str, group: &str) {
     let words = Words::shared(
         text!(
             "Let user {user} join the group {group}",
-            "Añadir el usuario {user} al grupo {group}"
+            "Añadir al usuario {user} al grupo {group}"
         ),
         text!(
             "The socket and its directory belong to that group; Postfix must be able to connect.",

@@ -32,6 +32,16 @@ pub struct Undone {
 }
 
 impl Undone {
+    /// Removes the directories that stayed for something that has gone since: the daemon takes its
+    /// socket away when it is told.
+    pub fn remove_emptied(&mut self) {
+        let (removed, stay) = std::mem::take(&mut self.directories)
+            .into_iter()
+            .partition(|path| std::fs::remove_dir(path).is_ok());
+        self.directories = stay;
+        self.removed.extend::<Vec<_>>(removed);
+    }
+
     /// Whether there was anything to take back.
     pub fn is_empty(&self) -> bool {
         self.restored.is_empty() && self.removed.is_empty() && self.left.is_empty()
@@ -41,8 +51,8 @@ impl Undone {
 /// Why nothing is taken back.
 #[derive(Debug, thiserror::Error)]
 pub enum UndoError {
-    /// The domain was not set up by this program, or it was taken back already.
-    #[error("nothing in the journal says that this domain was set up here")]
+    /// Nothing was set up by this program, or it was taken back already.
+    #[error("nothing in the journal says that this was set up here")]
     Unknown,
     /// Somebody changed what was changed.
     #[error("changed since: {}", list(.0))]
@@ -66,15 +76,16 @@ fn list(paths: &[PathBuf]) -> String {
 /// Files as they would be.
 type Overlay = BTreeMap<PathBuf, Option<(Vec<u8>, Attributes)>>;
 
-/// Takes back all runs for a domain under one configuration, the newest first.
+/// Takes back all runs for a domain (`None`: for every domain) under one configuration, the newest
+/// first.
 ///
 /// # Errors
 /// When something was changed since; nothing is taken back then. When the system refuses on the
 /// way; it may be run again then.
-pub fn undo(journal: &Journal, domain: &str, config: &Path) -> Result<Undone, UndoError> {
+pub fn undo(journal: &Journal, domain: Option<&str>, config: &Path) -> Result<Undone, UndoError> {
     let mut runs = journal.runs()?;
     runs.retain(|(_, run)| run.config == config);
-    let of_domain = |run: &Run| run.domain.eq_ignore_ascii_case(domain);
+    let of_domain = |run: &Run| domain.is_none_or(|domain| run.domain.eq_ignore_ascii_case(domain));
     if !runs.iter().any(|(_, run)| of_domain(run)) {
         return Err(UndoError::Unknown);
     }
@@ -172,6 +183,10 @@ fn simulate(entries: &[Entry]) -> Result<(Overlay, Vec<PathBuf>), ChangeError> {
             continue;
         }
         match change.reversal(content, now.as_ref().map(|(_, attributes)| *attributes)) {
+            // What others put into a file that setup made relies on the configuration that names it.
+            Reversal::Write(Some(_), _) if change.before.is_none() => {
+                impossible.push(path.clone());
+            }
             Reversal::Write(Some(content), attributes) => *now = Some((content, attributes)),
             Reversal::Write(None, _) => *now = None,
             Reversal::Impossible => impossible.push(path.clone()),

@@ -183,7 +183,7 @@ impl Scene {
             selector: None,
             hostname: None,
             addresses: Vec::new(),
-            rsa_only: false,
+            keys: None,
             config: self.config(),
             key_directory: Some(self.path("keys")),
             table_directory: None,
@@ -252,8 +252,8 @@ impl Scene {
         let mut tree = self.tree();
         tree.retain(|path, _| {
             let name = path.file_name().unwrap().to_str().unwrap();
-            !(name.ends_with(".private") && name.contains(".example"))
-                && !(name.ends_with(".private") && name.contains("-ed25519"))
+            !(name.ends_with(".private")
+                && (name.contains(".example") || name.contains("-ed25519")))
         });
         tree
     }
@@ -306,7 +306,7 @@ impl Scene {
             .stdout(Stdio::null());
         // The directory belongs to whoever runs the test, the daemon to another user.
         fs::set_permissions(self.path("run"), fs::Permissions::from_mode(0o777)).unwrap();
-        let _daemon = Stopped(command.spawn().unwrap());
+        let daemon = Stopped(command.spawn().unwrap());
         let begun = Instant::now();
         let mut client = loop {
             match MilterClient::unix(&socket) {
@@ -318,6 +318,8 @@ impl Scene {
         client.negotiate(POSTFIX_OFFER).unwrap();
         client.connect("localhost", "127.0.0.1").unwrap();
         let answers = client.message(&Message::usual(author, 100)).unwrap();
+        drop(daemon);
+        let _ = fs::remove_file(&socket);
         fs::set_permissions(self.path("run"), fs::Permissions::from_mode(0o755)).unwrap();
         let mut signers: Vec<String> = answers
             .iter()

@@ -35,6 +35,7 @@ from zoo.material import Material
 from zoo.namespaces import run_apart
 from zoo.server import Server
 from zoo.world import World
+from zoo.worlds.troubles import without_world
 
 AT_ONCE = 2
 BUILT = pathlib.Path(__file__).resolve().parents[2] / "target/debug/dkimd"
@@ -59,6 +60,8 @@ def main():
     unknown = [name for name in arguments.world if name not in known]
     if unknown:
         raise SystemExit(f"no such world: {', '.join(unknown)}")
+    if missing := without_world(known.values()):
+        raise SystemExit("no world stands for: " + "; ".join(missing))
     chosen = [known[name] for name in arguments.world] or list(known.values())
     with tempfile.TemporaryDirectory(prefix="dkimd-zoo-") as directory:
         directory = pathlib.Path(directory)

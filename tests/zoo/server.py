@@ -12,7 +12,7 @@ import time
 
 from zoo import internet, own
 from zoo.namespaces import SCRATCH, Outside, ip, private_files
-from zoo.strangers import BadNameServer, Receiver
+from zoo.strangers import BadNameServer, OtherMilter, Receiver
 from zoo.world import DOMAIN, GATEWAY, GATEWAY6, KEYS, PRIVATE_GATEWAY
 
 QUEUE = pathlib.Path("/var/spool/postfix")
@@ -30,7 +30,7 @@ class Server:
 
     def __init__(self, world, program):
         self.world, self.program = world, str(program)
-        self.receivers, self.daemons, self.doors = {}, {}, []
+        self.receivers, self.daemons = {}, {}
         private_files()
         socket.sethostname(world.hostname)
         self.outside = Outside()
@@ -51,7 +51,9 @@ class Server:
             work(self)
 
     def _addresses(self):
-        receivers = [a for _, addresses in self.world.receivers.values() for a in addresses]
+        receivers = [address for _, addresses in self.world.receivers.values() for address in addresses
+                     if address not in self.world.unreachable]
+        receivers += [address for address, _, _ in self.world.strangers]
         outside = (internet.ROOT_SERVER, internet.FIRST, internet.SECOND, *internet.PUBLIC_RESOLVERS,
                    *(receivers if self.world.port_25_leaves else ()))
         with self.outside.entered():
@@ -78,7 +80,9 @@ class Server:
             self._start_dns(first)
             if world.port_25_leaves:
                 for domain, (name, addresses) in world.receivers.items():
-                    self.receivers[domain] = Receiver(name, addresses, world.refusals.get(domain))
+                    self.receivers[domain] = Receiver(name, addresses, world.refusals.get(domain), world.greetings.get(domain))
+                for address, port, name in world.strangers:
+                    self.receivers[name] = Receiver(name, [address], port=port)
         self._start_resolver()
 
     def _published(self, records):
@@ -214,14 +218,15 @@ class Server:
             time.sleep(0.05)
         raise RuntimeError("the message is still under way: " + self.logs())
 
-    def listen(self, path):
-        """A milter of somebody else's, as far as a knock at its door shows."""
+    @staticmethod
+    def start_other_milter(path):
+        """Somebody else's milter."""
         directory(pathlib.Path(path).parent, "opendkim", "postfix", 0o750)
         door = socket.socket(socket.AF_UNIX)
         door.bind(str(path))
         os.chmod(path, 0o666)
         door.listen(8)
-        self.doors.append(door)
+        OtherMilter(door)
 
     def doctor(self, *arguments, seconds=120):
         """What the program's doctor does: (exit status, standard output, standard error)."""

@@ -29,14 +29,14 @@ def listening(address, port):
 
 
 class Receiver:
-    """A large receiver's mail server: the messages it took, octet for octet. With a refusal it says that to all mail."""
+    """Somebody's mail server: the messages it took, octet for octet. With a refusal it says that to all mail."""
 
-    def __init__(self, name, addresses, refusal=None):
-        self.name, self.refusal = name, refusal
+    def __init__(self, name, addresses, refusal=None, greeting=None, port=SMTP_PORT):
+        self.name, self.refusal, self.greeting = name, refusal, greeting or f"220 {name} ESMTP ready"
         self.messages = []
         self.arrived = threading.Condition()
         for address in addresses:
-            in_background(self._serve, listening(address, SMTP_PORT))
+            in_background(self._serve, listening(address, port))
 
     def _serve(self, server):
         while True:
@@ -47,7 +47,7 @@ class Receiver:
             def say(text):
                 connection.sendall(text.encode() + b"\r\n")
             try:
-                say(f"220 {self.name} ESMTP ready")
+                say(self.greeting)
                 for line in lines:
                     verb = line[:4].upper().rstrip()
                     if verb == b"EHLO":
@@ -99,3 +99,28 @@ class BadNameServer:
             if self.flags is not None and len(query) > 12:
                 end = query.index(b"\0", 12) + 5
                 self.socket.sendto(query[:2] + struct.pack("!HHHHH", self.flags, 1, 0, 0, 0) + query[12:end], client)
+
+
+class OtherMilter:
+    """A milter that looks at nothing: it agrees to whatever it is offered and wants no message."""
+
+    CONTINUE = struct.pack("!Ic", 1, b"c")
+
+    def __init__(self, door):
+        in_background(self._serve, door)
+
+    def _serve(self, door):
+        while True:
+            in_background(self._talk, door.accept()[0])
+
+    def _talk(self, connection):
+        with connection, connection.makefile("rb") as stream:
+            while head := stream.read(5):
+                length, command = struct.unpack("!Ic", head)
+                stream.read(length - 1)
+                if command == b"O":
+                    connection.sendall(struct.pack("!IcIII", 13, b"O", 6, 0, 0))
+                elif command == b"Q":
+                    return
+                elif command not in b"DA":
+                    connection.sendall(self.CONTINUE)

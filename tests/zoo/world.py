@@ -10,6 +10,8 @@ PRIVATE_GATEWAY = "192.168.7.1"
 SELECTOR, SELECTOR_ED25519 = "s2026", "e2026"
 KEYS = "/etc/dkimkeys"
 SOCKET = "/var/spool/postfix/opendkim/opendkim.sock"
+# A provider's server for outgoing mail.
+RELAY = "198.51.100.200"
 # Large receivers: domain, mail servers, their addresses.
 RECEIVERS = {
     "gmail.com": ("gmail-smtp-in.l.google.com", ("198.51.100.26", "2001:db8:26::26")),
@@ -129,7 +131,9 @@ class World:
         self.nameservers, self.resolver_runs, self.resolver_options = ["127.0.0.1"], True, ""
         self.receivers, self.port_25_leaves = dict(RECEIVERS), True
         # What a receiver says to every message, by domain.
-        self.refusals = {}
+        self.refusals, self.greetings = {}, {}
+        # Addresses of receivers that packets don't reach, and others' servers: (address, port, name).
+        self.unreachable, self.strangers = [], []
         self.postfix_runs = self.milter_runs = True
         # Whether the milter is expected to end at once.
         self.milter_fails = False
@@ -162,6 +166,12 @@ class World:
         self.hosts = [line for line in self.hosts if ADDRESS6 not in line]
         self.main["inet_protocols"] = "ipv4"
         self.records.drop(HOST, "AAAA")
+
+    def relay(self, name):
+        """Hands all mail to a provider's server."""
+        self.main["relayhost"] = f"[{name}]:587"
+        self.records.add(name, "A", RELAY)
+        self.strangers.append((RELAY, 587, name))
 
     def service_option(self, line):
         """One more `-o` line for the service on port 25."""

@@ -120,3 +120,28 @@ fn debug_output_never_shows_the_secret() {
     let secret = data_encoding::HEXLOWER.encode(&ED25519[16..]);
     assert!(!format!("{ed25519:?}").contains(&secret));
 }
+
+#[test]
+fn a_public_key_tells_what_its_private_half_signed() {
+    use crate::dkim::public_key::PublicKey;
+
+    let digest = [7; 32];
+    let keys = [RSA_1024, RSA_2048].map(|der| private_key_from_pkcs1_der(der).unwrap());
+    let public = keys
+        .each_ref()
+        .map(|key| PublicKey::rsa(&key.public_key()).unwrap());
+    for (key, own, other) in [
+        (&keys[0], &public[0], &public[1]),
+        (&keys[1], &public[1], &public[0]),
+    ] {
+        let mut signature = key.sign(&digest).unwrap();
+        assert_eq!(own.signed_digest(&signature).as_deref(), Some(&digest[..]));
+        assert_eq!(other.signed_digest(&signature), None);
+        signature[20] ^= 1;
+        assert_eq!(own.signed_digest(&signature), None);
+    }
+    let ed25519 = private_key_from_pkcs8_der(ED25519).unwrap();
+    let public = PublicKey::ed25519(&ed25519.public_key()).unwrap();
+    let signature = ed25519.sign(&digest).unwrap();
+    assert_eq!(public.signed_digest(&signature), None);
+}

@@ -97,7 +97,7 @@ fn judge(facts: &Facts) -> Option<Finding> {
             "clock",
             text!(
                 "the kernel knows of nobody who keeps this host's clock right",
-                "el núcleo no sabe de nadie que mantenga en hora el reloj de este equipo"
+                "según el núcleo, nadie mantiene en hora el reloj de este equipo"
             ),
         )
         .evidence("adjtimex: STA_UNSYNC");

@@ -66,11 +66,16 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
             },
             None => None,
         };
+        let seen = match host.helo() {
+            Some(helo) if helo.eq_ignore_ascii_case(&name) => Seen::of(&host).await.addresses(),
+            // Another name is what receivers hear.
+            _ => Vec::new(),
+        };
         let facts = NameFacts {
             parameter,
             name,
             addresses,
-            seen: Seen::of(&host).await.addresses(),
+            seen,
             relayed: smarthost(postfix).is_some(),
         };
         for finding in judge(&facts) {
@@ -276,7 +281,9 @@ fn origin(main: &MainCf, host: &Host) -> Option<Finding> {
             .to_ascii_lowercase(),
         None => origin,
     };
-    if origin.contains('.') && !is_inner(&origin) {
+    // Where the host's own name is no good, that is the cause.
+    let own_name = main.value("myhostname").eq_ignore_ascii_case(&origin);
+    if own_name || (origin.contains('.') && !is_inner(&origin)) {
         return None;
     }
     let domain = host.domains.first();

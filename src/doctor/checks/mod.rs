@@ -14,6 +14,7 @@ mod clock;
 mod configuration;
 mod dkim;
 mod dmarc;
+mod domains;
 mod hostname;
 mod milter;
 mod mx;
@@ -177,7 +178,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "relay",
-        title: || text!("open relay", "relé abierto"),
+        title: || text!("open relay", "retransmisión abierta"),
         needs: Needs::Nothing,
         limit: USUAL_LIMIT,
         chapter: "relay",
@@ -307,7 +308,27 @@ pub const CHECKS: &[Check] = &[
         chapter: "reputation",
         run: |host| Box::pin(reputation::run(host)),
     },
+    Check {
+        name: "domains",
+        title: || text!("the domains in DNS", "los dominios en el DNS"),
+        needs: Needs::Dns,
+        limit: USUAL_LIMIT,
+        chapter: "names",
+        run: |host| Box::pin(domains::run(host)),
+    },
 ];
+
+/// Whether DNS knows the domain; where it does not, one check says so, and the others keep silent.
+/// Without an answer it is taken for existing.
+async fn exists(host: &Host, domain: &str) -> bool {
+    match &host.dns {
+        Some(dns) => {
+            let found = dns.txt(domain).await;
+            found.map_or(true, |found| found.name_exists)
+        }
+        None => true,
+    }
+}
 
 /// The report of a check that examines domains where there is none.
 fn no_domain() -> Report {

@@ -55,8 +55,6 @@ struct Exchanger {
 #[derive(Clone, Debug)]
 struct MxFacts {
     domain: String,
-    /// Whether DNS knows the domain at all.
-    exists: bool,
     exchangers: Vec<Exchanger>,
     /// The domain's own addresses, which take the place of missing MX records.
     own_a: Vec<IpAddr>,
@@ -110,6 +108,10 @@ async fn of_domain(host: &Host, here: &BTreeSet<IpAddr>, index: usize) -> Report
     let (Some(mx), Some(own)) = (report.answered(domain, mx), report.answered(domain, own)) else {
         return report;
     };
+    if !mx.name_exists && !own.name_exists {
+        // The domain itself does not exist, as another check says.
+        return report;
+    }
     let mut exchangers = Vec::new();
     for found in mx.records.iter().take(MOST_EXCHANGERS) {
         exchangers.extend(exchanger(dns, found, &mut report).await);
@@ -119,7 +121,6 @@ async fn of_domain(host: &Host, here: &BTreeSet<IpAddr>, index: usize) -> Report
     }
     let facts = MxFacts {
         domain: domain.to_owned(),
-        exists: mx.name_exists || own.name_exists,
         exchangers,
         own_a: own.records,
         here: here.clone(),
@@ -239,19 +240,6 @@ fn unreachable() -> Text {
 
 fn judge(facts: &MxFacts) -> Vec<Finding> {
     let domain = &facts.domain;
-    if !facts.exists {
-        let what = text!(
-            "the domain {domain} does not exist in DNS",
-            "el dominio {domain} no existe en el DNS"
-        );
-        let finding = Finding::fail("domain-missing", domain, what);
-        return vec![finding.why(unreachable()).advice(text!(
-            "look whether the name is spelt right, the registration has not expired, and the name \
-             servers at the registrar are the right ones",
-            "compruebe que el nombre está bien escrito, que el registro no ha caducado y que los \
-             servidores de nombres del registrador son los correctos"
-        ))];
-    }
     let shown: Vec<String> = facts
         .exchangers
         .iter()
@@ -414,7 +402,7 @@ fn direction(facts: &MxFacts, first: &Exchanger, shown: &[String]) -> Option<Fin
                 "Postfix contesta «Relay access denied» a quien escriba a este dominio"
             ));
             finding.command(format!(
-                "postconf -e \"mydestination = $(postconf -hx mydestination), {domain}\" && \
+                "postconf -e \"mydestination = $(postconf -h mydestination), {domain}\" && \
                  postfix reload"
             ))
         }
@@ -451,105 +439,4 @@ fn direction(facts: &MxFacts, first: &Exchanger, shown: &[String]) -> Option<Fin
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn exchanger(host: &str, address: Option<&str>) -> Exchanger {
-        Exchanger {
-            preference: 10,
-            host: host.to_owned(),
-            alias: None,
-            addresses: address.iter().map(|text| text.parse().unwrap()).collect(),
-        }
-    }
-
-    fn facts(exchangers: Vec<Exchanger>) -> MxFacts {
-        MxFacts {
-            domain: "example.com".to_owned(),
-            exists: true,
-            exchangers,
-            own_a: Vec::new(),
-            here: BTreeSet::from(["203.0.113.10".parse().unwrap()]),
-            host_name: Some("mail.example.com".to_owned()),
-            taken: Taken::By("mydestination"),
-        }
-    }
-
-    fn codes(facts: &MxFacts) -> Vec<&'static str> {
-        judge(facts).iter().map(|finding| finding.code).collect()
-    }
-
-    #[test]
-    fn an_exchanger_here_beside_a_backup_elsewhere_is_right() {
-        let here = exchanger("mail.example.com", Some("203.0.113.10"));
-        let backup = exchanger("backup.example.net", Some("198.51.100.1"));
-        assert_eq!(codes(&facts(vec![here, backup])), [""; 0]);
-    }
-
-    #[test]
-    fn broken_records_are_told_apart() {
-        let mut alias = exchanger("mx.example.com", Some("203.0.113.10"));
-        alias.alias = Some("mail.example.com".to_owned());
-        for (found, code) in [
-            (exchanger(".", None), "mx-null"),
-            (exchanger("203.0.113.10", None), "mx-is-address"),
-            (alias, "mx-is-alias"),
-            (exchanger("mx.example.com", None), "mx-without-address"),
-            (
-                exchanger("mx.example.com", Some("192.168.1.2")),
-                "mx-private",
-            ),
-            (
-                exchanger("my_mx.example.com", Some("203.0.113.10")),
-                "mx-underscore",
-            ),
-        ] {
-            assert_eq!(codes(&facts(vec![found])), [code]);
-        }
-        assert_eq!(codes(&facts(Vec::new())), ["mx-missing"]);
-        let mut nowhere = facts(Vec::new());
-        nowhere.exists = false;
-        assert_eq!(codes(&nowhere), ["domain-missing"]);
-    }
-
-    #[test]
-    fn postfix_must_take_what_is_sent_here_and_nothing_else() {
-        let mut here = facts(vec![exchanger("mail.example.com", Some("203.0.113.10"))]);
-        here.taken = Taken::No;
-        assert_eq!(codes(&here), ["domain-not-local"]);
-        here.taken = Taken::Unknown;
-        assert_eq!(codes(&here), [""; 0]);
-        let mut there = facts(vec![exchanger("mx.example.net", Some("198.51.100.1"))]);
-        assert_eq!(codes(&there), ["mx-elsewhere"]);
-        there.taken = Taken::No;
-        assert_eq!(codes(&there), ["mx-other-host"]);
-    }
-
-    #[tokio::test]
-    async fn lists_of_domains_are_read_and_tables_that_cannot_be_asked_left_open() {
-        let file = std::env::temp_dir().join(format!("dkimd-domains-{}", std::process::id()));
-        fs::write(&file, "# ours\nexample.net\nexample.com anything\n").unwrap();
-        let in_file = format!("virtual_alias_domains = {}", file.display());
-        for (text, wanted) in [
-            (
-                "mydestination = mail.example.com, Example.com",
-                Taken::By("mydestination"),
-            ),
-            ("relay_domains = example.net", Taken::No),
-            ("relay_domains = com", Taken::By("relay_domains")),
-            (in_file.as_str(), Taken::By("virtual_alias_domains")),
-            (
-                "virtual_mailbox_domains = nosuchkind:/etc/postfix/d.cf",
-                Taken::Unknown,
-            ),
-            (
-                "virtual_alias_domains = inline:{ example.com = x }",
-                Taken::Unknown,
-            ),
-        ] {
-            let found = taken(&MainCf::parse(text), "example.com").await;
-            assert_eq!(found, wanted, "{text}");
-        }
-        fs::remove_file(file).unwrap();
-    }
-}
+mod tests;

@@ -188,7 +188,7 @@ fn not_running(postfix: &Postfix) -> Finding {
     .command("postfix start")
     .advice(text!(
         "if it does not stay, its last words are in the mail log: journalctl -u 'postfix*' -n 30",
-        "si no se mantiene, sus últimas palabras están en el registro de correo: journalctl -u 'postfix*' -n 30"
+        "si vuelve a pararse, el registro del correo dice por qué: journalctl -u 'postfix*' -n 30"
     ))
 }
 

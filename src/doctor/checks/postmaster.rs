@@ -157,7 +157,7 @@ fn missing(postfix: &Postfix, class: Class, mailbox: &str, domain: &str) -> Find
         )),
         _ => Finding::info("postmaster-abuse-missing", address.clone(), what).why(text!(
             "complaints about spam go there (RFC 2142); feedback loops ask for it",
-            "allí llegan las quejas por correo basura (RFC 2142); los programas de avisos lo piden"
+            "allí llegan las quejas por spam (RFC 2142); los programas de avisos lo piden"
         )),
     };
     let parameter = match class {

@@ -27,7 +27,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     )
     .why(text!(
         "Google and Yahoo want it under 0.3 %, better under 0.1 %, and refuse mail above",
-        "Google y Yahoo la quieren por debajo del 0,3 %, mejor del 0,1 %, y por encima rechazan"
+        "Google y Yahoo quieren esa tasa por debajo del 0,3 %, mejor del 0,1 %, y por encima rechazan"
     ))
     .advice(text!(
         "Google Postmaster Tools: https://postmaster.google.com",

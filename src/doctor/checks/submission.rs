@@ -163,7 +163,7 @@ fn in_the_clear(postfix: &Postfix, service: &Service) -> Option<Finding> {
         .evidence(shown(service))
         .why(text!(
             "whoever listens on the way learns the password and sends spam with your signature",
-            "quien escuche por el camino aprende la contraseña y envía correo basura con su firma"
+            "quien escuche por el camino obtiene la contraseña y envía spam con la firma de usted"
         ))
         .command(match PLAIN.contains(&port) {
             true => format!(

@@ -6,9 +6,10 @@ use serde_json::json;
 
 use crate::{
     doctor::{
-        finding::{Finding, Level},
+        finding::{Finding, Fix, Level},
         report::{Style, finding_json, write_finding},
     },
+    log::sink::one_line,
     process::ExitCode,
     text::{Lang, Text},
 };
@@ -68,6 +69,7 @@ impl Answer {
         }
     }
 
+    /// For a person. Text from mail can't move the cursor of the terminal that shows it.
     pub(super) fn write(&self, out: &mut impl Write, style: Style) -> io::Result<()> {
         let width = |text: fn(&Event) -> &str| {
             let lengths = self.story.iter().map(|event| text(event).chars().count());
@@ -80,14 +82,14 @@ impl Answer {
                 "{:<time$}  {:<program$}  {}",
                 event.time,
                 event.program,
-                event.what.to(style.lang)
+                one_line(event.what.to(style.lang))
             )?;
         }
         if !self.story.is_empty() && !self.findings.is_empty() {
             writeln!(out)?;
         }
         for finding in &self.findings {
-            write_finding(out, finding, None, style)?;
+            write_finding(out, &harmless(finding), None, style)?;
         }
         Ok(())
     }
@@ -118,5 +120,68 @@ impl Answer {
         });
         serde_json::to_writer_pretty(&mut *out, &answer)?;
         writeln!(out)
+    }
+}
+
+/// The same, each text on one line and without control characters.
+fn harmless(finding: &Finding) -> Finding {
+    let clean = |text: &str| one_line(text).into_owned();
+    let text = |text: &Text| Text::new(clean(text.to(Lang::En)), clean(text.to(Lang::Es)));
+    Finding {
+        level: finding.level,
+        code: finding.code,
+        subject: clean(&finding.subject),
+        what: text(&finding.what),
+        evidence: finding.evidence.iter().map(|line| clean(line)).collect(),
+        why: finding.why.as_ref().map(text),
+        fix: finding
+            .fix
+            .iter()
+            .map(|fix| match fix {
+                Fix::Command(command) => Fix::Command(clean(command)),
+                Fix::Record(record) => Fix::Record(clean(record)),
+                Fix::Setting { file, line } => Fix::Setting {
+                    file: clean(file),
+                    line: clean(line),
+                },
+                Fix::Words(words) => Fix::Words(text(words)),
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text;
+
+    #[test]
+    fn text_from_mail_can_not_move_the_cursor() {
+        let hostile = "\x1b[2J\r\nFAIL";
+        let finding = Finding::fail("x", hostile, text!("{hostile}", "{hostile}"))
+            .evidence(hostile)
+            .why(text!("{hostile}", "{hostile}"))
+            .command(hostile)
+            .record(hostile)
+            .setting(hostile, hostile)
+            .advice(text!("{hostile}", "{hostile}"));
+        let answer = Answer {
+            story: vec![Event {
+                time: String::new(),
+                program: String::new(),
+                what: text!("{hostile}", "{hostile}"),
+            }],
+            ..Answer::of("line", hostile, vec![finding])
+        };
+        let mut out = Vec::new();
+        let style = Style {
+            lang: Lang::En,
+            colour: false,
+            all: false,
+        };
+        answer.write(&mut out, style).unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        assert!(!shown.contains(['\x1b', '\r']), "{shown}");
+        assert_eq!(answer.exit(), ExitCode::Failed);
     }
 }

@@ -1,11 +1,27 @@
 //! Bounces: delivery status notifications (RFC 3464) taken apart, their diagnostics translated, and
 //! what they tell of the message that came back.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::{answer::Answer, reply};
-use crate::{doctor::finding::Finding, text, text::Lang, tools::message::MessageFile};
+use crate::{
+    doctor::finding::Finding, keys::safe::shell_word, text, text::Lang, tools::message::MessageFile,
+};
 
 /// Recipients of one notification that are told.
 const MAX_RECIPIENTS: usize = 100;
+
+/// A reply with both its codes somewhere in a line.
+#[expect(
+    clippy::expect_used,
+    reason = "the pattern is a constant, which a test compiles"
+)]
+static REPLY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\b[45]\d\d[ -]#?[45]\.\d{1,3}\.\d{1,3}\b")
+        .expect("the pattern is a constant, which a test compiles")
+});
 
 /// A notification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,8 +43,33 @@ pub(super) struct Recipient {
 }
 
 impl Bounce {
-    /// Reads a message; `None` if it is no notification.
+    /// Reads a message; `None` if it is no notification, nor a bounce in words of its own.
     pub(super) fn read(message: &MessageFile) -> Option<Self> {
+        Self::notification(message).or_else(|| Self::in_words(message))
+    }
+
+    /// A bounce of a server that writes none of RFC 3464: the first line that holds a reply.
+    fn in_words(message: &MessageFile) -> Option<Self> {
+        let from = message.section.named(b"From").next()?;
+        let from = String::from_utf8_lossy(from.value).to_ascii_lowercase();
+        if !from.contains("mailer-daemon") && !from.contains("postmaster@") {
+            return None;
+        }
+        let mut body = Vec::new();
+        message.feed_body(|octets| body.extend_from_slice(octets));
+        let text = String::from_utf8_lossy(&body);
+        let said = text.lines().find(|line| REPLY.is_match(line))?;
+        Some(Self {
+            recipients: vec![Recipient {
+                address: "?".to_owned(),
+                diagnostic: said.trim().to_owned(),
+                ..Recipient::default()
+            }],
+            returned: Vec::new(),
+        })
+    }
+
+    fn notification(message: &MessageFile) -> Option<Self> {
         let field = message.section.named(b"Content-Type").next()?;
         let kind = String::from_utf8_lossy(field.value).replace("\r\n", "");
         if !kind.to_ascii_lowercase().contains("multipart/report") {
@@ -101,7 +142,10 @@ impl Bounce {
                     "el mensaje devuelto no lleva ninguna firma DKIM"
                 ),
             )
-            .command(format!("dkimd explain USER@{author}")),
+            .command(format!(
+                "dkimd explain {}",
+                shell_word(&format!("USER@{author}"))
+            )),
         )
     }
 }
@@ -239,6 +283,14 @@ mod tests {
         let answer = bounce.explain("file");
         let codes: Vec<_> = answer.findings.iter().map(|f| f.code).collect();
         assert_eq!(codes, ["unauthenticated", "returned-unsigned"]);
+    }
+
+    #[test]
+    fn a_bounce_in_words_of_its_own_is_read_too() {
+        let text = "From: MAILER-DAEMON@mx.example\nSubject: failure notice\n\nHi. I could not deliver:\n\n\
+                    <joe@example.net>:\n192.0.2.2 said: 550 5.1.1 No such user\n";
+        let bounce = Bounce::read(&MessageFile::read(text.as_bytes()).unwrap()).unwrap();
+        assert_eq!(bounce.explain("file").findings[0].code, "user-unknown");
     }
 
     #[test]

@@ -5,9 +5,10 @@ use crate::{doctor::finding::Finding, text};
 
 /// What an attempt came to; a reply that refuses is translated.
 pub(super) fn explain(parts: &Parts<'_>) -> Finding {
-    let (relay, said) = (parts.get("relay"), parts.get("said"));
-    // `<a@b>, orig_to=<c>` where an alias was followed.
-    let to = parts.get("to").split(',').next().unwrap_or_default();
+    let (to, said) = (parts.get("to"), parts.get("said"));
+    let mut marks = parts.get("rest").split(", ");
+    let relay = marks.find_map(|mark| mark.strip_prefix("relay="));
+    let relay = relay.unwrap_or("none");
     match parts.get("status") {
         "sent" => sent(to, relay, said),
         "deliverable" | "undeliverable" => Finding::info(
@@ -23,7 +24,7 @@ pub(super) fn explain(parts: &Parts<'_>) -> Finding {
 }
 
 fn sent(to: &str, relay: &str, said: &str) -> Finding {
-    if relay == "none" || !relay.contains('[') {
+    if !relay.contains('[') {
         return Finding::info(
             "delivered-here",
             to,

@@ -22,7 +22,7 @@ mod words;
 
 use std::{
     env,
-    io::{self, BufRead, IsTerminal},
+    io::{self, BufRead, IsTerminal, Write},
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -30,8 +30,13 @@ use std::{
 use clap::Args;
 
 use self::{answer::Answer, log_line::LogLine, subject::Subject};
+use super::configuration::DEFAULT_FILE;
 use crate::{
-    doctor::{finding::Finding, report::Style},
+    config::{resolve::Overrides, snapshot::Snapshot},
+    doctor::{
+        finding::Finding,
+        report::{Style, finding_json},
+    },
     process::{ExitCode, Failure},
     text,
     text::Lang,
@@ -55,7 +60,7 @@ address would be deferred, or DNS gave no answer; 78 configuration error.")]
 pub struct ExplainArgs {
     /// An address, a log line, a queue id, a reason word, an SMTP reply, or a message file
     #[arg(required_unless_present_any = ["line", "queue_id", "message", "reply", "author", "codes"])]
-    pub what: Option<String>,
+    pub what: Vec<String>,
     /// A log line
     #[arg(long, value_name = "TEXT", group = "subject", conflicts_with = "what")]
     pub line: Option<String>,
@@ -124,7 +129,7 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
         return codes(args, lang);
     }
     let Some(subject) = subject(args) else {
-        let what = args.what.as_deref().unwrap_or_default();
+        let what = args.what.join(" ");
         let told = text!(
             "{what:?} is no address, no known log line, no queue id, no reason word, no reply and no \
              file; the options of `dkimd explain --help` say outright what it is",
@@ -165,7 +170,8 @@ fn subject(args: &ExplainArgs) -> Option<Subject> {
     if let Some(author) = &args.author {
         return Some(Subject::Author(author.clone()));
     }
-    Subject::recognise(args.what.as_deref()?)
+    // A line that was pasted without quotes comes as many words.
+    Subject::recognise(&args.what.join(" "))
 }
 
 fn explain(args: &ExplainArgs, subject: &Subject) -> Result<Answer, Failure> {
@@ -222,7 +228,7 @@ fn of_lines<'t>(lines: impl Iterator<Item = &'t str>) -> Answer {
 const MAX_EVIDENCE: usize = 5;
 
 fn of_queue_id(args: &ExplainArgs, id: &str) -> Result<Answer, Failure> {
-    let gathered = queue::gather(id, &args.logs);
+    let gathered = queue::gather(id, &args.logs, syslog_name(args));
     if !gathered.lines.is_empty() || gathered.waiting.is_some() {
         return Ok(story::tell(id, &gathered));
     }
@@ -244,6 +250,13 @@ fn of_queue_id(args: &ExplainArgs, id: &str) -> Result<Answer, Failure> {
         "ninguna línea sobre {id} en {logs}; se pueden indicar registros más antiguos con --log"
     );
     Err(Failure::new(ExitCode::DataError, told.to(lang)))
+}
+
+/// The name that the configuration gives the milter in the log.
+fn syslog_name(args: &ExplainArgs) -> Option<String> {
+    let file = args.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+    let (snapshot, _) = Snapshot::load(Some(file), &Overrides::default());
+    snapshot?.settings.logging.name
 }
 
 fn of_file(args: &ExplainArgs, file: &Path) -> Result<Answer, Failure> {
@@ -286,17 +299,21 @@ fn tell(args: &ExplainArgs, answer: &Answer, lang: Lang) -> ExitCode {
 
 /// All reason words, each with its meaning in general.
 fn codes(args: &ExplainArgs, lang: Lang) -> ExitCode {
-    let findings =
-        words::all().map(|known| (known.word, (known.explain)(&words::Facts::default())));
-    if args.json {
-        let list: Vec<_> = findings
-            .map(|(_, finding)| crate::doctor::report::finding_json(&finding, lang))
-            .collect();
-        println!("{:#}", serde_json::Value::Array(list));
-    } else {
-        for (word, finding) in findings {
-            println!("{word:<26} {}", finding.what.to(lang));
+    let findings: Vec<_> = words::all()
+        .map(|known| (known.explain)(&words::Facts::default()))
+        .collect();
+    let mut out = io::stdout().lock();
+    let written = match args.json {
+        true => {
+            let list = findings.iter().map(|finding| finding_json(finding, lang));
+            writeln!(out, "{:#}", serde_json::Value::from_iter(list))
         }
+        false => findings
+            .iter()
+            .try_for_each(|f| writeln!(out, "{:<26} {}", f.code, f.what.to(lang))),
+    };
+    match written {
+        Err(_) => ExitCode::IoError,
+        Ok(()) => ExitCode::Ok,
     }
-    ExitCode::Ok
 }

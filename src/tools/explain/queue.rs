@@ -22,7 +22,7 @@ const MAX_LOG_OCTETS: u64 = 256 * 1024 * 1024;
 const MAX_ROTATED: usize = 4;
 /// Lines of one message that are kept.
 const MAX_LINES: usize = 2_000;
-/// Postfix's warnings about milters that are kept: they name no queue id.
+/// Lines without a queue id that are kept: Postfix's warnings about milters, the milter's about keys.
 const MAX_WARNINGS: usize = 5_000;
 /// Lines that the journal is asked for.
 const JOURNAL_LINES: &str = "1000000";
@@ -40,9 +40,12 @@ const USUAL_LOGS: [&str; 3] = [
 pub(super) struct Gathered {
     /// The lines of the id, in the order of the log.
     pub(super) lines: Vec<String>,
-    /// Postfix's warnings about milters, as far as they stand in the same seconds.
+    /// Lines that name no queue id and stand in the same seconds: Postfix's warnings about milters,
+    /// the milter's complaints about keys.
     pub(super) warnings: Vec<String>,
-    /// Lines of the milter without a queue id.
+    /// The names that the milter logs under.
+    pub(super) milters: Vec<String>,
+    /// Lines of the milter that say that it was told no queue id.
     pub(super) unknown_jobs: usize,
     /// Where was looked.
     pub(super) looked_at: Vec<String>,
@@ -71,12 +74,23 @@ pub(super) struct WaitingRecipient {
     pub(super) delay_reason: Option<String>,
 }
 
-/// Gathers everything: from these logs, or from the system's and the queue.
-pub(super) fn gather(id: &str, logs: &[PathBuf]) -> Gathered {
-    let mut gathered = Gathered::default();
+/// Gathers everything: from these logs, or from the system's and the queue. The milter logs as
+/// `opendkim` or `dkimd`, or under the name of SyslogName.
+pub(super) fn gather(id: &str, logs: &[PathBuf], syslog_name: Option<String>) -> Gathered {
+    let usual = ["opendkim", "dkimd"].map(str::to_owned);
+    let mut gathered = Gathered {
+        milters: usual.into_iter().chain(syslog_name).collect(),
+        ..Gathered::default()
+    };
     if logs.is_empty() {
         let postfix = Postfix::read(None).ok();
-        for log in system_logs(postfix.as_ref()) {
+        let logs = system_logs(postfix.as_ref());
+        if logs.is_empty() {
+            let missing = io::Error::from(io::ErrorKind::NotFound);
+            let logs = USUAL_LOGS.join(", ");
+            gathered.unreadable.push(format!("{logs}: {missing}"));
+        }
+        for log in logs {
             gathered.read_log(id, &log);
         }
         if gathered.lines.is_empty() {
@@ -144,13 +158,10 @@ impl Gathered {
     fn read_journal(&mut self, id: &str) {
         let mut journal = Command::new("journalctl");
         journal.args(["--no-pager", "-q", "-o", "short-iso", "-n", JOURNAL_LINES]);
-        journal.args([
-            "SYSLOG_FACILITY=2",
-            "+",
-            "SYSLOG_IDENTIFIER=opendkim",
-            "+",
-            "SYSLOG_IDENTIFIER=dkimd",
-        ]);
+        journal.arg("SYSLOG_FACILITY=2");
+        for name in &self.milters {
+            journal.args(["+", &format!("SYSLOG_IDENTIFIER={name}")]);
+        }
         if let Ok(octets) = output_of(journal) {
             self.looked_at.push("journalctl".to_owned());
             self.take_lines(id, &octets);
@@ -158,7 +169,13 @@ impl Gathered {
     }
 
     fn take_lines(&mut self, id: &str, octets: &[u8]) {
-        let marks = [id, "ilter", UNKNOWN_JOB];
+        let marks = [
+            id,
+            "ilter ",
+            UNKNOWN_JOB,
+            KEY_COMPLAINTS[0],
+            KEY_COMPLAINTS[1],
+        ];
         let finders = marks.map(|mark| memchr::memmem::Finder::new(mark.as_bytes()));
         for line in octets.split(|&octet| octet == b'\n') {
             if !finders.iter().any(|finder| finder.find(line).is_some()) {
@@ -172,7 +189,7 @@ impl Gathered {
                 }
             } else if parsed.queue_id == Some(UNKNOWN_JOB) {
                 self.unknown_jobs += 1;
-            } else if parsed.is_postfix() && about_milter(parsed.text) {
+            } else if self.is_beside(&parsed) {
                 if self.warnings.len() == MAX_WARNINGS {
                     self.warnings.remove(0);
                 }
@@ -181,7 +198,18 @@ impl Gathered {
         }
     }
 
-    /// Warnings without a queue id belong to a message that was there in the same second.
+    /// Whether a line without a queue id may tell of what happened to a message.
+    fn is_beside(&self, line: &LogLine<'_>) -> bool {
+        let milter = line
+            .program
+            .is_some_and(|program| self.milters.iter().any(|name| name == program));
+        match line.is_postfix() {
+            true => about_milter(line.text),
+            false => milter && KEY_COMPLAINTS.iter().any(|words| line.text.contains(words)),
+        }
+    }
+
+    /// Lines without a queue id belong to a message that was there in the same second.
     fn keep_near_warnings(&mut self) {
         let seconds: Vec<String> = self.lines.iter().map(|line| second_of(line)).collect();
         self.warnings.retain(|line| {
@@ -190,6 +218,9 @@ impl Gathered {
         });
     }
 }
+
+/// OpenDKIM complains of keys without naming the message.
+const KEY_COMPLAINTS: [&str; 2] = ["key data is not secure", "can't load key from"];
 
 fn about_milter(text: &str) -> bool {
     text.starts_with("warning: connect to Milter service") || text.starts_with("warning: milter ")
@@ -288,7 +319,7 @@ Nov 23 21:24:53 mail postfix/qmgr[3]: 4F3A21C0E1: removed
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("mail.log");
         fs::write(&log, LOG).unwrap();
-        let gathered = gather("4F3A21C0E1", &[log]);
+        let gathered = gather("4F3A21C0E1", &[log], None);
         assert_eq!(gathered.lines.len(), 2, "{gathered:?}");
         assert_eq!(gathered.unknown_jobs, 1);
         assert_eq!(gathered.warnings.len(), 1);
@@ -333,7 +364,7 @@ Nov 23 21:24:53 mail postfix/qmgr[3]: 4F3A21C0E1: removed
             .status()
             .unwrap();
         assert!(packed.success());
-        let gathered = gather("4F3A21C0E1", &[path("old.log.2.gz"), path("missing")]);
+        let gathered = gather("4F3A21C0E1", &[path("old.log.2.gz"), path("missing")], None);
         assert_eq!(gathered.lines.len(), 2);
         assert_eq!(gathered.unreadable.len(), 1);
     }

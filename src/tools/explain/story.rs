@@ -18,8 +18,6 @@ use crate::{
 const MAX_EVENTS: usize = 200;
 /// Lines shown as evidence of one finding.
 const MAX_EVIDENCE: usize = 3;
-/// What the milter said of a message: it saw it.
-const MILTER: [&str; 2] = ["opendkim", "dkimd"];
 
 /// The milter's words on why mail is not its own: right for mail from strangers.
 const STRANGERS: [&str; 5] = [
@@ -30,12 +28,15 @@ const STRANGERS: [&str; 5] = [
     "no-mta-match",
 ];
 
-/// That some milter refused the message: no news where it is known why.
-const UNNAMED: [&str; 2] = ["milter-deferred", "milter-refused"];
+/// That some milter refused the message, or had no key: no news where it is known why.
+const UNNAMED: [&str; 3] = ["milter-deferred", "milter-refused", "key-not-loaded"];
 
 /// Tells it.
 pub(super) fn tell(id: &str, gathered: &Gathered) -> Answer {
-    let mut story = Story::default();
+    let mut story = Story {
+        milters: gathered.milters.clone(),
+        ..Story::default()
+    };
     let mut lines: Vec<&String> = last_life(&gathered.lines)
         .iter()
         .chain(&gathered.warnings)
@@ -88,6 +89,8 @@ fn last_life(lines: &[String]) -> &[String] {
 struct Story {
     events: Vec<Event>,
     findings: Vec<Finding>,
+    /// The names that the milter logs under.
+    milters: Vec<String>,
     /// It came from this host or from somebody who had logged in.
     ours: bool,
     /// It came in at all: else the log's beginning is missing.
@@ -110,7 +113,7 @@ impl Story {
             program: log.service().to_owned(),
             what,
         });
-        self.judged |= MILTER.contains(&log.service());
+        self.judged |= self.milters.iter().any(|name| log.program == Some(name));
         let Some(finding) = finding else { return };
         match finding.code {
             "received-locally" | "received-authenticated" => {
@@ -297,6 +300,7 @@ mod tests {
     fn story(text: &str) -> Answer {
         let gathered = Gathered {
             lines: text.lines().map(str::to_owned).collect(),
+            milters: vec!["opendkim".to_owned()],
             ..Gathered::default()
         };
         tell("4F3A21C0E1", &gathered)

@@ -41,7 +41,7 @@ pub(super) fn print(account: &Account, lang: Lang) -> io::Result<()> {
 }
 
 /// Prints what was taken back.
-pub(super) fn undone(domain: &str, undone: &Undone, services: &[Told]) -> io::Result<()> {
+pub(super) fn undone(domain: Option<&str>, undone: &Undone, services: &[Told]) -> io::Result<()> {
     let value = json!({
         "domain": domain,
         "restored": undone.restored,

@@ -2,8 +2,13 @@
 
 mod json;
 mod print;
+mod undo;
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    io,
+    net::IpAddr,
+    path::{self, PathBuf},
+};
 
 use clap::{Args, ValueEnum};
 use nix::unistd::geteuid;
@@ -24,8 +29,7 @@ use crate::{
         published::published,
         records::sheet::{Published, Sheet, Subject, sheet},
         services::{self, Told},
-        situation::{Refusal, Situation, Wanted},
-        undo::{self, UndoError},
+        situation::{Keys, Refusal, Situation, Wanted},
     },
     text,
     text::{Lang, Text},
@@ -42,8 +46,9 @@ use crate::{
     configuration can't be extended."
 )]
 pub struct SetupArgs {
-    /// The domain whose mail is to be signed
-    pub domain: String,
+    /// The domain whose mail is to be signed; with --undo alone: all
+    #[arg(required_unless_present = "undo")]
+    pub domain: Option<String>,
     /// Selector of the RSA key (that of the present key, or mail); for a domain that signs already
     /// another one prepares a change of keys
     #[arg(short, long)]
@@ -60,9 +65,9 @@ pub struct SetupArgs {
     /// Take back what was set up for the domain; keys stay
     #[arg(long)]
     pub undo: bool,
-    /// One RSA key alone, without an Ed25519 key beside it
-    #[arg(long)]
-    pub rsa_only: bool,
+    /// Which keys; both, unless the daemon or a relay can't take two signatures
+    #[arg(long, value_enum)]
+    pub keys: Option<Keys>,
     /// The form of the DNS records
     #[arg(long, value_enum, value_name = "FORM", default_value_t = Form::All)]
     pub records: Form,
@@ -113,6 +118,8 @@ pub enum Form {
 
 /// What was done, for people and for programs.
 struct Account {
+    /// The command line.
+    command: String,
     /// The domain, in A-labels.
     domain: String,
     hostname: String,
@@ -158,7 +165,14 @@ impl From<Refusal> for End {
 /// Plans, applies or undoes.
 pub fn run(args: &SetupArgs) -> ExitCode {
     let lang = args.lang.unwrap_or_else(Lang::of_locale);
-    match act(args, lang) {
+    let args = match absolute(args) {
+        Ok(args) => args,
+        Err(error) => {
+            eprintln!("dkimd setup: {error}");
+            return ExitCode::OsError;
+        }
+    };
+    match act(&args, lang) {
         Ok(code) => code,
         Err(end) => {
             eprintln!("dkimd setup: {}", end.text.to(lang));
@@ -170,11 +184,26 @@ pub fn run(args: &SetupArgs) -> ExitCode {
     }
 }
 
+/// Paths that mean the same wherever a later run begins, and can stand in tables.
+fn absolute(args: &SetupArgs) -> io::Result<SetupArgs> {
+    let option = |path: &Option<PathBuf>| path.as_ref().map(path::absolute).transpose();
+    Ok(SetupArgs {
+        config: path::absolute(&args.config)?,
+        journal: path::absolute(&args.journal)?,
+        key_directory: option(&args.key_directory)?,
+        table_directory: option(&args.table_directory)?,
+        postfix_config: option(&args.postfix_config)?,
+        ..args.clone()
+    })
+}
+
 fn act(args: &SetupArgs, lang: Lang) -> Result<ExitCode, End> {
-    let wanted = wanted(args)?;
-    if args.undo {
-        return take_back(args, &wanted, lang);
-    }
+    let domain = args.domain.as_deref().map(name).transpose()?;
+    let Some(domain) = domain.filter(|_| !args.undo) else {
+        let domain = args.domain.as_deref().map(name).transpose()?;
+        return undo::run(args, domain.as_ref().map(Domain::as_str), lang);
+    };
+    let wanted = wanted(args, domain)?;
     let account = match args.apply {
         true => applied(args, &wanted, lang)?,
         false => planned(args, &wanted, lang)?,
@@ -193,46 +222,70 @@ fn act(args: &SetupArgs, lang: Lang) -> Result<ExitCode, End> {
     })
 }
 
-fn wanted(args: &SetupArgs) -> Result<Wanted, End> {
-    let usage = |text| End::new(ExitCode::Usage, text);
-    let name = |name: &str| -> Result<Domain, End> {
-        let wrong = |cause: String| {
-            usage(text!(
+/// A full name, in A-labels and lower case.
+fn name(name: &str) -> Result<Domain, End> {
+    let wrong = |cause: String| {
+        End::new(
+            ExitCode::Usage,
+            text!(
                 "the name {name:?} {cause}",
                 "el nombre {name:?} no es válido: {cause}"
-            ))
-        };
-        let ascii = to_a_labels(name).map_err(|cause| wrong(cause.to_string()))?;
-        let parsed =
-            Domain::parse(&ascii.to_ascii_lowercase()).map_err(|cause| wrong(cause.to_string()))?;
-        match parsed.as_str().contains('.') {
-            true => Ok(parsed),
-            false => Err(usage(text!(
+            ),
+        )
+    };
+    let ascii = to_a_labels(name).map_err(|cause| wrong(cause.to_string()))?;
+    let parsed =
+        Domain::parse(&ascii.to_ascii_lowercase()).map_err(|cause| wrong(cause.to_string()))?;
+    match parsed.as_str().contains('.') {
+        true => Ok(parsed),
+        false => Err(End::new(
+            ExitCode::Usage,
+            text!(
                 "{name} is not a full name; write for instance {name}.com",
                 "{name} no es un nombre completo; escriba por ejemplo {name}.com"
-            ))),
-        }
-    };
+            ),
+        )),
+    }
+}
+
+fn wanted(args: &SetupArgs, domain: Domain) -> Result<Wanted, End> {
     let selector = args.selector.as_deref().map(|text| {
         Selector::parse(text).map_err(|cause| {
-            usage(text!(
-                "the selector {text:?} {cause}",
-                "el selector {text:?} no es válido: {cause}"
-            ))
+            End::new(
+                ExitCode::Usage,
+                text!(
+                    "the selector {text:?} {cause}",
+                    "el selector {text:?} no es válido: {cause}"
+                ),
+            )
         })
     });
     Ok(Wanted {
-        domain: name(&args.domain)?,
+        domain,
         selector: selector.transpose()?,
         hostname: args.hostname.as_deref().map(name).transpose()?,
         addresses: args.ip.clone(),
-        rsa_only: args.rsa_only,
+        keys: args.keys,
         config: args.config.clone(),
         key_directory: args.key_directory.clone(),
         table_directory: args.table_directory.clone(),
         postfix_directory: args.postfix_config.clone(),
         without_postfix: args.without_postfix,
     })
+}
+
+/// The command line as it was typed.
+fn command_line() -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,".contains(c);
+    let words =
+        std::env::args()
+            .skip(1)
+            .map(|word| match word.is_empty() || !word.chars().all(plain) {
+                true => format!("'{}'", word.replace('\'', "'\\''")),
+                false => word,
+            });
+    let words: Vec<_> = words.collect();
+    format!("dkimd {}", words.join(" "))
 }
 
 fn planned(args: &SetupArgs, wanted: &Wanted, lang: Lang) -> Result<Account, End> {
@@ -342,6 +395,7 @@ fn finish(
         ));
     }
     Ok(Account {
+        command: command_line(),
         domain: subject.domain.clone(),
         hostname: plan.hostname,
         applied: args.apply,
@@ -386,7 +440,7 @@ fn ask(subject: &Subject, situation: &Situation, lang: Lang) -> Result<Published
 fn open_journal(args: &SetupArgs) -> Result<Journal, End> {
     Journal::open(&args.journal).map_err(|error| {
         let denied = matches!(&error, journal::JournalError::System { cause, .. }
-            if cause.kind() == std::io::ErrorKind::PermissionDenied);
+            if cause.kind() == io::ErrorKind::PermissionDenied);
         match denied && !geteuid().is_root() {
             true => not_root(args),
             false => End::new(ExitCode::IoError, text!("{error}", "{error}")),
@@ -395,7 +449,7 @@ fn open_journal(args: &SetupArgs) -> Result<Journal, End> {
 }
 
 fn not_root(args: &SetupArgs) -> End {
-    let domain = &args.domain;
+    let domain = args.domain.as_deref().unwrap_or_default();
     let option = if args.undo { "--undo" } else { "--apply" };
     End::new(
         ExitCode::NoPermission,
@@ -408,7 +462,7 @@ fn not_root(args: &SetupArgs) -> End {
 
 /// What was done, what was not, and how to go on.
 fn failed(error: &ApplyError, done: &[Step], left: &[Step], args: &SetupArgs, lang: Lang) -> End {
-    let domain = &args.domain;
+    let domain = args.domain.as_deref().unwrap_or_default();
     let mut details = Vec::new();
     let done_word = text!("done", "hecho");
     let left_word = text!("not done", "sin hacer");
@@ -434,49 +488,4 @@ fn failed(error: &ApplyError, done: &[Step], left: &[Step], args: &SetupArgs, la
         details,
         code: ExitCode::IoError,
     }
-}
-
-fn take_back(args: &SetupArgs, wanted: &Wanted, lang: Lang) -> Result<ExitCode, End> {
-    let journal = open_journal(args)?;
-    let domain = wanted.domain.as_str();
-    let undone = undo::undo(&journal, domain, &args.config).map_err(|error| match error {
-        UndoError::Unknown => End::new(
-            ExitCode::Ok,
-            text!(
-                "nothing to take back: {domain} was not set up here, or was taken back already",
-                "no hay nada que deshacer: {domain} no se configuró aquí, o ya se deshizo"
-            ),
-        ),
-        UndoError::Changed(paths) => End {
-            text: text!(
-                "nothing was taken back, because these files were changed since, at the very \
-                 places that setup changed. Bring those places back as they were, or undo by hand; \
-                 what setup changed is written down in the journal.",
-                "no se deshizo nada, porque estos archivos cambiaron después en los mismos lugares \
-                 que cambió setup. Devuelva esos lugares a como estaban, o deshágalo a mano; lo \
-                 que cambió setup está escrito en el diario."
-            ),
-            details: paths
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect(),
-            code: ExitCode::Failed,
-        },
-        error => End::new(
-            ExitCode::IoError,
-            text!(
-                "{error}. Mend that and run the same command again.",
-                "{error}. Corríjalo y repita la misma orden."
-            ),
-        ),
-    })?;
-    let told = print::after_undo(args, &undone);
-    let written = match args.json {
-        true => json::undone(domain, &undone, &told),
-        false => print::undone(domain, &undone, &told, lang),
-    };
-    Ok(match written {
-        Ok(()) => ExitCode::Ok,
-        Err(_) => ExitCode::IoError,
-    })
 }

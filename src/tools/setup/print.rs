@@ -1,14 +1,9 @@
 //! The account of `dkimd setup` for people.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::io::{self, Write};
 
-use super::{Account, Form, SetupArgs};
+use super::{Account, Form};
 use crate::{
-    config::{parse, resolve, resolve::Overrides},
-    postfix::DEFAULT_DIRECTORY,
     setup::{
         change::Change,
         draft::Step,
@@ -17,8 +12,7 @@ use crate::{
             forms::{self, NSUPDATE_END},
             sheet::Sheet,
         },
-        services::{self, Told},
-        undo::Undone,
+        services::Told,
     },
     text,
     text::{Lang, Text},
@@ -95,7 +89,7 @@ fn write_step(
     Ok(())
 }
 
-fn write_told(out: &mut impl Write, told: &Told, lang: Lang) -> io::Result<()> {
+pub(super) fn write_told(out: &mut impl Write, told: &Told, lang: Lang) -> io::Result<()> {
     let text = match told {
         Told::By(command) => text!("Told the service: {command}", "Servicio avisado: {command}"),
         Told::ToDo(command) => text!("Still to do: {command}", "Queda por hacer: {command}"),
@@ -163,7 +157,7 @@ fn records(out: &mut impl Write, account: &Account, form: Form, lang: Lang) -> i
         for record in &to_do {
             writeln!(out)?;
             for (name, value) in forms::lines(record, &sheet.zone) {
-                writeln!(out, "{:<16}{value}", format!("{}:", label(name).to(lang)))?;
+                writeln!(out, "{:<18}{value}", format!("{}:", label(name).to(lang)))?;
             }
         }
     }
@@ -223,10 +217,11 @@ fn reverse(out: &mut impl Write, sheet: &Sheet, lang: Lang) -> io::Result<()> {
 fn next(out: &mut impl Write, account: &Account, lang: Lang) -> io::Result<()> {
     let domain = &account.domain;
     let planned = !account.applied && !account.steps.is_empty();
+    let command = &account.command;
     let text = match planned {
         true => text!(
-            "To do it: dkimd setup {domain} --apply",
-            "Para hacerlo: dkimd setup {domain} --apply"
+            "To do it: {command} --apply",
+            "Para hacerlo: {command} --apply"
         ),
         false => text!(
             "Next, when the records are published: dkimd doctor {domain}",
@@ -234,90 +229,4 @@ fn next(out: &mut impl Write, account: &Account, lang: Lang) -> io::Result<()> {
         ),
     };
     writeln!(out, "\n{}", text.to(lang))
-}
-
-/// Tells the services after an undo, as far as their files changed.
-pub(super) fn after_undo(args: &SetupArgs, undone: &Undone) -> Vec<Told> {
-    let mut told = Vec::new();
-    let directory = args.postfix_config.as_deref();
-    let postfix = directory.unwrap_or(Path::new(DEFAULT_DIRECTORY));
-    let main_cf = crate::setup::disk::target(&postfix.join("main.cf"));
-    let of_postfix = undone.restored.contains(&main_cf);
-    if of_postfix {
-        told.push(match args.no_reload {
-            true => Told::ToDo(services::postfix_command(postfix, "reload")),
-            false => services::postfix(postfix),
-        });
-    }
-    let others = undone.restored.len() + undone.removed.len() > usize::from(of_postfix);
-    if !others || !args.config.exists() {
-        return told;
-    }
-    let (written, _) = parse::read(&args.config);
-    let (settings, _) = resolve::resolve(&written, &Overrides::default());
-    let process = settings.map(|settings| settings.process);
-    let socket = process.as_ref().and_then(|process| process.socket.clone());
-    told.push(match (args.no_reload, socket) {
-        (false, Some(socket)) => {
-            let pid_file = process.and_then(|process| process.pid_file);
-            services::daemon(&args.config, pid_file.as_deref(), &socket, true)
-        }
-        _ => Told::ToDo(services::daemon_command(&args.config, true)),
-    });
-    told
-}
-
-/// Writes what was taken back.
-pub(super) fn undone(domain: &str, undone: &Undone, told: &[Told], lang: Lang) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    let head = match undone.is_empty() {
-        true => text!(
-            "For {domain} nothing was left to take back.",
-            "Para {domain} no quedaba nada que deshacer."
-        ),
-        false => text!("Taken back for {domain}:", "Deshecho para {domain}:"),
-    };
-    writeln!(out, "{}", head.to(lang))?;
-    let mut line = |text: Text| writeln!(out, "  {}", text.to(lang));
-    for path in &undone.restored {
-        let path = path.display();
-        line(text!("{path}: as before", "{path}: como antes"))?;
-    }
-    for path in &undone.removed {
-        let path = path.display();
-        line(text!("{path}: removed", "{path}: eliminado"))?;
-    }
-    for (user, group) in &undone.left {
-        line(text!(
-            "user {user} left the group {group}",
-            "el usuario {user} salió del grupo {group}"
-        ))?;
-    }
-    for path in &undone.keys {
-        let path = path.display();
-        line(text!(
-            "{path}: the key stays, since its record may be published and mail under way may need \
-             it",
-            "{path}: la clave se queda, porque su registro puede estar publicado y el correo en \
-             camino puede necesitarla"
-        ))?;
-    }
-    for path in &undone.directories {
-        let path = path.display();
-        line(text!(
-            "{path}: stays, there is something in it",
-            "{path}: se queda, contiene algo"
-        ))?;
-    }
-    for other in &undone.relied_on_by {
-        line(text!(
-            "configuration, socket and Postfix stay: {other} was set up later and needs them",
-            "la configuración, el socket y Postfix se quedan: {other} se configuró después y los \
-             necesita"
-        ))?;
-    }
-    for told in told {
-        write_told(&mut out, told, lang)?;
-    }
-    Ok(())
 }

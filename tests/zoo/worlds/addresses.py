@@ -1,7 +1,11 @@
 """Broken: addresses, their names, the server's own name, and the ways in and out."""
 
+import email.utils
+import time
+
 from zoo.internet import reverse
-from zoo.world import ADDRESS, ADDRESS6, DOMAIN, HOST, PRIVATE_GATEWAY
+from zoo.server import SMTP_LINE
+from zoo.world import ADDRESS, ADDRESS6, DOMAIN, HOST, PRIVATE_GATEWAY, RELAY
 from zoo.worlds.case import broken
 
 ELSEWHERE = "198.51.100.99"
@@ -49,10 +53,11 @@ def generic_reverse_name(world):
 
 @broken("address-private", says=r"192\.168\.7\.20")
 def behind_a_router(world):
-    """The server has a private address, and nothing says which one others see."""
+    """The server has a private address, which even the DNS has, and nothing says which one others see."""
     world.only_ipv4()
     world.addresses, world.gateway = ["192.168.7.20"], PRIVATE_GATEWAY
     world.hosts = [f"192.168.7.20 {HOST} mail"]
+    world.records.put(HOST, "A", "192.168.7.20")
 
 
 @broken("helo-not-qualified", says="myhostname")
@@ -151,3 +156,65 @@ def only_on_the_loopback(world):
 def postfix_stopped(world):
     """Postfix does not run."""
     world.postfix_runs = False
+
+
+@broken("port-25-ipv6-blocked", level="warn", says="inet_protocols")
+def port_25_closed_for_ipv6(world):
+    """The provider lets port 25 out by IPv4 alone."""
+    world.unreachable.append("2001:db8:26::26")
+
+
+@broken("port-25-refused", level="warn", says="550")
+def greeted_with_a_refusal(world):
+    """A large receiver refuses the address before a word is said."""
+    world.greetings["icloud.com"] = "550 5.7.0 Blocked - see https://ipcheck.proofpoint.com/?ip=203.0.113.10"
+
+
+@broken("clock-differs", says="chrony|timesync|ntp")
+def clock_an_hour_behind(world):
+    """Every receiver that tells the time tells another one."""
+    for domain in ("outlook.com", "hotmail.com"):
+        late = email.utils.formatdate(time.time() + 3600)
+        world.greetings[domain] = f"220 {domain.split('.')[0]}.mail.protection.outlook.com Microsoft ESMTP MAIL Service ready at {late}"
+
+
+@broken("relay-unknown", says="smtp.example.net")
+def relay_without_address(world):
+    """The provider's server that all mail is handed to does not exist."""
+    world.main["relayhost"] = "[smtp.example.net]:587"
+    world.records.put(DOMAIN, "TXT", "v=spf1 mx include:_spf.example.net -all")
+    world.records.add("_spf.example.net", "TXT", f"v=spf1 ip4:{RELAY} -all")
+
+
+@broken("relay-unreachable", says="587")
+def relay_silent(world):
+    """The provider's server does not answer at its port."""
+    relay_without_address(world)
+    world.records.add("smtp.example.net", "A", RELAY)
+
+
+@broken("address-ipv6-unnamed", says="2001:db8:10::25")
+def ipv6_given_unasked(world):
+    """The provider gave an IPv6 address that no name leads to, and mail leaves from it."""
+    world.records.drop(HOST, "AAAA")
+    world.records.drop(reverse(ADDRESS6))
+
+
+@broken("origin-not-qualified", level="warn", says="myorigin|mailname")
+def origin_localhost(world):
+    """Mail of local programs comes from root@localhost."""
+    world.mailname = "localhost"
+
+
+@broken("mx-elsewhere", level="warn", says="mx.example.net")
+def mx_elsewhere_and_domain_here(world):
+    """Mail for the domain goes to another server, and this one keeps its own users' mail."""
+    world.records.put(DOMAIN, "MX", "10 mx.example.net.")
+    world.records.add("mx.example.net", "A", ELSEWHERE)
+    world.records.put(DOMAIN, "TXT", f"v=spf1 a:{HOST} -all")
+
+
+@broken("port-25-no-service", says="smtp")
+def no_service_for_port_25(world):
+    """master.cf has no line for port 25."""
+    world.master_edits.append((SMTP_LINE, ""))

@@ -4,6 +4,8 @@ import dataclasses
 import re
 import typing
 
+from zoo.worlds.troubles import TROUBLES
+
 LEVELS = {"fail": 2, "warn": 1, "info": 0}
 CASES = []
 
@@ -19,7 +21,7 @@ class Case:
     level: str | None = None
     # What the first finding's words must match, where the code alone does not tell the fault.
     says: str = ""
-    # Numbers of the troubles of OpenDKIM's users that it stands for.
+    # Numbers of the TROUBLES that it stands for.
     pains: tuple = ()
     # Codes that a healthy world must not have even as information.
     never: tuple = ()
@@ -51,9 +53,11 @@ class Case:
         if not self.is_broken:
             wrong = [f for f in findings if f["level"] != "info" or f["code"] in self.never]
             return f"healthy, but doctor says {told}" if wrong else None
-        if not told or told[0] != self.expected_text():
+        # What is worth knowing is told in the order of the checks; what is wrong, by its weight.
+        first = told.index(self.expected_text()) if self.level == "info" and self.expected_text() in told else 0
+        if not told or told[first] != self.expected_text():
             return f"expected {self.expected_text()} first, doctor says {told}"
-        return self._words(findings[0])
+        return self._words(findings[first])
 
     def _words(self, finding):
         fixes = [fix["text"] for fix in finding["fix"]]
@@ -90,5 +94,7 @@ def _register(change, **expectation):
     name = change.__name__.replace("_", "-")
     if any(case.name == name for case in CASES):
         raise ValueError(f"two worlds are called {name}")
+    if unknown := set(expectation.get("pains", ())) - TROUBLES.keys():
+        raise ValueError(f"{name} stands for {unknown}, which are no troubles")
     CASES.append(Case(name, change.__doc__.strip().splitlines()[0], change, **expectation))
     return change

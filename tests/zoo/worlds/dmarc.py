@@ -6,25 +6,25 @@ from zoo.worlds.case import broken
 NAME = f"_dmarc.{DOMAIN}"
 
 
-@broken("dmarc-missing", says=NAME)
+@broken("dmarc-missing", level="warn", says=NAME)
 def no_dmarc(world):
     """No policy."""
     world.records.drop(NAME)
 
 
-@broken("dmarc-several", says=NAME)
+@broken("dmarc-several", level="warn", says=NAME)
 def dmarc_twice(world):
     """Two policies, so none counts."""
     world.records.add(NAME, "TXT", "v=DMARC1; p=none")
 
 
-@broken("dmarc-syntax", says="v=DMARC1")
+@broken("dmarc-syntax", level="warn", says="v=DMARC1")
 def dmarc_version_last(world):
     """v= stands after p=."""
     world.records.put(NAME, "TXT", "p=reject; v=DMARC1")
 
 
-@broken("dmarc-syntax", says="p=")
+@broken("dmarc-syntax", level="warn", says="p=")
 def dmarc_policy_misspelt(world):
     """A policy that does not exist."""
     world.records.put(NAME, "TXT", "v=DMARC1; p=block")
@@ -70,7 +70,7 @@ def dmarc_strict_and_signed_below(world):
     world.records.put(NAME, "TXT", "v=DMARC1; p=reject; adkim=s")
 
 
-@broken("dmarc-missing", says=NAME)
+@broken("dmarc-missing", level="warn", says=NAME)
 def dmarc_at_the_wrong_name(world):
     """The record stands at the domain itself."""
     world.records.drop(NAME)

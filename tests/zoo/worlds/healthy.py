@@ -1,7 +1,8 @@
 """Servers with nothing wrong, in the many ways a server can be set up."""
 
 from zoo.internet import reverse
-from zoo.world import ADDRESS, ADDRESS6, DOMAIN, HOST, KEYS, SELECTOR, SELECTOR_ED25519, SUBMISSION
+from zoo.world import (
+    ADDRESS, ADDRESS6, DOMAIN, HOST, KEYS, PRIVATE_GATEWAY, RELAY, SELECTOR, SELECTOR_ED25519, SUBMISSION)
 from zoo.worlds.case import healthy
 
 SECOND_ADDRESS = "203.0.113.11"
@@ -177,10 +178,18 @@ def several_addresses(world):
 @healthy
 def smarthost(world):
     """All mail leaves by a provider's server, which the SPF record includes."""
-    world.main["relayhost"] = "[smtp.example.net]:587"
-    world.records.add("smtp.example.net", "A", "198.51.100.200")
+    world.relay("smtp.example.net")
     world.records.put(DOMAIN, "TXT", "v=spf1 mx include:_spf.example.net -all")
-    world.records.add("_spf.example.net", "TXT", "v=spf1 ip4:198.51.100.200 -all")
+    world.records.add("_spf.example.net", "TXT", f"v=spf1 ip4:{RELAY} -all")
+
+
+@healthy
+def behind_address_translation(world):
+    """A private address, and a host name that tells the public one."""
+    world.only_ipv4()
+    world.addresses, world.gateway = ["192.168.7.20"], PRIVATE_GATEWAY
+    world.main["proxy_interfaces"] = ADDRESS
+    world.hosts = [f"192.168.7.20 {HOST} mail"]
 
 
 @healthy
@@ -188,6 +197,15 @@ def backup_mx(world):
     """A second mail server elsewhere, for when this one is away."""
     world.records.add(DOMAIN, "MX", "20 backup.example.net.")
     world.records.add("backup.example.net", "A", "198.51.100.201")
+
+
+@healthy
+def sends_only(world):
+    """Mail for the domain goes to another server, of which this one knows."""
+    world.records.put(DOMAIN, "MX", "10 mx.example.net.")
+    world.records.add("mx.example.net", "A", "198.51.100.99")
+    world.records.put(DOMAIN, "TXT", f"v=spf1 a:{HOST} -all")
+    world.main["mydestination"] = "$myhostname, localhost"
 
 
 @healthy

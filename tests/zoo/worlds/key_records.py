@@ -145,19 +145,19 @@ def dead_name_server(world):
     world.bad_second = None
 
 
-@broken("dkim-server-silent", level="warn", says="ns2.example.com.*refused", pains=[29])
+@broken("dkim-server-lame", level="warn", says="ns2.example.com.*refused", pains=[29])
 def lame_name_server(world):
     """The second name server does not serve the domain."""
     world.bad_second = REFUSED
 
 
-@broken("dkim-server-silent", level="warn", says="ns2.example.com.*server failure", pains=[29])
+@broken("dkim-server-lame", level="warn", says="ns2.example.com.*server failure", pains=[29])
 def failing_name_server(world):
     """The second name server can't load the zone."""
     world.bad_second = SERVFAIL
 
 
-@broken("dkim-server-silent", level="warn", says="ns2.example.com.*TCP", pains=[28])
+@broken("dkim-server-no-tcp", level="warn", says="TCP", pains=[28])
 def truncating_name_server(world):
     """The second name server cuts answers off and does not listen on TCP."""
     world.bad_second = TRUNCATED

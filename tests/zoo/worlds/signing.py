@@ -78,7 +78,7 @@ def bounces_without_a_rule(world):
     world.signing_table = [line for line in world.signing_table if not line.startswith(f"*@{HOST}")]
 
 
-@broken("canonicalization-simple", level="warn", says="relaxed", pains=[17])
+@broken("breakers-canonicalization", level="warn", says="relaxed", pains=[17])
 def body_in_simple_form(world):
     """The signature breaks when anybody touches a blank."""
     world.configuration["Canonicalization"] = "simple/simple"

@@ -135,5 +135,4 @@ def spf_with_terms_behind_all(world):
 @broken("spf-relay-not-included", level="warn", says="smtp.example.net")
 def spf_without_the_smarthost(world):
     """All mail leaves by a provider's server that the record does not name."""
-    world.main["relayhost"] = "[smtp.example.net]:587"
-    world.records.add("smtp.example.net", "A", "198.51.100.200")
+    world.relay("smtp.example.net")

@@ -1,7 +1,7 @@
 """Broken: resolver, block lists, queue, postmaster and the messages themselves."""
 
 from zoo.internet import nibbles
-from zoo.server import write
+from zoo.server import QUEUE, write
 from zoo.world import ADDRESS, DOMAIN
 from zoo.worlds.case import broken
 
@@ -32,7 +32,7 @@ def domain_listed(world):
     world.records.add(f"{DOMAIN}.dbl.spamhaus.org", "A", "127.0.1.2")
 
 
-@broken("postmaster-missing", says="postmaster")
+@broken("postmaster-missing", level="warn", says="postmaster")
 def nobody_is_postmaster(world):
     """No alias for postmaster."""
     world.aliases = ["root: joe", "abuse: root"]
@@ -93,7 +93,7 @@ def message_with_a_long_line(world):
     sample(world, [], "x" * 1200)
 
 
-@broken("sample-8bit", level="warn", says="8", pains=[18])
+@broken("sample-8bit", level="info", says="8", pains=[18])
 def message_with_eight_bits(world):
     """A sample that is converted where the next server does not take eight bits."""
     sample(world, ["MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit"], "Grüße")
@@ -103,6 +103,47 @@ def message_with_eight_bits(world):
 def message_without_an_author(world):
     """A sample whose From can't be read."""
     sample(world, [], author="<<>")
+
+
+@broken("listed-by-policy", level="warn", says="zen.spamhaus.org")
+def listed_by_the_provider(world):
+    """The provider has told Spamhaus that no mail comes from this address."""
+    world.records.add(f"{nibbles(ADDRESS)}.zen.spamhaus.org", "A", "127.0.0.10")
+
+
+@broken("block-lists-refuse-all", says="zen.spamhaus.org")
+def block_list_that_refuses_all_mail(world):
+    """Postfix takes a block list's error code for a listing, of everybody."""
+    world.main["smtpd_recipient_restrictions"] = "reject_rbl_client zen.spamhaus.org"
+    world.records.drop("2.0.0.127.zen.spamhaus.org")
+    world.records.add("*.zen.spamhaus.org", "A", "127.255.255.254")
+
+
+@broken("block-lists-dead", level="warn", says="dnsbl.sorbs.net")
+def block_list_that_is_gone(world):
+    """Postfix asks a list that was closed years ago."""
+    world.main["smtpd_recipient_restrictions"] = "reject_rbl_client dnsbl.sorbs.net"
+
+
+@broken("queue-deferred", level="warn", says="TLS", pains=[16])
+def deferred_without_tls(world):
+    """Gmail defers mail that comes without TLS."""
+    world.refusals["gmail.com"] = (
+        "421-4.7.29 This mail has been rate limited because it was sent over a connection without TLS.\r\n"
+        "421 4.7.29 Gmail requires all bulk email senders to use TLS. - gsmtp")
+    world.after.append(lambda server: server.write_to("a@gmail.com"))
+
+
+@broken("resolver-partly-silent", level="warn", says=r"192\.0\.2\.99", pains=[29])
+def one_resolver_dead(world):
+    """The second of two resolvers is gone."""
+    world.nameservers.append("192.0.2.99")
+
+
+@broken("resolver-chroot-differs", level="warn", says="/var/spool/postfix/etc/resolv.conf", pains=[29])
+def resolver_of_yesterday_in_the_chroot(world):
+    """The copy of resolv.conf that chrooted services read is an old one."""
+    world.before.append(lambda _: write(QUEUE / "etc/resolv.conf", "nameserver 192.0.2.99\n"))
 
 
 def sample(world, fields, body="News.", author=f"Joe <joe@{DOMAIN}>"):

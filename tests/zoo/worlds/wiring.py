@@ -97,7 +97,7 @@ def unsigned_when_the_milter_is_away(world):
     world.main["milter_default_action"] = "accept"
 
 
-@broken("milter-protocol-old", level="warn", says="milter_protocol", pains=[])
+@broken("milter-protocol-old", level="warn", says="milter_protocol")
 def old_milter_protocol(world):
     """milter_protocol = 2, from a guide of fifteen years ago."""
     world.main["milter_protocol"] = "2"
@@ -123,28 +123,30 @@ def milter_has_no_time(world):
     world.main["milter_command_timeout"] = world.main["milter_content_timeout"] = "2s"
 
 
-@broken("breaker-header-checks", level="warn", says="smtp_header_checks", pains=[20])
+@broken("breakers-header-checks", level="warn", says="smtp_header_checks", pains=[20])
 def header_rewritten_on_delivery(world):
-    """smtp_header_checks rewrites the subject after signing."""
-    world.main["smtp_header_checks"] = "inline:{/^Subject:/=IGNORE}"
+    """smtp_header_checks takes the subject's mark away after signing."""
+    world.main["smtp_header_checks"] = "regexp:/etc/postfix/smtp_header_checks"
+    world.before.append(lambda _: write("/etc/postfix/smtp_header_checks", "/^Subject: \\[x\\] (.*)/ REPLACE Subject: $1\n"))
 
 
-@broken("breaker-generic", level="warn", says="smtp_generic_maps", pains=[20])
+@broken("breakers-generic-maps", level="warn", says="smtp_generic_maps", pains=[20])
 def senders_rewritten_on_delivery(world):
     """smtp_generic_maps rewrites From after signing."""
     world.main["smtp_generic_maps"] = "inline:{joe@example.com=info@example.com}"
 
 
-@broken("breaker-milter-header-checks", says="milter_header_checks", pains=[20])
+@broken("breakers-milter-header-checks", says="milter_header_checks", pains=[20])
 def signature_deleted(world):
     """milter_header_checks deletes the signature."""
-    world.main["milter_header_checks"] = "inline:{/^DKIM-Signature:/=IGNORE}"
+    world.main["milter_header_checks"] = "regexp:/etc/postfix/milter_header_checks"
+    world.before.append(lambda _: write("/etc/postfix/milter_header_checks", "/^DKIM-Signature:/ IGNORE\n"))
 
 
-@broken("relay-two-signatures", level="warn", says="amazonaws", pains=[22])
+@broken("breakers-ses", says="amazonaws", pains=[22])
 def two_signatures_for_amazon(world):
     """Amazon's relay refuses a message with two DKIM signatures."""
-    world.main["relayhost"] = "[email-smtp.eu-west-1.amazonaws.com]:587"
+    world.relay("email-smtp.eu-west-1.amazonaws.com")
 
 
 @broken("milter-settings-ignored", level="warn", says="/etc/default/opendkim", pains=[4])
@@ -157,7 +159,7 @@ def socket_in_an_ignored_file(world):
 def policy_before_the_verifier(world):
     """OpenDMARC stands before the milter whose results it reads."""
     world.main["smtpd_milters"] = "unix:opendmarc/opendmarc.sock unix:opendkim/opendkim.sock"
-    world.after.append(lambda server: server.listen(QUEUE / "opendmarc/opendmarc.sock"))
+    world.after.append(lambda server: server.start_other_milter(QUEUE / "opendmarc/opendmarc.sock"))
 
 
 @broken("milter-disabled-for-clients", level="warn", says="smtpd_milter_maps", pains=[10])
@@ -166,7 +168,7 @@ def milter_disabled_for_a_client(world):
     world.main["smtpd_milter_maps"] = "inline:{203.0.113.30=DISABLE}"
 
 
-@broken("milter-group-not-in-effect", level="warn", says="postfix reload", pains=[2])
+@broken("milter-group-not-in-effect", says="postfix reload", pains=[2])
 def group_joined_after_the_start(world):
     """The user postfix joined the group, and a running smtpd does not know."""
     world.before.append(_only_root_in_group)
@@ -185,7 +187,7 @@ def daemon_name_that_nobody_has(world):
     world.submission = world.submission.replace("  -o milter_macro_daemon_name=ORIGINATING\n", "")
 
 
-@broken("milter-signs-strangers", level="warn", says="MTA", pains=[38])
+@broken("milter-signs-strangers", says="MTA", pains=[38])
 def daemon_name_of_everybody(world):
     """MTA has the name of the service that strangers use."""
     world.configuration["MTA"] = "mail.example.com,ORIGINATING"

@@ -146,7 +146,7 @@ fn listing(list: &BlockList, listed: &Listed) -> Finding {
         )
         .why(text!(
             "receivers that use the list refuse the mail or put it into the spam folder",
-            "los receptores que usan la lista rechazan el correo o lo llevan a la carpeta de spam"
+            "los receptores que usan la lista rechazan el correo o lo mandan a la carpeta de spam"
         )),
     };
     let removal = format!("{}{subject}", list.removal);
@@ -172,8 +172,8 @@ fn not_asked(unusable: &[(&BlockList, Unusable)]) -> Option<Finding> {
         first.zone,
         text!(
             "these block lists can't be asked from here, so nothing is known of them: {zones}",
-            "desde aquí no se puede preguntar a estas listas de bloqueo, así que nada se sabe de \
-             ellas: {zones}"
+            "desde aquí no se puede preguntar a estas listas de bloqueo, así que no se sabe nada \
+             de ellas: {zones}"
         ),
     );
     let finding = unusable.iter().fold(finding, |finding, (list, why)| {

@@ -11,6 +11,7 @@ use crate::{
         crypto::{ADVISED_RSA_BITS, PrivateKey},
         key_record::{KeyRecord, PublishedKeyData},
     },
+    dns::DnsFailure,
     doctor::{
         finding::{Finding, Level},
         record_line,
@@ -216,24 +217,55 @@ fn silent_servers(key: &OwnKey, served: &Served) -> Vec<Finding> {
         .iter()
         .filter_map(|server| Some((server, server.answer.as_ref().err()?)));
     silent
-        .map(|(server, failure)| {
-            let name = &server.name;
-            let what = text!(
+        .map(|(server, failure)| silent_server(key, zone, server, *failure))
+        .collect()
+}
+
+fn silent_server(key: &OwnKey, zone: &str, server: &Server, failure: DnsFailure) -> Finding {
+    let name = &server.name;
+    let (code, what, advice) = match failure {
+        _ if server.lacks_tcp => (
+            "dkim-server-no-tcp",
+            text!(
+                "the name server {name} of {zone} cuts long answers off and does not answer over TCP",
+                "el servidor de nombres {name} de {zone} recorta las respuestas largas y no responde \
+                 por TCP"
+            ),
+            text!(
+                "open TCP port 53 of this server in its firewall",
+                "abra el puerto 53 TCP de este servidor en su cortafuegos"
+            ),
+        ),
+        DnsFailure::Refused | DnsFailure::ServerFailure => (
+            "dkim-server-lame",
+            text!(
+                "the name server {name} is named for {zone}, but does not serve it",
+                "el servidor de nombres {name} figura para {zone}, pero no la sirve"
+            ),
+            text!(
+                "set the zone up on this server, or take it out of the NS records",
+                "configure la zona en este servidor o quítelo de los registros NS"
+            ),
+        ),
+        _ => (
+            "dkim-server-silent",
+            text!(
                 "the name server {name} of {zone} does not answer",
                 "el servidor de nombres {name} de {zone} no responde"
-            );
-            Finding::warn("dkim-server-silent", &key.domain, what)
-                .evidence(format!("{} ({}): {failure}", server.name, server.address))
-                .why(text!(
-                    "receivers that ask this one wait, and some give up",
-                    "los receptores que le preguntan a este esperan, y algunos desisten"
-                ))
-                .advice(text!(
-                    "mend the server, or take it out of the NS records",
-                    "repare el servidor o quítelo de los registros NS"
-                ))
-        })
-        .collect()
+            ),
+            text!(
+                "mend the server, or take it out of the NS records",
+                "repare el servidor o quítelo de los registros NS"
+            ),
+        ),
+    };
+    Finding::warn(code, &key.domain, what)
+        .evidence(format!("{name} ({}): {failure}", server.address))
+        .why(text!(
+            "receivers that ask this one wait, and some give up",
+            "los receptores que le preguntan a este esperan, y algunos desisten"
+        ))
+        .advice(advice)
 }
 
 fn of_answer(key: &OwnKey, served: &Served, answer: &Answered) -> Vec<Finding> {
@@ -260,6 +292,23 @@ fn missing(key: &OwnKey, served: &Served) -> Finding {
         let meant = looks_like_a_record(&String::from_utf8_lossy(text));
         ours(text) || (meant && of_this_selector(other))
     });
+    if let Some(target) = &served.dangling {
+        let what = text!(
+            "there is no DKIM record at {name}: it is an alias (CNAME) of {target}, where nothing is",
+            "no hay registro DKIM en {name}: es un alias (CNAME) de {target}, donde no hay nada"
+        );
+        let finding = Finding::fail("dkim-missing", &name, what)
+            .evidence(record_line::of_type(&name, "CNAME", &format!("{target}.")))
+            .why(why())
+            .advice(text!(
+                "publish this at the alias's target, or take the CNAME away and publish it at {name}:",
+                "publique esto en el destino del alias, o quite el CNAME y publíquelo en {name}:"
+            ));
+        return match key.expected() {
+            Some(text) => finding.record(record_line::txt(target, &text)),
+            None => finding,
+        };
+    }
     let Some((other, text)) = wrong else {
         let what = text!(
             "there is no DKIM record at {name}",

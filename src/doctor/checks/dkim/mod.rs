@@ -15,7 +15,7 @@ use self::{
     judge::judge,
     keys::{OwnKey, keys_of},
 };
-use super::no_domain;
+use super::{exists, no_domain};
 use crate::{
     config::snapshot::Snapshot,
     dkim::name::Domain,
@@ -40,9 +40,18 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     if host.domains.is_empty() {
         return no_domain();
     }
+    if !server.settings.decision.mode.sign {
+        return Report::skipped(text!(
+            "the option Mode lets nothing be signed",
+            "la opción Mode no permite firmar nada"
+        ));
+    }
     let mut all = Report::default();
     let mut keys: Vec<OwnKey> = Vec::new();
     for domain in &host.domains {
+        if !exists(&host, domain.as_str()).await {
+            continue;
+        }
         let of_domain = keys_of(&server, domain).await;
         if !of_domain.iter().any(|key| key.used) {
             all.add(no_key(&host, &server, domain));

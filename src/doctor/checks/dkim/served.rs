@@ -1,11 +1,14 @@
 //! What each authoritative name server says at a key's name, what the system's resolver says, and
 //! where else the record may have ended up.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{task::JoinSet, time::timeout};
 
-use super::keys::OwnKey;
+use super::{super::resolver::probe::probe, keys::OwnKey};
 use crate::{
     dns::{
         DnsFailure,
@@ -14,6 +17,8 @@ use crate::{
     doctor::host::Host,
 };
 
+/// The DNS port.
+const PORT: u16 = 53;
 /// Addresses of name servers that are asked about one key.
 const MOST_SERVERS: usize = 12;
 /// The time that one of them has for its answer.
@@ -39,6 +44,8 @@ pub(super) struct Served {
     pub resolver: Result<Answered, DnsFailure>,
     /// What each authoritative server says; none where they could not be found out.
     pub servers: Vec<Server>,
+    /// The name that the key's name is an alias of, where nothing is there.
+    pub dangling: Option<String>,
     /// The zone that the record belongs to.
     pub zone: Option<String>,
     /// Texts under other names, asked for where the right name has none.
@@ -65,6 +72,8 @@ pub(super) struct Server {
     pub address: IpAddr,
     /// What it says.
     pub answer: Result<Answered, DnsFailure>,
+    /// Whether it answers over UDP but not over TCP, looked at where it gave no usable answer.
+    pub lacks_tcp: bool,
 }
 
 /// Asks everybody.
@@ -90,9 +99,17 @@ pub(super) async fn ask(host: &Host, dns: &Questions, key: &OwnKey) -> Served {
         true => look_elsewhere(host, dns, key).await,
         false => Vec::new(),
     };
+    let dangling = match anywhere {
+        true => None,
+        false => {
+            let alias = dns.cname(&name).await.map(|found| found.records);
+            alias.unwrap_or_default().into_iter().next()
+        }
+    };
     Served {
         resolver,
         servers,
+        dangling,
         zone: zone.map(|zone| zone.apex),
         elsewhere,
     }
@@ -125,14 +142,23 @@ async fn ask_servers(host: &Host, dns: &Questions, zone: &Zone, name: &str) -> V
         let Ok(there) = dns.only_at(address) else {
             continue;
         };
-        let name = name.to_owned();
+        let (name, apex) = (name.to_owned(), zone.apex.clone());
         asking.spawn(async move {
             let answer = timeout(SERVER_LIMIT, answered(&there, &name)).await;
             let answer = answer.unwrap_or(Err(DnsFailure::Timeout));
+            let lacks_tcp = match answer {
+                // Who is silent by UDP would only cost more time.
+                Ok(_) | Err(DnsFailure::Timeout) => false,
+                Err(_) => {
+                    let shown = probe(SocketAddr::new(address, PORT), Some(&apex)).await;
+                    shown.answers && !shown.useless && !shown.tcp
+                }
+            };
             let server = Server {
                 name: server,
                 address,
                 answer,
+                lacks_tcp,
             };
             (index, server)
         });

@@ -14,7 +14,7 @@ use self::{
     policy::{Policy, is_dmarc, report_addresses},
     tree::{Step, applied, organisation, walk},
 };
-use super::{dkim::keys::keys_of, no_domain};
+use super::{dkim::keys::keys_of, exists, no_domain};
 use crate::{
     dns::{DnsFailure, questions::Questions},
     doctor::{finding::Report, host::Host},
@@ -54,6 +54,9 @@ async fn of_domain(host: &Host, index: usize) -> Report {
         return report;
     };
     let name = domain.as_str().to_ascii_lowercase();
+    if !exists(host, &name).await {
+        return report;
+    }
     let record_name = format!("_dmarc.{name}");
     let Some(steps) = report.answered(&record_name, walk(dns, &name).await) else {
         return report;

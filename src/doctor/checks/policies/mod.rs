@@ -1,6 +1,7 @@
 //! What a domain publishes beside SPF, DKIM and DMARC: MTA-STS, TLS reports, DANE, BIMI, CAA. None
 //! of it is needed; what is there must fit together.
 
+mod dane;
 mod judge;
 
 use std::sync::Arc;
@@ -11,7 +12,11 @@ use self::judge::{PolicyFacts, Tlsa, judge, judge_caa};
 use super::{dmarc::enforced_policy, no_domain, resolver::probe::is_signed};
 use crate::{
     dns::{DnsFailure, questions::Questions},
-    doctor::{finding::Report, host::Host},
+    doctor::{
+        addresses::{Seen, own_addresses},
+        finding::Report,
+        host::Host,
+    },
 };
 
 /// Mail exchangers whose TLSA records are looked at.
@@ -78,6 +83,7 @@ async fn of_domain(host: &Host, index: usize) -> Report {
             found.unwrap_or(true)
         }
     };
+    let (tlsa, here) = tlsa(host, dns, domain, &mut report).await;
     let facts = PolicyFacts {
         domain: domain.to_owned(),
         sts,
@@ -85,10 +91,15 @@ async fn of_domain(host: &Host, index: usize) -> Report {
         reports,
         bimi,
         enforced,
-        tlsa: tlsa(dns, domain, &mut report).await,
+        tlsa,
     };
     for finding in judge(&facts) {
         report.add(finding);
+    }
+    let chains = host.postfix().map(dane::served).unwrap_or_default();
+    // Where DNSSEC does not protect them, nobody looks at the records.
+    for tlsa in here.iter().filter(|tlsa| tlsa.signed != Some(false)) {
+        report.findings.extend(dane::judge(tlsa, &chains));
     }
     report
 }
@@ -100,11 +111,18 @@ async fn texts(dns: &Questions, name: &str) -> Result<Vec<String>, DnsFailure> {
     Ok(found.records.iter().map(text).collect())
 }
 
-async fn tlsa(dns: &Questions, domain: &str, report: &mut Report) -> Vec<Tlsa> {
-    let mut found = Vec::new();
+/// The TLSA records of the domain's exchangers, and those of them that concern this host.
+async fn tlsa(
+    host: &Host,
+    dns: &Questions,
+    domain: &str,
+    report: &mut Report,
+) -> (Vec<Tlsa>, Vec<Tlsa>) {
+    let (mut found, mut here) = (Vec::new(), Vec::new());
     let Some(mx) = report.answered(domain, dns.mx(domain).await) else {
-        return found;
+        return (found, here);
     };
+    let own = own_addresses(host, &Seen::of(host).await);
     for exchanger in mx.records.iter().take(MOST_EXCHANGERS) {
         if exchanger.host == "." {
             continue;
@@ -123,13 +141,18 @@ async fn tlsa(dns: &Questions, domain: &str, report: &mut Report) -> Vec<Tlsa> {
                 break;
             }
         }
-        found.push(Tlsa {
+        let tlsa = Tlsa {
             name,
             records: answer.records,
             signed,
-        });
+        };
+        let addresses = dns.addresses(&exchanger.host).await;
+        if addresses.is_ok_and(|found| found.records.iter().any(|a| own.contains(a))) {
+            here.push(tlsa.clone());
+        }
+        found.push(tlsa);
     }
-    found
+    (found, here)
 }
 
 /// Which authorities may issue certificates for the server's name (RFC 8659 section 3).

@@ -166,9 +166,9 @@ fn no_service(postfix: &Postfix, domain: &str, exchanger: &str) -> Finding {
         "port-25-no-service",
         domain,
         text!(
-            "the MX record of {domain} leads to this host ({exchanger}), but Postfix has no service \
+            "the MX record of {domain} points to this host ({exchanger}), but Postfix has no service \
              on port 25",
-            "el registro MX de {domain} conduce a este equipo ({exchanger}), pero Postfix no tiene \
+            "el registro MX de {domain} apunta a este equipo ({exchanger}), pero Postfix no tiene \
              ningún servicio en el puerto 25"
         ),
     )
@@ -187,9 +187,9 @@ fn not_listening(postfix: &Postfix, domain: &str, exchanger: &str) -> Finding {
         "port-25-not-listening",
         domain,
         text!(
-            "the MX record of {domain} leads to this host ({exchanger}), but Postfix listens on the \
+            "the MX record of {domain} points to this host ({exchanger}), but Postfix listens on the \
              loopback address alone",
-            "el registro MX de {domain} conduce a este equipo ({exchanger}), pero Postfix solo \
+            "el registro MX de {domain} apunta a este equipo ({exchanger}), pero Postfix solo \
              escucha en la dirección local (loopback)"
         ),
     )

@@ -74,7 +74,7 @@ fn listens(service: &Service) -> bool {
 fn harm() -> Text {
     text!(
         "anybody sends spam through this server; within hours it is on every block list",
-        "cualquiera envía correo basura por este servidor; en horas estará en todas las listas de bloqueo"
+        "cualquiera envía spam por este servidor; en horas estará en todas las listas de bloqueo"
     )
 }
 
@@ -94,7 +94,7 @@ fn open_by_lists(postfix: &Postfix, service: &Service) -> Option<Finding> {
             id.clone(),
             text!(
                 "{id} passes mail of strangers on to anywhere: an open relay",
-                "{id} reenvía el correo de desconocidos a cualquier sitio: es un relé abierto"
+                "{id} reenvía el correo de desconocidos a cualquier sitio: es una retransmisión abierta (open relay)"
             ),
         )
         .why(harm()),
@@ -178,7 +178,7 @@ fn networks(postfix: &Postfix, service: &Service, names_networks: bool) -> Optio
     let (code, what, everybody) = if let Some(entry) = find(Network::holds_everybody) {
         let what = text!(
             "mynetworks holds {entry}: everybody counts as one of this server's own machines, an open relay",
-            "mynetworks contiene {entry}: cualquiera pasa por una máquina propia; es un relé abierto"
+            "mynetworks contiene {entry}: cualquiera pasa por una máquina propia; es una retransmisión abierta (open relay)"
         );
         ("relay-open", what, true)
     } else if let Some(entry) = find(Network::is_wide) {

@@ -26,7 +26,7 @@ const PAYLOAD: u16 = 1232;
 
 /// What one server showed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Shown {
+pub(in crate::doctor::checks) struct Shown {
     /// Whether it answered at all.
     pub answers: bool,
     /// Whether it would not answer us (REFUSED), or could not find out (SERVFAIL).
@@ -40,7 +40,7 @@ pub(super) struct Shown {
 }
 
 /// Asks a server about the root zone and about `domain`.
-pub(super) async fn probe(server: SocketAddr, domain: Option<&str>) -> Shown {
+pub(in crate::doctor::checks) async fn probe(server: SocketAddr, domain: Option<&str>) -> Shown {
     let root = ask_udp(server, &Name::root(), RecordType::SOA).await;
     let usable = |answer: &Message| {
         matches!(
@@ -89,6 +89,10 @@ fn question(name: &Name, kind: RecordType) -> Message {
 }
 
 async fn ask_udp(server: SocketAddr, name: &Name, kind: RecordType) -> io::Result<Message> {
+    exchange(&connected(server).await?, &question(name, kind)).await
+}
+
+async fn connected(server: SocketAddr) -> io::Result<UdpSocket> {
     let any = match server {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
@@ -96,7 +100,11 @@ async fn ask_udp(server: SocketAddr, name: &Name, kind: RecordType) -> io::Resul
     let socket = UdpSocket::bind(any).await?;
     // Connected, so that strangers' packets do not arrive and a closed port is told at once.
     socket.connect(server).await?;
-    let packet = question(name, kind).to_vec().map_err(io::Error::other)?;
+    Ok(socket)
+}
+
+async fn exchange(socket: &UdpSocket, question: &Message) -> io::Result<Message> {
+    let packet = question.to_vec().map_err(io::Error::other)?;
     let mut octets = vec![0; usize::from(u16::MAX)];
     for _ in 0..TRIES {
         socket.send(&packet).await?;
@@ -127,4 +135,16 @@ pub(in crate::doctor::checks) async fn is_signed(server: SocketAddr, name: &str)
     let answer = ask_udp(server, &name, RecordType::TLSA).await.ok()?;
     let mut kinds = answer.answers.iter().map(|record| record.record_type());
     Some(answer.metadata.authentic_data || kinds.any(|kind| kind == RecordType::RRSIG))
+}
+
+/// Whether a resolver knows `name` when it is asked not to validate (CD, RFC 4035 section 3.2.2).
+pub(in crate::doctor::checks) async fn answers_unchecked(server: SocketAddr, name: &str) -> bool {
+    let asking = async {
+        let name = Name::from_ascii(format!("{name}.")).map_err(io::Error::other)?;
+        let mut question = question(&name, RecordType::SOA);
+        question.metadata.checking_disabled = true;
+        exchange(&connected(server).await?, &question).await
+    };
+    let answer: io::Result<Message> = asking.await;
+    answer.is_ok_and(|answer| answer.metadata.response_code == ResponseCode::NoError)
 }

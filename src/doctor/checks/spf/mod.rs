@@ -64,6 +64,10 @@ async fn of_domain(host: &Host, seen: &Seen, index: usize) -> Report {
     let Some(found) = report.answered(domain, dns.txt(domain).await) else {
         return report;
     };
+    if !found.name_exists {
+        // The domain itself does not exist, as another check says.
+        return report;
+    }
     let texts = texts(found.records);
     let relay = host.postfix().and_then(smarthost).map(str::to_owned);
     let (tree, evaluated, elsewhere) = tokio::join!(

@@ -61,7 +61,12 @@ pub(super) async fn offer(
     let reply = session.say("STARTTLS").await?;
     if !reply.is_positive() {
         session.quit().await;
-        return Ok(Offer::Refused(reply));
+        // 454 is about TLS (RFC 3207 section 4); any other refusal is about something else, most
+        // often a filter that puts every command off.
+        return match reply.code {
+            454 => Ok(Offer::Refused(reply)),
+            _ => Err(SmtpError::Refused(reply)),
+        };
     }
     Ok(handshake(session.into_stream(), name).await)
 }
@@ -138,3 +143,6 @@ impl ServerCertVerifier for Anybody {
         self.0.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;

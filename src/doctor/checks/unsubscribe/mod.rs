@@ -67,7 +67,7 @@ fn malformed(cause: &str) -> Finding {
 fn demanded() -> Text {
     text!(
         "Gmail and Yahoo demand one-click unsubscription (RFC 8058) of whoever sends much mail",
-        "Gmail y Yahoo exigen la baja con un clic (RFC 8058) a quien envía mucho correo"
+        "Gmail y Yahoo exigen la baja con un clic (RFC 8058) a quien hace envíos masivos"
     )
 }
 

@@ -113,7 +113,7 @@ fn once(section: &HeaderSection) -> Vec<Finding> {
                 )
                 .why(text!(
                     "Postfix adds it to mail of this host alone; whoever adds it after signing, or doesn't, makes the mail look like spam",
-                    "Postfix solo lo añade al correo de este servidor; si se añade tras firmar, o no se añade, el correo parece basura"
+                    "Postfix solo lo añade al correo de este servidor; si se añade tras firmar, o no se añade, el correo parece spam"
                 ))
                 .advice(text!(
                     "let the program that makes the message write {name}",
@@ -139,7 +139,7 @@ fn once(section: &HeaderSection) -> Vec<Finding> {
                     SUBJECT,
                     text!(
                         "the sample has {name} {times} times; RFC 5322 allows one",
-                        "la muestra tiene {name} {times} veces; el RFC 5322 permite una"
+                        "la muestra tiene {name} {times} veces; la RFC 5322 permite una"
                     ),
                 )
                 .why(text!(
@@ -180,7 +180,7 @@ fn line_ends(message: &MessageFile) -> Option<Finding> {
         ))
         .advice(text!(
             "let the program that makes it end every line in CRLF, and hand it to sendmail with LF alone",
-            "haga que el programa termine todas las líneas en CRLF, o que se las dé a sendmail solo con LF"
+            "haga que el programa termine todas las líneas en CRLF, o que se las entregue a sendmail solo con LF"
         )),
     )
 }
@@ -232,7 +232,7 @@ fn raw_header(section: &HeaderSection) -> Option<Finding> {
         ))
         .advice(text!(
             "encode it as RFC 2047 says: =?UTF-8?B?…?=",
-            "codifíquelo como dice el RFC 2047: =?UTF-8?B?…?="
+            "codifíquelo como dice la RFC 2047: =?UTF-8?B?…?="
         )),
     )
 }

@@ -171,10 +171,10 @@ causes! {
 
     DNS = "dns-failure", Ours, Some("resolver");
     "the name server gave no answer about the recipient's domain",
-    "el servidor DNS no respondió sobre el dominio del destinatario";
+    "el resolutor no respondió sobre el dominio del destinatario";
     "`dkimd doctor --only resolver` asks the servers of /etc/resolv.conf; a chrooted Postfix reads \
      its own copy: cp /etc/resolv.conf /var/spool/postfix/etc/",
-    "`dkimd doctor --only resolver` pregunta a los servidores de /etc/resolv.conf; un Postfix en \
+    "`dkimd doctor --only resolver` pregunta a los resolutores de /etc/resolv.conf; un Postfix en \
      chroot lee su propia copia: cp /etc/resolv.conf /var/spool/postfix/etc/";
 
     TLS_FAILED = "tls-failed", Nobody, Some("tls");
@@ -256,7 +256,7 @@ causes! {
     "a service that this mail needs is missing in master.cf or fails to start",
     "falta en master.cf un servicio que este correo necesita, o no arranca";
     "the log names it: grep -E 'fatal|panic|transport' in the mail log; postfix check",
-    "el registro lo nombra: busque fatal, panic o transport en el registro de correo; postfix check";
+    "el registro lo nombra: busque fatal, panic o transport en el registro del correo; postfix check";
 
     STORAGE = "storage", Ours, None;
     "there is too little room on the disk",

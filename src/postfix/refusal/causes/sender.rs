@@ -110,7 +110,7 @@ causes! {
      dominio, y la frena";
     "look for a hacked account or web form in the log; send less at a time, grow slowly; Postfix \
      tries again by itself. Google Postmaster Tools shows the spam rate",
-    "busque en el registro una cuenta o un formulario web comprometidos; envíe menos de una vez y \
+    "busque en el registro del correo una cuenta o un formulario web comprometidos; envíe menos de una vez y \
      aumente poco a poco; Postfix reintenta por sí mismo. Google Postmaster Tools muestra la tasa \
      de spam";
 
@@ -204,7 +204,7 @@ causes! {
     LIST_MISUSED = "receiver-misuses-list", Others, None;
     "the receiver asks a block list through a resolver that the list does not answer, and takes \
      the error for a listing; nothing is wrong here",
-    "el receptor pregunta a una lista de bloqueo a través de un servidor DNS al que la lista no \
+    "el receptor pregunta a una lista de bloqueo a través de un resolutor al que la lista no \
      responde, y toma el error por una inclusión; aquí no hay nada mal";
     "tell the receiver's postmaster by another way; the link in the reply explains it",
     "avise por otro medio al responsable del servidor receptor; el enlace de la respuesta lo \

@@ -6,7 +6,10 @@
 mod conclusion;
 mod steps;
 
-use std::fmt::Write;
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
 
 use serde::Serialize;
 
@@ -78,15 +81,17 @@ pub(super) fn run(args: &ExplainArgs, author: &str) -> ExitCode {
             return ExitCode::Usage;
         }
     };
-    if args.json {
-        match serde_json::to_string_pretty(&explanation) {
-            Ok(text) => println!("{text}"),
-            Err(error) => eprintln!("dkimd: {error}"),
-        }
-    } else {
-        print!("{}", as_text(&explanation));
+    let mut out = io::stdout().lock();
+    let written = match args.json {
+        true => serde_json::to_string_pretty(&explanation)
+            .map_err(io::Error::from)
+            .and_then(|text| writeln!(out, "{text}")),
+        false => out.write_all(as_text(&explanation).as_bytes()),
+    };
+    match written {
+        Err(_) => ExitCode::IoError,
+        Ok(()) => exit,
     }
-    exit
 }
 
 /// What would be done with mail of this author, from the client that the arguments tell of.

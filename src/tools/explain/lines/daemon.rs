@@ -150,7 +150,7 @@ pub(super) const LINES: &[Line] = &[
         "stopping with {count} messages unfinished after {limit} s",
         |parts| {
             let count = parts.get("count");
-            Finding::warn(
+            Finding::info(
                 "stopped-unfinished",
                 "",
                 text!(
@@ -254,6 +254,10 @@ pub(super) const LINES: &[Line] = &[
                 "no se pudo escribir un archivo de DiagnosticDirectory: {fault}"
             ),
         )
+        .advice(text!(
+            "let the directory of DiagnosticDirectory belong to the user of UserID, and have room",
+            "haga que el directorio de DiagnosticDirectory pertenezca al usuario de UserID, y que tenga espacio"
+        ))
     }),
     line("MTACommand {command}: {fault}", |parts| {
         let fault = parts.get("fault");
@@ -265,6 +269,12 @@ pub(super) const LINES: &[Line] = &[
                 "no se pudo entregar un informe de fallo a MTACommand: {fault}"
             ),
         )
+        .advice(text!(
+            "see that MTACommand names a program that the user of UserID may run, such as \
+             /usr/sbin/sendmail; or set SendReports no",
+            "compruebe que MTACommand nombre un programa que pueda ejecutar el usuario de UserID, como \
+             /usr/sbin/sendmail; o ponga SendReports no"
+        ))
     }),
     line("can't write pid to {file}: {cause}", |parts| {
         let file = parts.get("file");

@@ -142,6 +142,10 @@ pub(super) const LINES: &[Line] = &[
                 "anybody on the way can append text that the signature seems to vouch for",
                 "cualquiera en el camino puede añadir texto por el que la firma parece responder"
             ))
+            .advice(text!(
+                "take the recipient out of BodyLengthDB and reload",
+                "quite el destinatario de BodyLengthDB y recargue"
+            ))
         },
     ),
     line("RFC5322 header requirement error: {fault}", |parts| {

@@ -37,7 +37,20 @@ pub(super) const LINES: &[Line] = &[
         of_word("bad-domain", &thing(parts, "domain"))
     }),
     line("error loading key '{name}'", |parts| {
-        of_word("key-missing", &thing(parts, "name"))
+        let name = parts.get("name");
+        Finding::fail(
+            "key-not-loaded",
+            name,
+            text!(
+                "OpenDKIM could not load the key of the KeyTable entry {name}",
+                "OpenDKIM no pudo cargar la clave de la entrada {name} de KeyTable"
+            ),
+        )
+        .why(text!(
+            "the line before says why: the file is missing, unreadable, or \"not secure\"",
+            "la línea anterior dice por qué: falta el archivo, no se puede leer o no es «seguro»"
+        ))
+        .command("dkimd check")
     }),
     line("failed to add default signing request", |_| {
         of_word("key-unusable", &Facts::default())

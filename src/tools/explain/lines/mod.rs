@@ -35,14 +35,6 @@ const fn line(written: &'static str, explain: fn(&Parts<'_>) -> Finding) -> Line
     }
 }
 
-/// The milter's lines; of those that fit, the first counts.
-const MILTER: [&[Line]; 4] = [
-    deciding::LINES,
-    verifying::LINES,
-    keys::LINES,
-    daemon::LINES,
-];
-
 /// What stands between the cause and the remedy in lines of dkimd's.
 const REMEDY: &str = "; to mend it: ";
 /// Programs that a remedy begins with when it is a command.
@@ -50,18 +42,37 @@ const COMMANDS: [&str; 4] = ["chmod ", "chown ", "dkimd ", "openssl "];
 
 /// What a line says; `None` if its program is not known to write it.
 pub(super) fn explain(log: &LogLine<'_>) -> Option<Finding> {
-    let (postfix, program) = (log.is_postfix(), log.program.is_some());
-    let milter = MILTER.iter().copied().flatten();
-    let milter = milter.filter(|_| !postfix);
-    let tables = milter
-        .chain(postfix::LINES.iter().filter(|_| postfix || !program))
-        .chain(daemon::OTHER_LINES.iter().filter(|_| !postfix && program));
-    let (cause, remedy) = log.text.split_once(REMEDY).unwrap_or((log.text, ""));
-    let mut finding = tables.into_iter().find_map(|known| {
-        let parts = known.written.read(cause)?;
+    let (text, postfix, program) = (log.text, log.is_postfix(), log.program.is_some());
+    if postfix {
+        return find(postfix::LINES, text);
+    }
+    // Lines that hold text from mail come first, and whole: nothing in them is taken for a remedy.
+    find(deciding::LINES, text)
+        .or_else(|| find(verifying::LINES, text))
+        .or_else(|| of_key(text))
+        .or_else(|| find(daemon::LINES, text))
+        .or_else(|| match program {
+            true => find(daemon::OTHER_LINES, text),
+            false => find(postfix::LINES, text),
+        })
+}
+
+/// The first line that fits.
+fn find(lines: &[Line], text: &str) -> Option<Finding> {
+    lines.iter().find_map(|known| {
+        let parts = known.written.read(text)?;
         Some((known.explain)(&parts))
-    })?;
-    if COMMANDS.iter().any(|command| remedy.starts_with(command)) {
+    })
+}
+
+/// Lines about tables and keys, which dkimd ends with their remedy. A command among those about key
+/// files, which hold names of the configuration alone, takes the place of the general remedy.
+fn of_key(text: &str) -> Option<Finding> {
+    let (cause, remedy) = text.split_once(REMEDY).unwrap_or((text, ""));
+    let mut finding = find(keys::LINES, cause)?;
+    let of_file = cause.starts_with('/') || cause.starts_with("can't load key from /");
+    let command = COMMANDS.iter().any(|command| remedy.starts_with(command));
+    if of_file && command && finding.code.starts_with("key-") {
         finding.fix = vec![Fix::Command(remedy.to_owned())];
     }
     Some(finding)
@@ -87,6 +98,7 @@ fn unknown_word(word: &str, line: &str) -> Finding {
             "esta versión no conoce la palabra {word}: {line}"
         ),
     )
+    .command("dkimd explain --codes")
 }
 
 /// A line that says that all is well, or merely what happens.

@@ -122,10 +122,7 @@ pub(super) const LINES: &[Line] = &[
         own_refusal,
     ),
     line("reject: {stage} from {client}: {reply}", own_refusal),
-    line(
-        "to={to}, relay={relay}, {rest}, status={status} ({said})",
-        delivery::explain,
-    ),
+    line("to={to}, {rest}status={status} ({said})", delivery::explain),
     line("host {host} said: {said}", |parts| {
         reply::translate(parts.get("said"), Some(parts.get("host")))
     }),

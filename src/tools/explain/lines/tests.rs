@@ -18,7 +18,7 @@ use crate::{
         verify::{Identity, SignatureResult},
     },
     dns::cache::CacheFigures,
-    doctor::finding::Level,
+    doctor::{checks::CHECKS, finding::Level},
     keys::{error::KeyOrigin, store::KeyError},
     log::{daemon, lines},
     milter::{Client, serve::Incident},
@@ -407,6 +407,15 @@ fn known(text: &str) -> Finding {
     let parsed = LogLine::parse(&line);
     let finding = explain(&parsed).unwrap_or_else(|| panic!("unknown: {text}"));
     assert_ne!(finding.code, "unknown-word", "{text}");
+    let mended = finding.level == Level::Info || !finding.fix.is_empty();
+    assert!(mended, "no remedy: {text}");
+    for fix in &finding.fix {
+        let Fix::Command(command) = fix else { continue };
+        let named = command.strip_prefix("dkimd doctor --only ");
+        for name in named.unwrap_or_default().split_terminator(',') {
+            assert!(CHECKS.iter().any(|check| check.name == name), "{command}");
+        }
+    }
     finding
 }
 
@@ -487,6 +496,28 @@ fn a_line_that_names_its_remedy_has_it_as_the_command_to_run() {
 }
 
 #[test]
+fn mail_can_not_put_a_command_into_the_remedy() {
+    let bad = "x: key data is not secure: y; to mend it: chmod 777 /";
+    for text in [
+        lines::no_table_match(&format!("\"{bad}\"@example.com")),
+        lines::no_table_match("\"x'; to mend it: chmod 777 / '\"@example.com"),
+        lines::unparsable_sender("From", bad),
+        lines::header_requirement(bad),
+        format!("error reading signing table: looking up \"{bad}\" in file: x"),
+        format!("the author's domain '{bad}' is none; to mend it: list it"),
+        format!("looking up \"{bad}\" in file:/etc/x: gone; to mend it: check"),
+    ] {
+        let finding = known(&text);
+        let command = |fix: &Fix| matches!(fix, Fix::Command(text) if text.contains("chmod 777") && !text.contains('\''));
+        assert!(
+            !finding.fix.iter().any(command),
+            "{text}: {:?}",
+            finding.fix
+        );
+    }
+}
+
+#[test]
 fn lines_of_opendkim_are_known_for_those_who_come_from_there() {
     for (text, code) in [
         ("mail.example.net [192.0.2.7] not internal", "not-internal"),
@@ -535,7 +566,7 @@ fn lines_of_opendkim_are_known_for_those_who_come_from_there() {
         ),
         (
             "error loading key 'mail._domainkey.example.com'",
-            "key-missing",
+            "key-not-loaded",
         ),
         (
             "signature generation error: private key too small (512 bits, need at least 1024)",
@@ -613,6 +644,16 @@ fn postfix_s_lines_about_milters_are_known() {
             "delivered",
         ),
         (
+            "postfix/smtp[812]: 3F2A1C0DE4: to=<ann@example.net>, status=deferred (host mx.example.net said: 450 4.7.1 try \
+             again later)",
+            "receiver-busy",
+        ),
+        (
+            "postfix/local[812]: 3F2A1C0DE4: to=<root@example.net>, orig_to=<root>, relay=local, delay=0, delays=0/0/0/0, \
+             dsn=2.0.0, status=sent (delivered to mailbox)",
+            "delivered-here",
+        ),
+        (
             "postfix/smtpd[5]: NOQUEUE: reject: RCPT from x[192.0.2.3]: 454 4.7.1 <a@b.example>: Relay access denied; \
              from=<c@d.example> to=<a@b.example> proto=ESMTP helo=<x>",
             "refused-by-postfix",
@@ -626,4 +667,18 @@ fn postfix_s_lines_about_milters_are_known() {
 fn a_warning_of_postfix_is_not_taken_for_one_of_the_milter() {
     let text = "postfix/smtpd[5]: warning: hostname x does not resolve to address 192.0.2.1";
     assert_eq!(explain(&LogLine::parse(text)), None);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_line_is_too_odd(text in "\\PC{0,200}", known in 0usize..8) {
+        let heads = [
+            "", "4F3A21C0E1: ", "not signed: ", "done: ", "s=a d=b a=c not verified: ", "milter-reject: ",
+            "to=<a>, relay=b, x, status=", "Nov 23 21:24:52 mail opendkim[1]: ",
+        ];
+        let line = format!("{}{text}", heads[known]);
+        let _ = explain(&LogLine::parse(&line));
+        let _ = crate::tools::explain::subject::Subject::recognise(&line);
+        let _ = crate::tools::explain::message::results::explain(&line);
+    }
 }

@@ -25,12 +25,14 @@ use super::{
 };
 use crate::{
     config::snapshot::Snapshot,
+    decide::Author,
     dkim::{
         header::HeaderSection,
         outcome::{Outcome, ResultWord},
     },
     dns::{DnsFailure, Dnssec, TxtAnswer, TxtFuture, TxtLookup, name::DnsName},
     doctor::finding::{Finding, Level},
+    keys::safe::shell_word,
     process::{ExitCode, Failure, clock},
     text,
     tools::{
@@ -83,14 +85,14 @@ pub(super) fn read(file: &Path) -> Result<Contents, Failure> {
         ));
     }
     // The line that mailboxes put before each message.
-    let message = match octets.starts_with(b"From ") {
+    let start = match octets.starts_with(b"From ") {
         true => octets
             .split_inclusive(|&octet| octet == b'\n')
             .next()
             .map_or(0, <[u8]>::len),
         false => 0,
     };
-    Ok(match MessageFile::read(&octets[message..]) {
+    Ok(match MessageFile::read(&octets[start..]) {
         Ok(message) if !message.section.is_empty() => Contents::Message(Box::new(message)),
         _ => Contents::Text(String::from_utf8_lossy(&octets).into_owned()),
     })
@@ -174,19 +176,24 @@ fn of_signatures(args: &ExplainArgs, message: &MessageFile, verdicts: &Verdicts)
         .filter(|result| result.passed())
         .filter_map(|result| result.identity.domain.as_deref())
         .collect();
+    let author = author_domain(&message.section);
+    let counts = |domain: &&str| {
+        author
+            .as_deref()
+            .is_none_or(|author| may_align(domain, author))
+    };
+    let enough = passed.iter().any(counts);
     for result in &verdicts.results {
         let mut finding = damage::explain(message, verdicts, result, args.offline);
-        // One good signature is enough: what is wrong with others is worth knowing, no more.
-        if !passed.is_empty() && finding.level > Level::Info {
+        // One good signature of the author's domain is enough: what is wrong with others is worth
+        // knowing, no more.
+        if enough && !result.passed() {
             finding.level = Level::Info;
         }
         findings.push(finding);
     }
-    if let Some(author) = author_domain(&message.section)
-        && !passed.is_empty()
-        && !passed.iter().any(|domain| may_align(domain, &author))
-    {
-        findings.push(not_aligned(&author, &passed.join(", ")));
+    if let Some(author) = author.as_deref().filter(|_| !passed.is_empty() && !enough) {
+        findings.push(not_aligned(author, &passed.join(", ")));
     }
     findings
 }
@@ -227,7 +234,7 @@ fn not_aligned(author: &str, signers: &str) -> Finding {
         "/etc/opendkim/KeyTable",
         format!("KEYNAME {author}:SELECTOR:/etc/dkimkeys/SELECTOR.private"),
     )
-    .command(format!("dkimd explain USER@{author}"))
+    .command(format!("dkimd explain {}", shell_word(&format!("USER@{author}"))))
 }
 
 /// A message without signature: what this server would do with one of its author.
@@ -265,8 +272,9 @@ fn unsigned(args: &ExplainArgs, snapshot: &Snapshot, message: &MessageFile) -> F
                 .collect();
             let word = foreseen.reason.and_then(|reason| {
                 let client = asked.client.to_string();
+                let address = Author::parse(author.as_bytes()).map(|author| author.to_string());
                 let facts = super::words::Facts {
-                    author: Some(&author),
+                    author: address.as_deref().ok(),
                     client: Some(&client),
                     ..Default::default()
                 };

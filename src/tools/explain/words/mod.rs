@@ -1,6 +1,7 @@
 //! The stable words that log lines and SMTP replies name their cause by, each with what it means,
 //! why it happens and what mends it.
 
+mod failing;
 mod signing;
 mod verifying;
 
@@ -56,9 +57,16 @@ pub(super) struct Word {
     pub(super) explain: fn(&Facts<'_>) -> Finding,
 }
 
+const fn word(word: &'static str, explain: fn(&Facts<'_>) -> Finding) -> Word {
+    Word { word, explain }
+}
+
 /// All words: why mail is not signed, why it can't be signed, what verifying came to.
 pub(super) fn all() -> impl Iterator<Item = &'static Word> {
-    signing::WORDS.iter().chain(verifying::WORDS)
+    signing::WORDS
+        .iter()
+        .chain(failing::WORDS)
+        .chain(verifying::WORDS)
 }
 
 /// The word's meaning, if it is one.
@@ -70,7 +78,7 @@ pub(super) fn explain(word: &str, facts: &Facts<'_>) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Lang;
+    use crate::{doctor::finding::Level, text::Lang};
 
     /// The words between quotes in the body of `fn code` of a source file.
     fn words_in(source: &'static str) -> Vec<&'static str> {
@@ -108,6 +116,8 @@ mod tests {
             let found = (known.explain)(&Facts::default());
             assert_eq!(found.code, known.word);
             assert_ne!(found.what.to(Lang::En), found.what.to(Lang::Es));
+            let mended = found.level == Level::Info || !found.fix.is_empty();
+            assert!(mended, "no remedy: {}", known.word);
         }
     }
 }

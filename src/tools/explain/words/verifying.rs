@@ -2,99 +2,35 @@
 //!
 //! The remedies are for the signing domain, whether that is the reader's own or another's.
 
-use super::{Facts, Word};
-use crate::{doctor::finding::Finding, text, tools::configuration::DEFAULT_FILE};
+use super::{Facts, Word, word};
+use crate::{
+    doctor::finding::Finding, keys::safe::shell_word, text, tools::configuration::DEFAULT_FILE,
+};
 
 /// In the order in which a verifier finds them.
 pub(super) const WORDS: &[Word] = &[
-    Word {
-        word: "pass",
-        explain: pass,
-    },
-    Word {
-        word: "ignored",
-        explain: ignored,
-    },
-    Word {
-        word: "malformed-signature",
-        explain: malformed_signature,
-    },
-    Word {
-        word: "expired",
-        explain: expired,
-    },
-    Word {
-        word: "from-the-future",
-        explain: from_the_future,
-    },
-    Word {
-        word: "algorithm-refused",
-        explain: algorithm_refused,
-    },
-    Word {
-        word: "field-unprotected",
-        explain: field_unprotected,
-    },
-    Word {
-        word: "body-shorter-than-signed",
-        explain: body_shorter_than_signed,
-    },
-    Word {
-        word: "body-too-little-signed",
-        explain: body_too_little_signed,
-    },
-    Word {
-        word: "body-changed",
-        explain: body_changed,
-    },
-    Word {
-        word: "signature-wrong",
-        explain: signature_wrong,
-    },
-    Word {
-        word: "key-not-found",
-        explain: key_not_found,
-    },
-    Word {
-        word: "several-keys",
-        explain: several_keys,
-    },
-    Word {
-        word: "dns-failed",
-        explain: dns_failed,
-    },
-    Word {
-        word: "key-record-invalid",
-        explain: key_record_invalid,
-    },
-    Word {
-        word: "key-revoked",
-        explain: key_revoked,
-    },
-    Word {
-        word: "key-type-mismatch",
-        explain: key_type_mismatch,
-    },
-    Word {
-        word: "key-hash-mismatch",
-        explain: key_hash_mismatch,
-    },
-    Word {
-        word: "key-not-for-email",
-        explain: key_not_for_email,
-    },
-    Word {
-        word: "subdomain-unauthorized",
-        explain: subdomain_unauthorized,
-    },
-    Word {
-        word: "key-unprotected",
-        explain: key_unprotected,
-    },
-    Word {
-        word: "key-bogus",
-        explain: key_bogus,
-    },
+    word("pass", pass),
+    word("ignored", ignored),
+    word("malformed-signature", malformed_signature),
+    word("expired", expired),
+    word("from-the-future", from_the_future),
+    word("algorithm-refused", algorithm_refused),
+    word("field-unprotected", field_unprotected),
+    word("body-shorter-than-signed", body_shorter_than_signed),
+    word("body-too-little-signed", body_too_little_signed),
+    word("body-changed", body_changed),
+    word("signature-wrong", signature_wrong),
+    word("key-not-found", key_not_found),
+    word("several-keys", several_keys),
+    word("dns-failed", dns_failed),
+    word("key-record-invalid", key_record_invalid),
+    word("key-revoked", key_revoked),
+    word("key-type-mismatch", key_type_mismatch),
+    word("key-hash-mismatch", key_hash_mismatch),
+    word("key-not-for-email", key_not_for_email),
+    word("subdomain-unauthorized", subdomain_unauthorized),
+    word("key-unprotected", key_unprotected),
+    word("key-bogus", key_bogus),
 ];
 
 fn pass(facts: &Facts<'_>) -> Finding {
@@ -193,7 +129,7 @@ fn algorithm_refused(_: &Facts<'_>) -> Finding {
 }
 
 fn field_unprotected(facts: &Facts<'_>) -> Finding {
-    let field = facts.thing("?");
+    let field = facts.thing("...");
     Finding::fail(
         "field-unprotected",
         field,
@@ -292,7 +228,7 @@ fn signature_wrong(facts: &Facts<'_>) -> Finding {
          segundo campo de un nombre firmado; o una clave renovada sin su registro DNS"
     ))
     .command("dkimd testkey")
-    .command(format!("dig +short TXT {name}"))
+    .command(format!("dig +short TXT {}", shell_word(&name)))
     .advice(text!(
         "have the message as it arrived examined: dkimd explain FILE",
         "examine el mensaje tal como llegó: dkimd explain ARCHIVO"
@@ -317,7 +253,7 @@ fn key_not_found(facts: &Facts<'_>) -> Finding {
     ))
     .record(format!("{name}. IN TXT \"v=DKIM1; k=rsa; p=...\""))
     .command("dkimd genzone")
-    .command(format!("dig +short TXT {name}"))
+    .command(format!("dig +short TXT {}", shell_word(&name)))
 }
 
 fn several_keys(facts: &Facts<'_>) -> Finding {
@@ -340,7 +276,7 @@ fn several_keys(facts: &Facts<'_>) -> Finding {
         "el dominio que firma borra todos menos el registro de su clave privada; una segunda clave \
          lleva otro selector"
     ))
-    .command(format!("dig +short TXT {name}"))
+    .command(format!("dig +short TXT {}", shell_word(&name)))
 }
 
 fn dns_failed(facts: &Facts<'_>) -> Finding {
@@ -359,7 +295,7 @@ fn dns_failed(facts: &Facts<'_>) -> Finding {
         "o el servidor DNS de este equipo o los del dominio están lentos o rotos; puede que funcione \
          en el próximo intento"
     ))
-    .command(format!("dig TXT {name}"))
+    .command(format!("dig TXT {}", shell_word(&name)))
     .command("dkimd doctor --only resolver")
 }
 
@@ -501,6 +437,6 @@ fn key_bogus(facts: &Facts<'_>) -> Finding {
         "usually the domain's DNSSEC signatures are out of date, or this server's clock is wrong",
         "por lo general las firmas DNSSEC del dominio están caducadas, o el reloj de este equipo va mal"
     ))
-    .command(format!("dig +dnssec TXT {name}"))
+    .command(format!("dig +dnssec TXT {}", shell_word(&name)))
     .command("timedatectl")
 }

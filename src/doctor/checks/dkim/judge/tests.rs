@@ -1,12 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{
-    dns::DnsFailure,
-    keys::{
-        generate::{KeyKind, generate},
-        load::private_key,
-    },
+use crate::keys::{
+    generate::{KeyKind, generate},
+    load::private_key,
 };
 
 fn key(kind: KeyKind) -> OwnKey {
@@ -33,6 +30,7 @@ fn server(number: u8, answer: Result<Answered, DnsFailure>) -> Server {
         name: format!("ns{number}.example.com"),
         address: [203, 0, 113, number].into(),
         answer,
+        lacks_tcp: false,
     }
 }
 
@@ -40,6 +38,7 @@ fn served(resolver: Answered, servers: Vec<Server>) -> Served {
     Served {
         resolver: Ok(resolver),
         servers,
+        dangling: None,
         zone: Some("example.com".to_owned()),
         elsewhere: Vec::new(),
     }
@@ -83,6 +82,15 @@ fn a_silent_server_is_told_only_where_another_answers() {
         codes(&key, &served(good.clone(), one)),
         ["dkim-server-silent"]
     );
+    for (failure, lacks_tcp, code) in [
+        (DnsFailure::Refused, false, "dkim-server-lame"),
+        (DnsFailure::Malformed, true, "dkim-server-no-tcp"),
+    ] {
+        let mut bad = server(2, Err(failure));
+        bad.lacks_tcp = lacks_tcp;
+        let servers = vec![server(1, Ok(good.clone())), bad];
+        assert_eq!(codes(&key, &served(good.clone(), servers)), [code]);
+    }
     // A firewall on the way out, more likely than that all of them are dead.
     assert_eq!(codes(&key, &served(good, vec![silent])), [""; 0]);
 }

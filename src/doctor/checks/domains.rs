@@ -1,0 +1,109 @@
+//! The domains themselves: whether they exist in DNS, and whether DNSSEC lets anybody see them.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::task::JoinSet;
+
+use super::{no_domain, resolver::probe::answers_unchecked};
+use crate::{
+    dns::{DnsFailure, questions::Questions},
+    doctor::{
+        finding::{Finding, Report},
+        host::Host,
+    },
+    text,
+};
+
+/// Looks at every domain.
+pub(super) async fn run(host: Arc<Host>) -> Report {
+    if host.domains.is_empty() {
+        return no_domain();
+    }
+    let mut domains = JoinSet::new();
+    for index in 0..host.domains.len() {
+        let host = Arc::clone(&host);
+        domains.spawn(async move { (index, of_domain(&host, index).await) });
+    }
+    let mut reports = domains.join_all().await;
+    reports.sort_by_key(|(index, _)| *index);
+    let mut all = Report::default();
+    for (_, report) in reports {
+        all.merge(report);
+    }
+    all
+}
+
+async fn of_domain(host: &Host, index: usize) -> Report {
+    let mut report = Report::default();
+    let (Some(dns), Some(domain)) = (&host.dns, host.domains.get(index)) else {
+        return report;
+    };
+    let domain = domain.as_str();
+    match dns.txt(domain).await {
+        Ok(found) if found.name_exists => {}
+        Ok(_) => report.add(missing(domain)),
+        Err(failure) => match refused_by_validation(dns, domain, failure).await {
+            Some(server) => report.add(bogus(domain, server)),
+            None => report.unanswered(domain, failure),
+        },
+    }
+    report
+}
+
+/// The resolver that answers about the domain as soon as it is asked not to validate.
+async fn refused_by_validation(
+    dns: &Questions,
+    domain: &str,
+    failure: DnsFailure,
+) -> Option<SocketAddr> {
+    if !matches!(failure, DnsFailure::ServerFailure | DnsFailure::Bogus) {
+        return None;
+    }
+    for server in dns.servers() {
+        if answers_unchecked(*server, domain).await {
+            return Some(*server);
+        }
+    }
+    None
+}
+
+fn missing(domain: &str) -> Finding {
+    let what = text!(
+        "the domain {domain} does not exist in DNS",
+        "el dominio {domain} no existe en el DNS"
+    );
+    Finding::fail("domain-missing", domain, what)
+        .evidence(format!("{domain}: NXDOMAIN"))
+        .why(text!(
+            "receivers refuse mail from a domain that does not exist",
+            "los receptores rechazan el correo de un dominio que no existe"
+        ))
+        .advice(text!(
+            "look whether the name is spelt right, the registration has not expired, and the name \
+             servers entered at the registrar are the right ones",
+            "compruebe que el nombre está bien escrito, que el registro no ha caducado y que los \
+             servidores de nombres inscritos en el registrador son los correctos"
+        ))
+}
+
+fn bogus(domain: &str, server: SocketAddr) -> Finding {
+    let address = server.ip();
+    let what = text!(
+        "nobody who validates DNSSEC can see {domain}: its signatures or its DS record are wrong",
+        "quien valida DNSSEC no puede ver {domain}: sus firmas o su registro DS están mal"
+    );
+    Finding::fail("dnssec-bogus", domain, what)
+        .evidence(format!("dig @{address} {domain} SOA: SERVFAIL"))
+        .evidence(format!("dig @{address} {domain} SOA +cd: NOERROR"))
+        .why(text!(
+            "for Gmail and all others who validate, the domain has no addresses, no SPF and no keys",
+            "para Gmail y todos los que validan, el dominio no tiene direcciones, ni SPF, ni claves"
+        ))
+        .command(format!("delv {domain} SOA"))
+        .advice(text!(
+            "sign the zone anew (expired signatures), or correct the DS record at the registrar, or \
+             have it deleted there",
+            "vuelva a firmar la zona (firmas caducadas), o corrija el registro DS en el registrador, \
+             o haga que lo borren allí"
+        ))
+}

@@ -1,0 +1,130 @@
+//! The options of `opendkim.conf` that make the daemon sign for the domain.
+
+use super::{
+    config_file,
+    draft::{Draft, Words},
+    identities::Need,
+    situation::{Refusal, Situation, Wanted},
+    table_lines::{table_directory, uses_tables},
+};
+use crate::{
+    config::settings::Identities,
+    dkim::{Canon, Canonicalization},
+    text,
+};
+
+/// Plans them.
+///
+/// # Errors
+/// When a configuration file can't be read.
+pub(super) fn plan(
+    situation: &Situation,
+    wanted: &Wanted,
+    needs: &[Need],
+    rotation: bool,
+    draft: &mut Draft,
+) -> Result<(), Refusal> {
+    let configuration = &situation.configuration;
+    let settings = configuration.settings();
+    let mut set = |options: &[(&'static str, String)], what, why| {
+        config_file::set(
+            draft,
+            &configuration.file,
+            &configuration.written,
+            options,
+            &Words::shared(what, why),
+        )
+    };
+    let nothing_signed_yet = matches!(settings.signing.identities, Identities::None);
+    let tables = matches!(settings.signing.identities, Identities::Tables { .. });
+    if !tables && uses_tables(configuration, needs) {
+        let directory = table_directory(wanted);
+        let directory = directory.display();
+        let options = [
+            ("KeyTable", format!("{directory}/KeyTable")),
+            ("SigningTable", format!("refile:{directory}/SigningTable")),
+        ];
+        let why = match nothing_signed_yet {
+            true => text!(
+                "The daemon signs by these tables.",
+                "El demonio firma según estas tablas."
+            ),
+            false => text!(
+                "Tables take the place of Domain, Selector and KeyFile, whose lines may stay; the \
+                 tables hold the same key for the same domains.",
+                "Las tablas sustituyen a Domain, Selector y KeyFile, cuyas líneas pueden quedarse; \
+                 las tablas contienen la misma clave para los mismos dominios."
+            ),
+        };
+        set(
+            &options,
+            text!(
+                "Name the tables in the configuration",
+                "Indicar las tablas en la configuración"
+            ),
+            why,
+        )?;
+    }
+    if needs.len() > 1 && !settings.signing.multiple && !rotation {
+        set(
+            &[("MultipleSignatures", "yes".to_owned())],
+            text!(
+                "Sign with every line of the SigningTable that fits",
+                "Firmar con cada línea de la SigningTable que encaje"
+            ),
+            text!(
+                "The RSA and the Ed25519 key sign side by side.",
+                "Las claves RSA y Ed25519 firman una junto a otra."
+            ),
+        )?;
+    }
+    if !configuration.signs {
+        set(
+            &[("Mode", "sv".to_owned())],
+            text!("Sign, not only verify", "Firmar, no solo verificar"),
+            text!(
+                "With the present Mode nothing is signed at all.",
+                "Con el Mode actual no se firma nada."
+            ),
+        )?;
+    }
+    if nothing_signed_yet {
+        looks(situation, draft)?;
+    }
+    Ok(())
+}
+
+/// Where nothing was signed so far, signatures get the look that survives the way best.
+fn looks(situation: &Situation, draft: &mut Draft) -> Result<(), Refusal> {
+    let configuration = &situation.configuration;
+    let relaxed = Canonicalization {
+        header: Canon::Relaxed,
+        body: Canon::Relaxed,
+    };
+    let signing = &configuration.settings().signing;
+    let mut options = Vec::new();
+    if signing.canonicalization != relaxed {
+        options.push(("Canonicalization", "relaxed/relaxed".to_owned()));
+    }
+    if signing.oversign_headers.is_none() {
+        options.push(("OversignHeaders", "From".to_owned()));
+    }
+    let words = Words::shared(
+        text!(
+            "Make signatures that survive forwarding",
+            "Hacer que las firmas resistan el trayecto"
+        ),
+        text!(
+            "Forwarders change white space, and nobody may add a second From.",
+            "Los reenvíos cambian espacios en blanco, y nadie debe poder añadir un segundo From."
+        ),
+    );
+    config_file::set(
+        draft,
+        &configuration.file,
+        &configuration.written,
+        &options,
+        &words,
+    )?;
+    Ok(())
+}

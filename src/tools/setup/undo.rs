@@ -1,0 +1,164 @@
+//! `dkimd setup --undo`: taking back, telling the services, telling what happened.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use super::{End, SetupArgs, json, open_journal, print::write_told};
+use crate::{
+    config::{parse, resolve, resolve::Overrides},
+    postfix::DEFAULT_DIRECTORY,
+    process::ExitCode,
+    setup::{
+        disk,
+        services::{self, Told},
+        undo::{self, UndoError, Undone},
+    },
+    text,
+    text::{Lang, Text},
+};
+
+/// Takes back what was set up for a domain, or for all.
+pub(super) fn run(args: &SetupArgs, domain: Option<&str>, lang: Lang) -> Result<ExitCode, End> {
+    let journal = open_journal(args)?;
+    let all = text!("all domains", "todos los dominios");
+    let whom = domain.unwrap_or_else(|| all.to(lang));
+    let mut undone = match undo::undo(&journal, domain, &args.config) {
+        Ok(undone) => undone,
+        Err(UndoError::Unknown) => {
+            let text = text!(
+                "Nothing to take back for {whom}: nothing was set up here, or it was taken back \
+                 already.",
+                "No hay nada que deshacer para {whom}: no se configuró nada aquí, o ya se deshizo."
+            );
+            println!("{}", text.to(lang));
+            return Ok(ExitCode::Ok);
+        }
+        Err(error) => return Err(end(error)),
+    };
+    let told = tell_services(args, &undone);
+    undone.remove_emptied();
+    let written = match args.json {
+        true => json::undone(domain, &undone, &told),
+        false => write_account(whom, &undone, &told, lang),
+    };
+    Ok(match written {
+        Ok(()) => ExitCode::Ok,
+        Err(_) => ExitCode::IoError,
+    })
+}
+
+fn end(error: UndoError) -> End {
+    match error {
+        UndoError::Changed(paths) => End {
+            text: text!(
+                "nothing was taken back, because these files were changed since, at the very \
+                 places that setup changed. Bring those places back as they were, or undo by hand; \
+                 what setup changed is written down in the journal.",
+                "no se deshizo nada, porque estos archivos cambiaron después en los mismos lugares \
+                 que cambió setup. Devuelva esos lugares a como estaban, o deshágalo a mano; lo \
+                 que cambió setup está escrito en el diario."
+            ),
+            details: paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
+            code: ExitCode::Failed,
+        },
+        error => End::new(
+            ExitCode::IoError,
+            text!(
+                "{error}. Mend that and run the same command again.",
+                "{error}. Corríjalo y repita la misma orden."
+            ),
+        ),
+    }
+}
+
+/// Tells the services, as far as their files changed; Postfix first, so that it never looks for a
+/// daemon that has gone.
+fn tell_services(args: &SetupArgs, undone: &Undone) -> Vec<Told> {
+    let mut told = Vec::new();
+    let directory = args.postfix_config.as_deref();
+    let postfix = directory.unwrap_or(Path::new(DEFAULT_DIRECTORY));
+    let main_cf = disk::target(&postfix.join("main.cf"));
+    let of_postfix = undone.restored.contains(&main_cf);
+    if of_postfix {
+        told.push(match args.no_reload {
+            true => Told::ToDo(services::postfix_command(postfix, "reload")),
+            false => services::postfix(postfix),
+        });
+    }
+    let others = undone.restored.len() + undone.removed.len() > usize::from(of_postfix);
+    if !others || !args.config.exists() {
+        return told;
+    }
+    let (written, _) = parse::read(&args.config);
+    let (settings, _) = resolve::resolve(&written, &Overrides::default());
+    let process = settings.map(|settings| settings.process);
+    let socket = process.as_ref().and_then(|process| process.socket.clone());
+    told.push(match (args.no_reload, socket) {
+        (false, Some(socket)) => {
+            let pid_file = process.and_then(|process| process.pid_file);
+            services::daemon(&args.config, pid_file.as_deref(), &socket, true)
+        }
+        _ => Told::ToDo(services::daemon_command(&args.config, true)),
+    });
+    told
+}
+
+/// Writes what was taken back.
+fn write_account(whom: &str, undone: &Undone, told: &[Told], lang: Lang) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let head = match undone.is_empty() {
+        true => text!(
+            "For {whom} nothing was left to take back.",
+            "Para {whom} no quedaba nada que deshacer."
+        ),
+        false => text!("Taken back for {whom}:", "Deshecho para {whom}:"),
+    };
+    writeln!(out, "{}", head.to(lang))?;
+    let mut line = |text: Text| writeln!(out, "  {}", text.to(lang));
+    for path in &undone.restored {
+        let path = path.display();
+        line(text!("{path}: as before", "{path}: como antes"))?;
+    }
+    for path in &undone.removed {
+        let path = path.display();
+        line(text!("{path}: removed", "{path}: eliminado"))?;
+    }
+    for (user, group) in &undone.left {
+        line(text!(
+            "user {user} left the group {group}",
+            "el usuario {user} salió del grupo {group}"
+        ))?;
+    }
+    for path in &undone.keys {
+        let path = path.display();
+        line(text!(
+            "{path}: the key stays, since its record may be published and mail under way may need \
+             it",
+            "{path}: la clave se queda, porque su registro puede estar publicado y el correo en \
+             camino puede necesitarla"
+        ))?;
+    }
+    for path in &undone.directories {
+        let path = path.display();
+        line(text!(
+            "{path}: stays, there is something in it",
+            "{path}: se queda, contiene algo"
+        ))?;
+    }
+    for other in &undone.relied_on_by {
+        line(text!(
+            "configuration, socket and Postfix stay: {other} was set up later and needs them",
+            "la configuración, el socket y Postfix se quedan: {other} se configuró después y los \
+             necesita"
+        ))?;
+    }
+    for told in told {
+        write_told(&mut out, told, lang)?;
+    }
+    Ok(())
+}
