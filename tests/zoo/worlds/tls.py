@@ -96,7 +96,7 @@ def provider_trusted(world):
     world.main["mynetworks"] = "127.0.0.0/8 [::1]/128 203.0.112.0/20"
 
 
-@broken("dane-differs", says="TLSA")
+@broken("tlsa-differs", says="TLSA")
 def tlsa_of_the_old_certificate(world):
     """The certificate was renewed with a new key, and the TLSA record was not."""
     world.signed_zones = ["", DOMAIN]
