@@ -126,8 +126,8 @@ fn announce(host: &Host, checks: &[&'static Check], lang: Lang) {
     if greetings {
         let providers = crate::doctor::checks::GREETED.join(", ");
         let greeted = text!(
-            "Reading the SMTP greeting of a mail server of: {providers}. Nothing is sent there.",
-            "Se lee el saludo SMTP de un servidor de correo de: {providers}. No se les envía nada."
+            "Reading the SMTP greeting of a mail server of: {providers}. Nothing but a goodbye is sent there.",
+            "Se lee el saludo SMTP de un servidor de correo de: {providers}. No se les envía más que la despedida."
         );
         eprintln!("{}", greeted.to(lang));
     }

@@ -98,6 +98,14 @@ pub const CHECKS: &[Check] = &[
         run: |host| Box::pin(resolver::run(host)),
     },
     Check {
+        name: "domains",
+        title: || text!("the domains in DNS", "los dominios en el DNS"),
+        needs: Needs::Dns,
+        limit: USUAL_LIMIT,
+        chapter: "names",
+        run: |host| Box::pin(domains::run(host)),
+    },
+    Check {
         name: "postfix",
         title: || text!("Postfix", "Postfix"),
         needs: Needs::Nothing,
@@ -307,14 +315,6 @@ pub const CHECKS: &[Check] = &[
         limit: USUAL_LIMIT,
         chapter: "reputation",
         run: |host| Box::pin(reputation::run(host)),
-    },
-    Check {
-        name: "domains",
-        title: || text!("the domains in DNS", "los dominios en el DNS"),
-        needs: Needs::Dns,
-        limit: USUAL_LIMIT,
-        chapter: "names",
-        run: |host| Box::pin(domains::run(host)),
     },
 ];
 

@@ -64,7 +64,8 @@ class Case:
         words = "\n".join([finding["subject"], finding["what"], *finding["evidence"], *fixes])
         if not re.search(self.says, words, re.I):
             return f"{self.expected} says nothing like {self.says!r}"
-        if not fixes:
+        # Some findings of `dkimd check` are one sentence that ends in the command.
+        if not fixes and "dkimd " not in finding["what"]:
             return f"{self.expected} has no remedy"
         return None
 

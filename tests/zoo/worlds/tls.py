@@ -78,6 +78,12 @@ def open_relay(world):
     world.service_option("mynetworks=0.0.0.0/0")
 
 
+@broken("relay-open", says="static:OK")
+def open_relay_by_a_table(world):
+    """A table before the barrier says OK to everybody."""
+    world.main["smtpd_relay_restrictions"] = "check_client_access static:OK, reject_unauth_destination"
+
+
 @broken("port-25-not-answering", says="25")
 def restrictions_that_postfix_refuses(world):
     """Without any word against relaying, smtpd ends as soon as it is asked."""
@@ -96,7 +102,7 @@ def provider_trusted(world):
     world.main["mynetworks"] = "127.0.0.0/8 [::1]/128 203.0.112.0/20"
 
 
-@broken("dane-differs", says="TLSA")
+@broken("tlsa-differs", says="TLSA")
 def tlsa_of_the_old_certificate(world):
     """The certificate was renewed with a new key, and the TLSA record was not."""
     world.signed_zones = ["", DOMAIN]

@@ -34,7 +34,11 @@ pub(super) fn to_a_stranger(list: &str) -> Word {
             // The one behind it only warns.
             items.next();
         } else if WITH_ARGUMENT.iter().any(|prefix| item.starts_with(prefix)) {
-            items.next();
+            // A table that says the same to everybody; what others say is theirs to know.
+            let argument = items.next().unwrap_or_default();
+            if argument.eq_ignore_ascii_case("static:ok") {
+                return Word::Permit;
+            }
         } else if CLOSING.contains(&item.as_str()) {
             return Word::Reject;
         } else if item == "permit" {
@@ -87,6 +91,10 @@ mod tests {
                 Word::Nothing,
             ),
             ("reject_unknown_client_hostname, reject", Word::Reject),
+            (
+                "check_client_access static:OK, reject_unauth_destination",
+                Word::Permit,
+            ),
         ] {
             assert_eq!(to_a_stranger(list), word, "{list}");
         }

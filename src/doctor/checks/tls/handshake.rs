@@ -61,11 +61,12 @@ pub(super) async fn offer(
     let reply = session.say("STARTTLS").await?;
     if !reply.is_positive() {
         session.quit().await;
-        // 454 is about TLS (RFC 3207 section 4); any other refusal is about something else, most
-        // often a filter that puts every command off.
-        return match reply.code {
-            454 => Ok(Offer::Refused(reply)),
-            _ => Err(SmtpError::Refused(reply)),
+        // Postfix says `454 4.7.0 TLS not available due to local problem` about TLS. Any other
+        // refusal is about something else: a filter that is away has every command put off.
+        let text = reply.to_string().to_ascii_lowercase();
+        return match text.contains("tls") {
+            true => Ok(Offer::Refused(reply)),
+            false => Err(SmtpError::Refused(reply)),
         };
     }
     Ok(handshake(session.into_stream(), name).await)

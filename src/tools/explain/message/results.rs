@@ -190,14 +190,24 @@ fn spf(result: &MethodResult, dmarc_passes: bool) -> Finding {
         true => "ip6",
         false => "ip4",
     };
-    finding
+    let finding = finding
         .why(text!(
             "forwarded mail always fails SPF; then a whole, aligned DKIM signature must carry it",
             "el correo reenviado siempre falla en SPF; entonces debe sostenerlo una firma DKIM intacta \
              y alineada"
         ))
-        .record(format!("{domain}. IN TXT \"v=spf1 mx {mechanism}:{address} ~all\""))
-        .command("dkimd doctor --only spf")
+        .command("dkimd doctor --only spf");
+    match result.result.as_str() {
+        "none" => finding.record(format!(
+            "{domain}. IN TXT \"v=spf1 mx {mechanism}:{address} ~all\""
+        )),
+        "permerror" | "temperror" => finding,
+        _ => finding.advice(text!(
+            "add {mechanism}:{address} to the SPF record that is there; a second record would void both",
+            "añada {mechanism}:{address} al registro SPF que ya existe; un segundo registro anularía \
+             ambos"
+        )),
+    }
 }
 
 /// The first word of a remark that is an address of the Internet.
@@ -324,6 +334,7 @@ fn pieces(value: &str) -> Vec<(Vec<String>, Vec<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::Lang;
 
     fn codes(text: &str) -> Vec<&'static str> {
         explain(text).iter().map(|finding| finding.code).collect()
@@ -343,10 +354,11 @@ mod tests {
             ["body-changed", "receiver-spf", "receiver-dmarc"]
         );
         assert_eq!(findings[0].subject, "example.com");
-        let record = crate::doctor::finding::Fix::Record(
-            "example.com. IN TXT \"v=spf1 mx ip4:192.0.2.9 ~all\"".to_owned(),
-        );
-        assert_eq!(findings[1].fix[0], record);
+        let advice = findings[1].fix.last();
+        let Some(crate::doctor::finding::Fix::Words(words)) = advice else {
+            panic!("{advice:?}");
+        };
+        assert!(words.to(Lang::En).contains("ip4:192.0.2.9"));
     }
 
     #[test]

@@ -204,7 +204,9 @@ fn dry_run(facts: &Facts<'_>) -> String {
     )
 }
 
-fn no_key_configured(_: &Facts<'_>) -> Finding {
+fn no_key_configured(facts: &Facts<'_>) -> Finding {
+    let author = facts.author.unwrap_or("example.com");
+    let domain = author.rsplit_once('@').map_or(author, |(_, domain)| domain);
     Finding::fail(
         "no-key-configured",
         DEFAULT_FILE,
@@ -218,7 +220,7 @@ fn no_key_configured(_: &Facts<'_>) -> Finding {
         "Gmail, Yahoo and Microsoft demand a DKIM signature from every larger sender",
         "Gmail, Yahoo y Microsoft exigen una firma DKIM a todo remitente de cierto volumen"
     ))
-    .command("dkimd setup example.com")
+    .command(format!("dkimd setup {}", shell_word(domain)))
 }
 
 fn no_matching_entry(facts: &Facts<'_>) -> Finding {

@@ -111,11 +111,15 @@ async fn any_certificate_is_taken_and_shown() {
 async fn a_server_without_tls_is_told_from_one_that_refuses_it() {
     let found = offered(&[GREETING, WITHOUT], Then::Hang).await;
     assert!(matches!(found, Ok(Offer::Missing(_))), "{found:?}");
-    let lines: &[&[u8]] = &[GREETING, WITH_TLS, b"454 4.7.0 TLS not available\r\n"];
+    let lines: &[&[u8]] = &[
+        GREETING,
+        WITH_TLS,
+        b"454 4.7.0 TLS not available due to local problem\r\n",
+    ];
     let found = offered(lines, Then::Hang).await;
     assert!(matches!(found, Ok(Offer::Refused(_))), "{found:?}");
     // A filter that is away puts every command off; that is no fault of TLS.
-    let lines: &[&[u8]] = &[GREETING, WITH_TLS, b"451 4.7.1 Service unavailable\r\n"];
+    let lines: &[&[u8]] = &[GREETING, WITH_TLS, b"454 4.3.0 Try again later\r\n"];
     let found = offered(lines, Then::Hang).await;
     assert!(matches!(found, Err(SmtpError::Refused(_))), "{found:?}");
 }
