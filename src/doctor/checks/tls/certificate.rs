@@ -303,13 +303,18 @@ fn other_name(
     };
     let domains: Vec<_> = missing.iter().map(|name| format!("-d {name}")).collect();
     let domains = domains.join(" ");
-    seen(finding, format!("names: {has}"))
+    let finding = seen(finding, format!("names: {has}"))
         .why(text!(
             "mail programs warn or refuse, and so do servers that verify the MX name (MTA-STS)",
             "los programas de correo avisan o se niegan, y también los servidores que verifican el \
              nombre del MX (MTA-STS)"
         ))
-        .command(format!("certbot certonly --standalone --expand {domains}"))
+        .command(format!("certbot certonly --standalone --expand {domains}"));
+    // certbot names its directory by the first name that it is asked for.
+    match missing.first().filter(|_| none_fits) {
+        Some(name) => finding.command(taking_into_use(name)),
+        None => finding,
+    }
 }
 
 fn renewed(finding: Finding) -> Finding {
@@ -332,10 +337,15 @@ fn obtained(finding: Finding, name: &str) -> Finding {
              se niegan, y los servidores que verifican (MTA-STS) no entregan"
         ))
         .command(format!("certbot certonly --standalone -d {name}"))
-        .command(format!(
-            "postconf -e smtpd_tls_cert_file=/etc/letsencrypt/live/{name}/fullchain.pem \
-             smtpd_tls_key_file=/etc/letsencrypt/live/{name}/privkey.pem && postfix reload"
-        ))
+        .command(taking_into_use(name))
+}
+
+/// The command that has Postfix serve the certificate that certbot has obtained for `name`.
+fn taking_into_use(name: &str) -> String {
+    format!(
+        "postconf -e smtpd_tls_cert_file=/etc/letsencrypt/live/{name}/fullchain.pem \
+         smtpd_tls_key_file=/etc/letsencrypt/live/{name}/privkey.pem && postfix reload"
+    )
 }
 
 #[cfg(test)]
