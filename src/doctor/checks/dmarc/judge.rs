@@ -20,14 +20,23 @@ pub(super) struct DmarcFacts {
     pub domain: String,
     /// The tree walk.
     pub steps: Vec<Step>,
-    /// The organisation's domain.
-    pub organisation: String,
     /// Records found under names where nobody looks.
     pub elsewhere: Vec<(String, String)>,
-    /// `d=` of the signatures that its mail gets, each with its organisation's domain.
-    pub signed_by: Vec<(String, String)>,
+    /// The signatures that its mail gets.
+    pub signed_by: Vec<Signer>,
     /// Domains of other organisations that reports go to, and whether they agreed.
     pub strangers: Vec<(String, bool)>,
+}
+
+/// A signature as DMARC sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Signer {
+    /// `d=`.
+    pub domain: String,
+    /// Whether that is a domain of the author's organisation.
+    pub same_organisation: bool,
+    /// Whether a receiver counts it.
+    pub counts: bool,
 }
 
 /// All that is to be said.
@@ -142,21 +151,15 @@ fn syntax(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
 }
 
 fn not_aligned(facts: &DmarcFacts, name: &str, text: &str, policy: &Policy) -> Option<Finding> {
-    if facts.signed_by.is_empty() {
+    if facts.signed_by.is_empty() || facts.signed_by.iter().any(|signer| signer.counts) {
         return None;
     }
     let strict = policy.is_strict("adkim");
     let domain = &facts.domain;
-    let aligned = |(signer, organisation): &(String, String)| {
-        signer.eq_ignore_ascii_case(domain) || (!strict && *organisation == facts.organisation)
-    };
-    if facts.signed_by.iter().any(aligned) {
-        return None;
-    }
     let signers: Vec<_> = facts
         .signed_by
         .iter()
-        .map(|(signer, _)| format!("d={signer}"))
+        .map(|signer| format!("d={}", signer.domain))
         .collect();
     let signers = signers.join(", ");
     let what = match strict {
@@ -185,7 +188,7 @@ fn not_aligned(facts: &DmarcFacts, name: &str, text: &str, policy: &Policy) -> O
     let would_be = facts
         .signed_by
         .iter()
-        .any(|(_, organisation)| *organisation == facts.organisation);
+        .any(|signer| signer.same_organisation);
     if !(strict && would_be) {
         return Some(finding);
     }
@@ -327,6 +330,7 @@ fn lenient(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::finding::Fix;
 
     fn facts(texts: &[&str]) -> DmarcFacts {
         DmarcFacts {
@@ -341,10 +345,17 @@ mod tests {
                     texts: Vec::new(),
                 },
             ],
-            organisation: "example.com".to_owned(),
             elsewhere: Vec::new(),
-            signed_by: vec![("example.com".to_owned(), "example.com".to_owned())],
+            signed_by: vec![signer(true, true)],
             strangers: Vec::new(),
+        }
+    }
+
+    fn signer(same_organisation: bool, counts: bool) -> Signer {
+        Signer {
+            domain: "mail.example.com".to_owned(),
+            same_organisation,
+            counts,
         }
     }
 
@@ -388,15 +399,19 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_must_be_of_the_same_organisation_or_domain() {
-        let mut facts = facts(&["v=DMARC1; p=reject"]);
-        facts.signed_by = vec![("mail.example.com".to_owned(), "example.com".to_owned())];
+    fn a_signature_that_does_not_count_is_told_and_less_is_asked_for_where_that_helps() {
+        let mut facts = facts(&["v=DMARC1; p=reject; adkim=s"]);
+        facts.signed_by = vec![signer(false, false), signer(true, true)];
         assert_eq!(codes(&facts), []);
-        facts.steps[0].texts = vec!["v=DMARC1; p=reject; adkim=s".to_owned()];
+        facts.signed_by = vec![signer(true, false)];
         assert_eq!(codes(&facts), [(Level::Fail, "dmarc-not-aligned")]);
-        facts.steps[0].texts = vec!["v=DMARC1; p=reject".to_owned()];
-        facts.signed_by = vec![("example.net".to_owned(), "example.net".to_owned())];
-        assert_eq!(codes(&facts), [(Level::Fail, "dmarc-not-aligned")]);
+        let relaxed = |facts: &DmarcFacts| {
+            let fixes = judge(facts)[0].fix.clone();
+            fixes.iter().any(|fix| matches!(fix, Fix::Record(_)))
+        };
+        assert!(relaxed(&facts));
+        facts.signed_by = vec![signer(false, false)];
+        assert!(!relaxed(&facts));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! DMARC (RFC 9989): the policy that applies to the domain's mail, and whether our signatures count
 //! for it.
 
+mod alignment;
 mod judge;
 mod policy;
 mod tree;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use self::{
-    judge::{DmarcFacts, judge},
+    alignment::counts,
+    judge::{DmarcFacts, Signer, judge},
     policy::{Policy, is_dmarc, report_addresses},
     tree::{Step, applied, organisation, walk},
 };
@@ -66,8 +68,14 @@ async fn of_domain(host: &Host, index: usize) -> Report {
     if let Some(server) = &host.server {
         for key in keys_of(server, domain).await.iter().filter(|key| key.used) {
             let signer = key.domain.to_ascii_lowercase();
-            match organisation_of(dns, &signer).await {
-                Ok(organisation) => signed_by.push((signer, organisation)),
+            let (theirs, counts) =
+                tokio::join!(organisation_of(dns, &signer), counts(dns, &name, &signer));
+            match theirs.and_then(|theirs| Ok((theirs, counts?))) {
+                Ok((theirs, counts)) => signed_by.push(Signer {
+                    same_organisation: theirs == organisation,
+                    counts,
+                    domain: signer,
+                }),
                 Err(failure) => report.unanswered(format!("_dmarc.{signer}"), failure),
             }
         }
@@ -86,7 +94,6 @@ async fn of_domain(host: &Host, index: usize) -> Report {
     let facts = DmarcFacts {
         domain: name,
         steps,
-        organisation,
         elsewhere,
         signed_by,
         strangers,
