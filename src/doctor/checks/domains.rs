@@ -2,9 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use tokio::task::JoinSet;
-
-use super::{no_domain, resolver::probe::answers_unchecked};
+use super::{each::each, no_domain, resolver::probe::answers_unchecked};
 use crate::{
     dns::{DnsFailure, questions::Questions},
     doctor::{
@@ -19,18 +17,11 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     if host.domains.is_empty() {
         return no_domain();
     }
-    let mut domains = JoinSet::new();
-    for index in 0..host.domains.len() {
+    let domains = each(0..host.domains.len(), |index| {
         let host = Arc::clone(&host);
-        domains.spawn(async move { (index, of_domain(&host, index).await) });
-    }
-    let mut reports = domains.join_all().await;
-    reports.sort_by_key(|(index, _)| *index);
-    let mut all = Report::default();
-    for (_, report) in reports {
-        all.merge(report);
-    }
-    all
+        async move { of_domain(&host, index).await }
+    });
+    domains.await
 }
 
 async fn of_domain(host: &Host, index: usize) -> Report {

@@ -15,6 +15,7 @@ mod configuration;
 mod dkim;
 mod dmarc;
 mod domains;
+mod each;
 mod hostname;
 mod milter;
 mod mx;

@@ -10,12 +10,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    task::{JoinSet, spawn_blocking},
-    time::timeout,
-};
+use tokio::{task::spawn_blocking, time::timeout};
 
-use super::no_domain;
+use super::{each::each, no_domain};
 use crate::{
     dns::questions::{MailExchanger, Questions},
     doctor::{
@@ -84,18 +81,11 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     }
     let seen = Seen::of(&host).await;
     let here = Arc::new(own_addresses(&host, &seen));
-    let mut domains = JoinSet::new();
-    for index in 0..host.domains.len() {
+    let domains = each(0..host.domains.len(), |index| {
         let (host, here) = (Arc::clone(&host), Arc::clone(&here));
-        domains.spawn(async move { (index, of_domain(&host, &here, index).await) });
-    }
-    let mut reports = domains.join_all().await;
-    reports.sort_by_key(|(index, _)| *index);
-    let mut all = Report::default();
-    for (_, report) in reports {
-        all.merge(report);
-    }
-    all
+        async move { of_domain(&host, &here, index).await }
+    });
+    domains.await
 }
 
 async fn of_domain(host: &Host, here: &BTreeSet<IpAddr>, index: usize) -> Report {

@@ -9,13 +9,11 @@ mod served;
 
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
-
 use self::{
     judge::judge,
     keys::{OwnKey, keys_of},
 };
-use super::{exists, no_domain};
+use super::{each::each, exists, no_domain};
 use crate::{
     config::snapshot::Snapshot,
     dkim::name::Domain,
@@ -63,23 +61,11 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         }
     }
     keys.truncate(MOST_KEYS);
-    let mut asking = JoinSet::new();
-    for (index, key) in keys.into_iter().enumerate() {
+    let of_keys = each(keys, |key| {
         let host = Arc::clone(&host);
-        asking.spawn(async move { (index, of_key(&host, &key).await) });
-    }
-    let mut reports = asking.join_all().await;
-    reports.sort_by_key(|(index, _)| *index);
-    for (_, report) in reports {
-        all.merge(report);
-    }
-    // Several keys of one zone have the same servers.
-    let mut told = Vec::new();
-    all.findings.retain(|finding| {
-        let new = !told.contains(finding);
-        told.push(finding.clone());
-        new
+        async move { of_key(&host, &key).await }
     });
+    all.merge(of_keys.await);
     all
 }
 

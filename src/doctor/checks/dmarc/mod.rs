@@ -8,15 +8,13 @@ mod tree;
 
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
-
 use self::{
     alignment::counts,
     judge::{DmarcFacts, Signer, judge},
     policy::{Policy, is_dmarc, report_addresses},
     tree::{Step, applied, organisation, walk},
 };
-use super::{dkim::keys::keys_of, exists, no_domain};
+use super::{dkim::keys::keys_of, each::each, exists, no_domain};
 use crate::{
     dns::{DnsFailure, questions::Questions},
     doctor::{finding::Report, host::Host},
@@ -30,24 +28,11 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     if host.domains.is_empty() {
         return no_domain();
     }
-    let mut domains = JoinSet::new();
-    for index in 0..host.domains.len() {
+    let domains = each(0..host.domains.len(), |index| {
         let host = Arc::clone(&host);
-        domains.spawn(async move { (index, of_domain(&host, index).await) });
-    }
-    let mut reports = domains.join_all().await;
-    reports.sort_by_key(|(index, _)| *index);
-    let mut all = Report::default();
-    for (_, report) in reports {
-        for finding in report.findings {
-            // One record of the organisation serves several of its domains.
-            if !all.findings.contains(&finding) {
-                all.add(finding);
-            }
-        }
-        all.unanswered.extend(report.unanswered);
-    }
-    all
+        async move { of_domain(&host, index).await }
+    });
+    domains.await
 }
 
 async fn of_domain(host: &Host, index: usize) -> Report {

@@ -6,10 +6,8 @@ mod judge;
 
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
-
 use self::judge::{PolicyFacts, Tlsa, judge, judge_caa};
-use super::{dmarc::enforced_policy, no_domain, resolver::probe::is_signed};
+use super::{dmarc::enforced_policy, each::each, no_domain, resolver::probe::is_signed};
 use crate::{
     dns::{DnsFailure, questions::Questions},
     doctor::{
@@ -27,23 +25,11 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     if host.domains.is_empty() {
         return no_domain();
     }
-    let mut domains = JoinSet::new();
-    for index in 0..host.domains.len() {
+    let domains = each(0..host.domains.len(), |index| {
         let host = Arc::clone(&host);
-        domains.spawn(async move { (index, of_domain(&host, index).await) });
-    }
-    let mut reports = domains.join_all().await;
-    reports.sort_by_key(|(index, _)| *index);
-    let mut all = Report::default();
-    for (_, report) in reports {
-        for finding in report.findings {
-            // Several domains share an exchanger.
-            if !all.findings.contains(&finding) {
-                all.add(finding);
-            }
-        }
-        all.unanswered.extend(report.unanswered);
-    }
+        async move { of_domain(&host, index).await }
+    });
+    let mut all = domains.await;
     all.merge(of_host(&host).await);
     all
 }

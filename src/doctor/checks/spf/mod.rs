@@ -11,14 +11,14 @@ mod weaknesses;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use mail_auth::{MessageAuthenticator, SpfResult, spf::verify::SpfParameters};
-use tokio::{task::JoinSet, time::timeout};
+use tokio::time::timeout;
 
 use self::{
     helo::{HeloFacts, judge_helo},
     judge::{SpfFacts, judge},
     walk::{texts, walk},
 };
-use super::no_domain;
+use super::{each::each, no_domain};
 use crate::{
     dns::{DnsFailure, questions::Questions},
     doctor::{
@@ -39,18 +39,11 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         return no_domain();
     }
     let seen = Arc::new(Seen::of(&host).await);
-    let mut domains = JoinSet::new();
-    for index in 0..host.domains.len() {
+    let domains = each(0..host.domains.len(), |index| {
         let (host, seen) = (Arc::clone(&host), Arc::clone(&seen));
-        domains.spawn(async move { (index, of_domain(&host, &seen, index).await) });
-    }
-    let helo = of_helo(&host, &seen).await;
-    let mut reports = domains.join_all().await;
-    reports.sort_by_key(|(index, _)| *index);
-    let mut all = Report::default();
-    for (_, report) in reports {
-        all.merge(report);
-    }
+        async move { of_domain(&host, &seen, index).await }
+    });
+    let (mut all, helo) = tokio::join!(domains, of_helo(&host, &seen));
     all.merge(helo);
     all
 }

@@ -1,0 +1,53 @@
+//! The same questions about many things: asked side by side, told in order.
+
+use std::future::Future;
+
+use tokio::task::JoinSet;
+
+use crate::doctor::finding::Report;
+
+/// What `examine` has to say of all `things`, in their order. What is true of several of them, such
+/// as of a record that they share, is said once.
+pub(super) async fn each<T, F>(
+    things: impl IntoIterator<Item = T>,
+    examine: impl Fn(T) -> F,
+) -> Report
+where
+    F: Future<Output = Report> + Send + 'static,
+{
+    let mut asking = JoinSet::new();
+    for (place, thing) in things.into_iter().enumerate() {
+        let report = examine(thing);
+        asking.spawn(async move { (place, report.await) });
+    }
+    let mut reports = asking.join_all().await;
+    reports.sort_by_key(|(place, _)| *place);
+    let mut all = Report::default();
+    for (_, mut report) in reports {
+        report
+            .findings
+            .retain(|finding| !all.findings.contains(finding));
+        all.merge(report);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{doctor::finding::Finding, text};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_found_comes_in_order_and_only_once() {
+        let of = |code: &'static str| async move {
+            // The first thing takes longest.
+            tokio::time::sleep(Duration::from_secs(if code == "a" { 9 } else { 1 })).await;
+            Report::from(vec![Finding::info(code, "subject", text!("what", "qué"))])
+        };
+        let report = each(["a", "b", "a", "c"], of).await;
+        let codes: Vec<_> = report.findings.iter().map(|found| found.code).collect();
+        assert_eq!(codes, ["a", "b", "c"]);
+    }
+}
