@@ -1,9 +1,12 @@
 //! `dkimd setup`: everything that one more domain needs on this host and in DNS.
 //!
-//! [`records`] builds what is to be published, without asking anybody.
+//! [`situation`] looks at the host. [`plan`] drafts every step, each part in its own file
+//! ([`identities`], [`socket`], [`mta`], …), and tries the outcome on copies. [`apply`] does it and
+//! [`services`] tells the daemons; [`undo`] takes it back.
 //!
 //! What is done to the host is a list of [`change`]s, which [`journal`] holds before the first is
-//! made; [`hunks`] and [`disk`] change files line by line and put them in place whole.
+//! made; [`hunks`] and [`disk`] change files line by line and put them in place whole. [`records`]
+//! builds what is to be published, without asking anybody; [`published`] asks what is there.
 
 pub mod apply;
 pub mod change;

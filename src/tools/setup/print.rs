@@ -91,7 +91,10 @@ fn write_step(
 
 pub(super) fn write_told(out: &mut impl Write, told: &Told, lang: Lang) -> io::Result<()> {
     let text = match told {
-        Told::By(command) => text!("Told the service: {command}", "Servicio avisado: {command}"),
+        Told::By(command) => text!(
+            "The service has taken it up: {command}",
+            "El servicio ya lo ha aplicado: {command}"
+        ),
         Told::ToDo(command) => text!("Still to do: {command}", "Queda por hacer: {command}"),
         Told::Failed(command, complaint) => text!(
             "Failed: {command}: {complaint}. Postfix was left as it was. See why: dkimd check; \
@@ -140,6 +143,13 @@ fn records(out: &mut impl Write, account: &Account, form: Form, lang: Lang) -> i
     }
     if to_do.is_empty() {
         return Ok(());
+    }
+    if matches!(form, Form::All) {
+        let text = text!(
+            "The same records in three forms: take one. (--records prints one alone.)",
+            "Los mismos registros en tres formas: use una. (--records muestra una sola.)"
+        );
+        writeln!(out, "\n{}", text.to(lang))?;
     }
     if matches!(form, Form::Zone | Form::All) {
         let head = text!("For a zone file:", "Para un archivo de zona:");
