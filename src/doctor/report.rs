@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     dns::DnsFailure,
+    log::sink::one_line,
     text,
     text::{Lang, Text},
 };
@@ -56,7 +57,8 @@ pub fn write_json(out: &mut impl Write, found: &Examination, lang: Lang) -> io::
     writeln!(out)
 }
 
-/// Writes one finding for a person, and the chapter of the course that it belongs to.
+/// Writes one finding for a person, and the chapter of the course that it belongs to. Text from DNS,
+/// mail and logs can't steer the terminal that shows it.
 ///
 /// # Errors
 /// If it can't be written.
@@ -67,6 +69,7 @@ pub fn write_finding(
     style: Style,
 ) -> io::Result<()> {
     let lang = style.lang;
+    let finding = &harmless(finding);
     let mut text = format!(
         "{} {} [{}]\n",
         badge(finding.level, style),
@@ -92,6 +95,33 @@ pub fn write_finding(
         let _ = writeln!(text, "     {}", more.to(lang));
     }
     writeln!(out, "{text}")
+}
+
+/// The same, each text on one line and without control characters.
+fn harmless(finding: &Finding) -> Finding {
+    let clean = |text: &str| one_line(text).into_owned();
+    let text = |text: &Text| Text::new(clean(text.to(Lang::En)), clean(text.to(Lang::Es)));
+    Finding {
+        level: finding.level,
+        code: finding.code,
+        subject: clean(&finding.subject),
+        what: text(&finding.what),
+        evidence: finding.evidence.iter().map(|line| clean(line)).collect(),
+        why: finding.why.as_ref().map(text),
+        fix: finding
+            .fix
+            .iter()
+            .map(|fix| match fix {
+                Fix::Command(command) => Fix::Command(clean(command)),
+                Fix::Record(record) => Fix::Record(clean(record)),
+                Fix::Setting { file, line } => Fix::Setting {
+                    file: clean(file),
+                    line: clean(line),
+                },
+                Fix::Words(words) => Fix::Words(text(words)),
+            })
+            .collect(),
+    }
 }
 
 fn fix_line(fix: &Fix, lang: Lang) -> (Text, String) {
@@ -145,7 +175,8 @@ fn line_of(examined: &Examined, style: Style) -> Option<String> {
             )
         }
     };
-    Some(format!("{name}: {title}: {}", words.to(style.lang)))
+    let line = format!("{name}: {title}: {}", words.to(style.lang));
+    Some(one_line(&line).into_owned())
 }
 
 fn words_for(failure: DnsFailure) -> Text {
@@ -306,6 +337,36 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out, found, PLAIN).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn text_from_outside_can_not_steer_the_terminal() {
+        let hostile = "\x1b]0;x\x07\u{9b}2J\u{85}\u{202e}\r\n¿contraseña?";
+        let finding = Finding::fail("x", hostile, text!("{hostile}", "{hostile}"))
+            .evidence(hostile)
+            .why(text!("{hostile}", "{hostile}"))
+            .command(hostile)
+            .record(hostile)
+            .setting(hostile, hostile)
+            .advice(text!("{hostile}", "{hostile}"));
+        let skipped = Examined {
+            check: &CHECKS[0],
+            state: State::Skipped(text!("{hostile}", "{hostile}")),
+            unanswered: Vec::new(),
+            took: Duration::ZERO,
+        };
+        let found = Examination {
+            findings: vec![(&CHECKS[0], finding)],
+            checks: vec![skipped],
+        };
+        let mut out = Vec::new();
+        let style = Style { all: true, ..PLAIN };
+        write(&mut out, &found, style).unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        let unfit = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!shown.contains(unfit), "{shown:?}");
+        let shown_as = r"\x1b]0;x\x07\u{9b}2J\u{85}\u{202e}\x0d\x0a¿contraseña?";
+        assert_eq!(shown.matches(shown_as).count(), 9, "{shown}");
     }
 
     #[test]

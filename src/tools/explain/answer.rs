@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     doctor::{
-        finding::{Finding, Fix, Level},
+        finding::{Finding, Level},
         report::{Style, finding_json, write_finding},
     },
     log::sink::one_line,
@@ -80,8 +80,8 @@ impl Answer {
             writeln!(
                 out,
                 "{:<time$}  {:<program$}  {}",
-                event.time,
-                event.program,
+                one_line(&event.time),
+                one_line(&event.program),
                 one_line(event.what.to(style.lang))
             )?;
         }
@@ -89,7 +89,7 @@ impl Answer {
             writeln!(out)?;
         }
         for finding in &self.findings {
-            write_finding(out, &harmless(finding), None, style)?;
+            write_finding(out, finding, None, style)?;
         }
         Ok(())
     }
@@ -120,33 +120,6 @@ impl Answer {
         });
         serde_json::to_writer_pretty(&mut *out, &answer)?;
         writeln!(out)
-    }
-}
-
-/// The same, each text on one line and without control characters.
-fn harmless(finding: &Finding) -> Finding {
-    let clean = |text: &str| one_line(text).into_owned();
-    let text = |text: &Text| Text::new(clean(text.to(Lang::En)), clean(text.to(Lang::Es)));
-    Finding {
-        level: finding.level,
-        code: finding.code,
-        subject: clean(&finding.subject),
-        what: text(&finding.what),
-        evidence: finding.evidence.iter().map(|line| clean(line)).collect(),
-        why: finding.why.as_ref().map(text),
-        fix: finding
-            .fix
-            .iter()
-            .map(|fix| match fix {
-                Fix::Command(command) => Fix::Command(clean(command)),
-                Fix::Record(record) => Fix::Record(clean(record)),
-                Fix::Setting { file, line } => Fix::Setting {
-                    file: clean(file),
-                    line: clean(line),
-                },
-                Fix::Words(words) => Fix::Words(text(words)),
-            })
-            .collect(),
     }
 }
 
