@@ -5,6 +5,7 @@ mod daemon;
 mod deciding;
 mod keys;
 mod postfix;
+mod remedy;
 mod verifying;
 
 #[cfg(test)]
@@ -37,8 +38,6 @@ const fn line(written: &'static str, explain: fn(&Parts<'_>) -> Finding) -> Line
 
 /// What stands between the cause and the remedy in lines of dkimd's.
 const REMEDY: &str = "; to mend it: ";
-/// Programs that a remedy begins with when it is a command.
-const COMMANDS: [&str; 4] = ["chmod ", "chown ", "dkimd ", "openssl "];
 
 /// What a line says; `None` if its program is not known to write it.
 pub(super) fn explain(log: &LogLine<'_>) -> Option<Finding> {
@@ -71,9 +70,11 @@ fn of_key(text: &str) -> Option<Finding> {
     let (cause, remedy) = text.split_once(REMEDY).unwrap_or((text, ""));
     let mut finding = find(keys::LINES, cause)?;
     let of_file = cause.starts_with('/') || cause.starts_with("can't load key from /");
-    let command = COMMANDS.iter().any(|command| remedy.starts_with(command));
-    if of_file && command && finding.code.starts_with("key-") {
-        finding.fix = vec![Fix::Command(remedy.to_owned())];
+    if of_file
+        && finding.code.starts_with("key-")
+        && let Some(command) = remedy::command(remedy)
+    {
+        finding.fix = vec![Fix::Command(command.to_owned())];
     }
     Some(finding)
 }
