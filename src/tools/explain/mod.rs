@@ -37,6 +37,7 @@ use crate::{
         finding::Finding,
         report::{Style, finding_json},
     },
+    log::sink::one_line,
     process::{ExitCode, Failure},
     text,
     text::Lang,
@@ -129,11 +130,11 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
         return codes(args, lang);
     }
     let Some(subject) = subject(args) else {
-        let what = args.what.join(" ");
+        let what = shown(&args.what.join(" "));
         let told = text!(
-            "{what:?} is no address, no known log line, no queue id, no reason word, no reply and no \
+            "'{what}' is no address, no known log line, no queue id, no reason word, no reply and no \
              file; the options of `dkimd explain --help` say outright what it is",
-            "{what:?} no es una dirección, ni una línea de registro conocida, ni un identificador de \
+            "'{what}' no es una dirección, ni una línea de registro conocida, ni un identificador de \
              cola, ni una palabra de motivo, ni una respuesta, ni un archivo; las opciones de `dkimd \
              explain --help` permiten indicarlo"
         );
@@ -227,6 +228,17 @@ fn of_lines<'t>(lines: impl Iterator<Item = &'t str>) -> Answer {
 /// Lines shown as evidence of one finding.
 const MAX_EVIDENCE: usize = 5;
 
+/// Characters of what was asked that are shown again.
+const MAX_SHOWN: usize = 300;
+
+/// What was asked, as far as an error message repeats it: one line that can't steer the terminal.
+fn shown(asked: &str) -> String {
+    match asked.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}...", one_line(&asked[..end])),
+        None => one_line(asked).into_owned(),
+    }
+}
+
 fn of_queue_id(args: &ExplainArgs, id: &str) -> Result<Answer, Failure> {
     let gathered = queue::gather(id, &args.logs, syslog_name(args));
     if !gathered.lines.is_empty() || gathered.waiting.is_some() {
@@ -272,7 +284,7 @@ fn of_file(args: &ExplainArgs, file: &Path) -> Result<Answer, Failure> {
 
 fn tell(args: &ExplainArgs, answer: &Answer, lang: Lang) -> ExitCode {
     if answer.is_empty() {
-        let subject = &answer.subject;
+        let subject = shown(&answer.subject);
         let told = text!(
             "no program is known that writes this line: {subject}",
             "no se conoce ningún programa que escriba esta línea: {subject}"
@@ -315,5 +327,19 @@ fn codes(args: &ExplainArgs, lang: Lang) -> ExitCode {
     match written {
         Err(_) => ExitCode::IoError,
         Ok(()) => ExitCode::Ok,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_understood_is_shown_harmless_and_short() {
+        assert_eq!(shown("señal"), "señal");
+        assert_eq!(shown("a\x1b[2J\u{9b}\n"), r"a\x1b[2J\u{9b}\x0a");
+        assert_eq!(shown(&"ñ".repeat(MAX_SHOWN)), "ñ".repeat(MAX_SHOWN));
+        let cut = shown(&"ñ".repeat(MAX_SHOWN + 1));
+        assert_eq!(cut, format!("{}...", "ñ".repeat(MAX_SHOWN)));
     }
 }
