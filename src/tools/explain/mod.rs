@@ -22,7 +22,7 @@ mod words;
 
 use std::{
     env,
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, IsTerminal, Read, Write},
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -45,6 +45,8 @@ use crate::{
 
 /// Lines of standard input that are explained.
 const MAX_LINES: usize = 10_000;
+/// Octets of standard input that are explained.
+const MAX_INPUT_OCTETS: u64 = 64 * 1024 * 1024;
 
 /// Arguments of `dkimd explain`.
 #[derive(Args, Clone, Debug)]
@@ -178,12 +180,10 @@ fn subject(args: &ExplainArgs) -> Option<Subject> {
 fn explain(args: &ExplainArgs, subject: &Subject) -> Result<Answer, Failure> {
     match subject {
         Subject::Input => {
-            let lines = io::stdin().lock().lines().take(MAX_LINES);
-            let lines: Result<Vec<String>, _> = lines.collect();
-            let lines = lines.map_err(|error| {
+            let text = lossy_text(io::stdin().lock(), MAX_INPUT_OCTETS).map_err(|error| {
                 Failure::new(ExitCode::Unavailable, format!("standard input: {error}"))
             })?;
-            Ok(of_lines(lines.iter().map(String::as_str)))
+            Ok(of_lines(text.lines().take(MAX_LINES)))
         }
         Subject::Line(line) => Ok(of_lines(line.lines())),
         Subject::Word(word) => {
@@ -200,6 +200,13 @@ fn explain(args: &ExplainArgs, subject: &Subject) -> Result<Answer, Failure> {
         Subject::File(file) => of_file(args, file),
         Subject::Author(_) => Ok(Answer::default()),
     }
+}
+
+/// At most so many octets as text; what is not UTF-8 is replaced.
+fn lossy_text(input: impl Read, limit: u64) -> io::Result<String> {
+    let mut octets = Vec::new();
+    input.take(limit).read_to_end(&mut octets)?;
+    Ok(String::from_utf8_lossy(&octets).into_owned())
 }
 
 /// Each line explained; lines that say the same are told once.
@@ -333,6 +340,15 @@ fn codes(args: &ExplainArgs, lang: Lang) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn standard_input_may_hold_any_octets_and_is_bounded() {
+        let text = lossy_text(&b"caf\xe9\nopendkim: not authenticated\n"[..], 100).unwrap();
+        assert_eq!(text, "caf\u{fffd}\nopendkim: not authenticated\n");
+        assert_eq!(of_lines(text.lines()).findings.len(), 1);
+        let endless = lossy_text(io::repeat(b'x'), 100).unwrap();
+        assert_eq!(endless.len(), 100);
+    }
 
     #[test]
     fn what_was_not_understood_is_shown_harmless_and_short() {
