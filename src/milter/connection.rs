@@ -223,9 +223,14 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
                 }
             }
             while self.silence.as_mut().poll(cx).is_ready() {
+                let now = Instant::now();
+                // It may have become time to leave only after the look at the clock above.
+                if idle && self.leaves_at.is_some_and(|leaves_at| now >= leaves_at) {
+                    return Poll::Ready(Ok((0, None)));
+                }
                 // Moved on only here, so that a read costs no timer.
                 let deadline = self.last_read + READ_TIMEOUT;
-                if Instant::now() >= deadline {
+                if now >= deadline {
                     return Poll::Ready(Err(ConnectionError::Timeout));
                 }
                 self.silence.as_mut().reset(deadline);
