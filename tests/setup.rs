@@ -280,6 +280,37 @@ fn other_filters_of_postfix_keep_their_order_and_settings() {
 }
 
 #[test]
+fn a_new_name_of_the_host_does_not_make_the_mail_domain_local() {
+    if !postfix_is_there() {
+        return;
+    }
+    let domain = "localhost.$mydomain";
+    for (own, kept) in [
+        (format!("mydestination = $myhostname, {domain}\n"), "local"),
+        ("myorigin = ${mydomain}\n".to_owned(), "local"),
+        ("myorigin = $myhostname\n".to_owned(), "example.com"),
+        (
+            "mydomain = a.example\nmyorigin = $mydomain\n".to_owned(),
+            "a.example",
+        ),
+    ] {
+        let scene = Scene::new();
+        let main_cf = scene.read("postfix/main.cf");
+        let main_cf = main_cf.replace("mail.example.com", "mail.local");
+        scene.write("postfix/main.cf", &main_cf);
+        scene.append("postfix/main.cf", &own);
+        let before = scene.tree();
+        let told = scene.setup("example.com", &["--apply"]).ok();
+        assert_eq!(scene.postconf("myhostname"), "mail.example.com", "{own}");
+        assert_eq!(scene.postconf("mydomain"), kept, "{own}");
+        let says = told.contains("Keep Postfix's domain local");
+        assert_eq!(says, kept == "local", "{told}");
+        scene.setup("example.com", &["--undo"]).ok();
+        assert_eq!(scene.tree_without_keys(), before);
+    }
+}
+
+#[test]
 fn a_daemon_that_is_wired_already_only_gets_its_temporary_failure() {
     if !postfix_is_there() {
         return;
