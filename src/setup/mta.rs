@@ -276,7 +276,7 @@ fn local_milters(
     mta: &mut Mta,
 ) -> Result<(), Refusal> {
     let raw = edit.as_written("non_smtpd_milters")?;
-    let refers = raw.contains("$smtpd_milters") || raw.contains("${smtpd_milters}");
+    let refers = mentions(&raw, "smtpd_milters");
     let list = milters::parse(edit.postfix.main.value("non_smtpd_milters"));
     let ours = list
         .iter()
