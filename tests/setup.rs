@@ -280,6 +280,37 @@ fn other_filters_of_postfix_keep_their_order_and_settings() {
 }
 
 #[test]
+fn local_mail_that_takes_the_filters_of_the_network_gets_the_daemon_once() {
+    if !postfix_is_there() {
+        return;
+    }
+    for reference in ["$smtpd_milters", "${smtpd_milters}", "$(smtpd_milters)"] {
+        let scene = Scene::new();
+        let line = format!("non_smtpd_milters = {reference}\n");
+        scene.append("postfix/main.cf", &line);
+        scene.setup("example.com", &["--apply"]).ok();
+        assert_eq!(scene.postconf("non_smtpd_milters"), reference);
+    }
+}
+
+#[test]
+fn no_run_goes_on_with_keys_that_the_daemon_would_refuse() {
+    if !postfix_is_there() {
+        return;
+    }
+    let scene = Scene::new();
+    // The directory for temporary files is nothing that the daemon takes keys from then.
+    scene.replace_option("RequireSafeKeys", "yes");
+    let before = scene.read("etc/opendkim.conf");
+    for _ in 0..3 {
+        let told = scene.setup("example.com", &["--apply"]);
+        assert_eq!(told.code, Some(74), "{}", told.said);
+        assert!(told.said.contains("would refuse a key"), "{}", told.said);
+        assert_eq!(scene.read("etc/opendkim.conf"), before);
+    }
+}
+
+#[test]
 fn a_new_name_of_the_host_does_not_make_the_mail_domain_local() {
     if !postfix_is_there() {
         return;
