@@ -311,6 +311,26 @@ fn no_run_goes_on_with_keys_that_the_daemon_would_refuse() {
 }
 
 #[test]
+fn an_undo_of_several_runs_that_must_stop_takes_nothing_back() {
+    if !postfix_is_there() {
+        return;
+    }
+    let scene = Scene::new();
+    scene.setup("a.example", &["--apply"]).ok();
+    scene.setup("b.example", &["--apply"]).ok();
+    // A place that the first run alone changed.
+    let main_cf = scene.read("postfix/main.cf");
+    let changed = main_cf.replace("default_action=tempfail", "default_action=reject");
+    assert_ne!(changed, main_cf);
+    scene.write("postfix/main.cf", &changed);
+    let before = scene.tree();
+    let told = scene.setup("--undo", &[]);
+    assert_eq!(told.code, Some(1), "{}", told.said);
+    assert!(told.said.contains("nothing was taken back"));
+    assert_eq!(scene.tree(), before);
+}
+
+#[test]
 fn a_new_name_of_the_host_does_not_make_the_mail_domain_local() {
     if !postfix_is_there() {
         return;
