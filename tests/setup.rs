@@ -280,6 +280,88 @@ fn other_filters_of_postfix_keep_their_order_and_settings() {
 }
 
 #[test]
+fn local_mail_that_takes_the_filters_of_the_network_gets_the_daemon_once() {
+    if !postfix_is_there() {
+        return;
+    }
+    for reference in ["$smtpd_milters", "${smtpd_milters}", "$(smtpd_milters)"] {
+        let scene = Scene::new();
+        let line = format!("non_smtpd_milters = {reference}\n");
+        scene.append("postfix/main.cf", &line);
+        scene.setup("example.com", &["--apply"]).ok();
+        assert_eq!(scene.postconf("non_smtpd_milters"), reference);
+    }
+}
+
+#[test]
+fn no_run_goes_on_with_keys_that_the_daemon_would_refuse() {
+    if !postfix_is_there() {
+        return;
+    }
+    let scene = Scene::new();
+    // The directory for temporary files is nothing that the daemon takes keys from then.
+    scene.replace_option("RequireSafeKeys", "yes");
+    let before = scene.read("etc/opendkim.conf");
+    for _ in 0..3 {
+        let told = scene.setup("example.com", &["--apply"]);
+        assert_eq!(told.code, Some(74), "{}", told.said);
+        assert!(told.said.contains("would refuse a key"), "{}", told.said);
+        assert_eq!(scene.read("etc/opendkim.conf"), before);
+    }
+}
+
+#[test]
+fn an_undo_of_several_runs_that_must_stop_takes_nothing_back() {
+    if !postfix_is_there() {
+        return;
+    }
+    let scene = Scene::new();
+    scene.setup("a.example", &["--apply"]).ok();
+    scene.setup("b.example", &["--apply"]).ok();
+    // A place that the first run alone changed.
+    let main_cf = scene.read("postfix/main.cf");
+    let changed = main_cf.replace("default_action=tempfail", "default_action=reject");
+    assert_ne!(changed, main_cf);
+    scene.write("postfix/main.cf", &changed);
+    let before = scene.tree();
+    let told = scene.setup("--undo", &[]);
+    assert_eq!(told.code, Some(1), "{}", told.said);
+    assert!(told.said.contains("nothing was taken back"));
+    assert_eq!(scene.tree(), before);
+}
+
+#[test]
+fn a_new_name_of_the_host_does_not_make_the_mail_domain_local() {
+    if !postfix_is_there() {
+        return;
+    }
+    let domain = "localhost.$mydomain";
+    for (own, kept) in [
+        (format!("mydestination = $myhostname, {domain}\n"), "local"),
+        ("myorigin = ${mydomain}\n".to_owned(), "local"),
+        ("myorigin = $myhostname\n".to_owned(), "example.com"),
+        (
+            "mydomain = a.example\nmyorigin = $mydomain\n".to_owned(),
+            "a.example",
+        ),
+    ] {
+        let scene = Scene::new();
+        let main_cf = scene.read("postfix/main.cf");
+        let main_cf = main_cf.replace("mail.example.com", "mail.local");
+        scene.write("postfix/main.cf", &main_cf);
+        scene.append("postfix/main.cf", &own);
+        let before = scene.tree();
+        let told = scene.setup("example.com", &["--apply"]).ok();
+        assert_eq!(scene.postconf("myhostname"), "mail.example.com", "{own}");
+        assert_eq!(scene.postconf("mydomain"), kept, "{own}");
+        let says = told.contains("Keep Postfix's domain local");
+        assert_eq!(says, kept == "local", "{told}");
+        scene.setup("example.com", &["--undo"]).ok();
+        assert_eq!(scene.tree_without_keys(), before);
+    }
+}
+
+#[test]
 fn a_daemon_that_is_wired_already_only_gets_its_temporary_failure() {
     if !postfix_is_there() {
         return;

@@ -72,9 +72,33 @@ pub fn time(value: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
+/// Whether a value refers to a parameter: `$name`, `${name}`, `$(name)`, `${name?...}`.
+pub fn mentions(value: &str, name: &str) -> bool {
+    value.split('$').skip(1).any(|rest| {
+        let rest = rest.strip_prefix(['{', '(']).unwrap_or(rest);
+        rest.trim_start()
+            .strip_prefix(name)
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reference_is_found_in_every_spelling_and_no_other_name_is_taken_for_it() {
+        for (value, found) in [
+            ("$myhostname, localhost.$mydomain, localhost", true),
+            ("a, ${mydomain}", true),
+            ("$(mydomain)", true),
+            ("${mydomain?{x}}", true),
+            ("$mydomain_local, mydomain", false),
+            ("", false),
+        ] {
+            assert_eq!(mentions(value, "mydomain"), found, "{value}");
+        }
+    }
 
     #[test]
     fn parameters_are_read_as_postconf_prints_them() {

@@ -74,6 +74,15 @@ impl Postfix {
         Ok(told.output.trim().to_owned())
     }
 
+    /// The parameters that `main.cf` itself sets, as written: `$name` stays. Runs `postconf`.
+    ///
+    /// # Errors
+    /// If `postconf` fails.
+    pub fn written(&self) -> Result<MainCf, PostfixError> {
+        let told = program::postconf(Some(&self.directory), &["-n"])?;
+        Ok(MainCf::parse(&told.output))
+    }
+
     /// The value of a parameter for one service: its override, or that of `main.cf`.
     pub fn value_for<'a>(&'a self, service: &'a Service, parameter: &str) -> Option<&'a str> {
         service

@@ -1,8 +1,6 @@
 //! Doing what was planned: keys first in memory, then the journal, then one change after the other
 //! until the end or the first failure.
 
-use std::path::Path;
-
 use zeroize::Zeroizing;
 
 use super::{
@@ -29,6 +27,7 @@ pub struct Work {
     before_postfix: usize,
     done: usize,
     keys: Vec<(Change, NewKey)>,
+    signing: Vec<KeySource>,
 }
 
 /// Why the work stopped.
@@ -44,7 +43,7 @@ pub enum ApplyError {
     #[error(transparent)]
     Change(#[from] ChangeError),
     /// The daemon would refuse a key.
-    #[error("the daemon would refuse the new key: {0}")]
+    #[error("the daemon would refuse a key: {0}")]
     Refused(String),
 }
 
@@ -83,19 +82,29 @@ impl Work {
             before_postfix: plan.before_postfix,
             done: 0,
             keys,
+            signing: plan
+                .signing
+                .keys
+                .iter()
+                .map(|key| key.source.clone())
+                .collect(),
         })
     }
 
-    /// Changes what the daemon needs.
+    /// Changes what the daemon needs: the keys, and everything else only once all keys, those of
+    /// earlier runs too, are such as it takes.
     ///
     /// # Errors
-    /// At the first change that can't be made.
+    /// At the first change that can't be made, and when the daemon would refuse a key.
     pub fn for_daemon(&mut self, daemon: u32, rules: KeyRules) -> Result<(), ApplyError> {
         let me = Identity::of_uid(daemon);
-        self.until(self.before_postfix, |change| match change {
-            Change::Key { path, .. } => refused(path, rules, &me),
-            _ => Ok(()),
-        })
+        let is_key = |step: &Step| matches!(step.entry.change, Change::Key { .. });
+        let last_key = self.steps.iter().rposition(is_key);
+        self.until(last_key.map_or(0, |at| at + 1))?;
+        for key in &self.signing {
+            refused(key, rules, &me)?;
+        }
+        self.until(self.before_postfix)
     }
 
     /// Changes what Postfix needs.
@@ -103,7 +112,7 @@ impl Work {
     /// # Errors
     /// At the first change that can't be made.
     pub fn for_postfix(&mut self) -> Result<(), ApplyError> {
-        self.until(self.steps.len(), |_| Ok(()))
+        self.until(self.steps.len())
     }
 
     /// The steps that are done.
@@ -126,18 +135,13 @@ impl Work {
         self.before_postfix > 0
     }
 
-    fn until(
-        &mut self,
-        end: usize,
-        is_good: impl Fn(&Change) -> Result<(), ApplyError>,
-    ) -> Result<(), ApplyError> {
+    fn until(&mut self, end: usize) -> Result<(), ApplyError> {
         while self.done < end {
             let change = &self.steps[self.done].entry.change;
             let new = self.keys.iter().find(|(of, _)| of == change);
             let pem = new.map(|(_, new)| new.pem.as_bytes());
             change.make(pem)?;
             self.done += 1;
-            is_good(change)?;
         }
         Ok(())
     }
@@ -145,8 +149,8 @@ impl Work {
 
 /// Whether the daemon would refuse a key, for instance since others may read it. Asked before any
 /// table names the key.
-fn refused(path: &Path, rules: KeyRules, daemon: &Identity) -> Result<(), ApplyError> {
-    let report = check_key(&KeySource::File(path.to_owned()), rules, daemon);
+fn refused(key: &KeySource, rules: KeyRules, daemon: &Identity) -> Result<(), ApplyError> {
+    let report = check_key(key, rules, daemon);
     match report.findings.iter().find(|finding| finding.is_error()) {
         Some(error) => Err(ApplyError::Refused(error.to_string())),
         None => Ok(()),

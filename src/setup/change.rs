@@ -145,9 +145,10 @@ impl Change {
     pub fn make(&self, key: Option<&[u8]>) -> Result<(), ChangeError> {
         match self {
             Self::File(change) => change.make(),
-            Self::Directory { path, attributes } => match path.is_dir() {
-                true => Ok(()),
-                false => disk::make_directory(path, *attributes).map_err(system(path)),
+            Self::Directory { path, attributes } => match fs::symlink_metadata(path) {
+                Ok(found) if found.is_dir() => Ok(()),
+                // What else is there, a link too, makes this fail.
+                _ => disk::make_directory(path, *attributes).map_err(system(path)),
             },
             Self::Attributes { path, after, .. } => after.give_to(path).map_err(system(path)),
             Self::Member { user, group } => match is_member(user, group) {
@@ -406,6 +407,16 @@ mod tests {
             Err(ChangeError::ChangedMeanwhile(_))
         ));
         assert_eq!(change.reversal().unwrap(), Reversal::Impossible);
+    }
+
+    #[test]
+    fn a_link_that_somebody_planted_is_not_taken_for_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        let attributes = Attributes::of(dir.path()).unwrap();
+        std::os::unix::fs::symlink(dir.path(), &path).unwrap();
+        let change = Change::Directory { path, attributes };
+        change.make(None).unwrap_err();
     }
 
     #[test]

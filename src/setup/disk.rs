@@ -4,10 +4,11 @@ use std::{
     fmt::{self, Display, Formatter},
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
 
+use nix::{libc, unistd::geteuid};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::accounts::{group_name, user_name};
@@ -50,15 +51,28 @@ impl Attributes {
         })
     }
 
-    /// Gives them to what stands at `path`.
+    /// Gives them to the directory at `path`; a symbolic link there is refused, since whoever may
+    /// write beside it chose where it leads.
     ///
     /// # Errors
     /// Those of the system.
     pub fn give_to(self, path: &Path) -> io::Result<()> {
-        chown(path, Some(self.owner), Some(self.group))?;
-        // After the owner: a change of owner takes set-group-ID away.
-        fs::set_permissions(path, Permissions::from_mode(self.mode))
+        self.give_to_open(&open_directory(path)?)
     }
+
+    fn give_to_open(self, directory: &File) -> io::Result<()> {
+        fchown(directory, Some(self.owner), Some(self.group))?;
+        // After the owner: a change of owner takes set-group-ID away.
+        directory.set_permissions(Permissions::from_mode(self.mode))
+    }
+}
+
+/// Opens a directory and nothing else, above all no symbolic link.
+fn open_directory(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW)
+        .open(path)
 }
 
 impl Display for Attributes {
@@ -143,8 +157,26 @@ fn fill(temporary: &Path, content: &[u8], attributes: Attributes) -> io::Result<
 /// # Errors
 /// Those of the system.
 pub fn make_directory(path: &Path, attributes: Attributes) -> io::Result<()> {
+    make_directory_then(path, attributes, || {})
+}
+
+/// The same; `meanwhile` is what others do before the new directory gets its owner.
+fn make_directory_then(
+    path: &Path,
+    attributes: Attributes,
+    meanwhile: impl FnOnce(),
+) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)?;
-    attributes.give_to(path)?;
+    meanwhile();
+    // Whoever may write beside it may have put something else in its place.
+    let made = open_directory(path)?;
+    if made.metadata()?.uid() != geteuid().as_raw() {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "somebody else put a directory in the place of the new one",
+        ));
+    }
+    attributes.give_to_open(&made)?;
     sync_directory(path)
 }
 
@@ -194,6 +226,28 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"precious");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_new_directory_gives_nobody_what_it_leads_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (etc, new) = (dir.path().join("etc"), dir.path().join("new"));
+        fs::create_dir(&etc).unwrap();
+        let before = Attributes::of(&etc).unwrap();
+        let attributes = Attributes {
+            mode: 0o777,
+            ..before
+        };
+        make_directory_then(&new, attributes, || {
+            fs::remove_dir(&new).unwrap();
+            std::os::unix::fs::symlink(&etc, &new).unwrap();
+        })
+        .unwrap_err();
+        attributes.give_to(&new).unwrap_err();
+        assert_eq!(Attributes::of(&etc).unwrap(), before);
+        fs::remove_file(&new).unwrap();
+        make_directory(&new, attributes).unwrap();
+        assert_eq!(Attributes::of(&new).unwrap(), attributes);
     }
 
     #[test]

@@ -147,7 +147,8 @@ impl Draft {
         self.push(words, Vec::new(), change);
     }
 
-    /// Plans directories that are missing on the way to and with `directory`.
+    /// Plans directories that are missing on the way to and with `directory`. Those on the way are
+    /// root's: their owner could put a link in the place of what root makes in them.
     pub fn directories(&mut self, directory: &Path, attributes: Attributes, why: &Text) {
         let planned = |path: &Path| {
             self.steps().iter().any(
@@ -161,6 +162,10 @@ impl Draft {
             .collect();
         missing.retain(|path| !planned(path));
         for path in missing.into_iter().rev() {
+            let attributes = match path == directory {
+                true => attributes,
+                false => Attributes::PUBLIC_DIRECTORY,
+            };
             let shown = path.display();
             let words = Words::shared(
                 text!("Make the directory {shown}", "Crear el directorio {shown}"),
@@ -294,6 +299,27 @@ mod tests {
             }]
         );
         assert_eq!(draft.content(&path).unwrap(), Some(&b"a\nx\nb\n"[..]));
+    }
+
+    #[test]
+    fn only_the_last_of_missing_directories_is_given_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut draft = Draft::default();
+        let daemons = Attributes {
+            owner: 107,
+            group: 113,
+            mode: 0o700,
+        };
+        draft.directories(&dir.path().join("a/b"), daemons, &text!("why", "por qué"));
+        let made: Vec<_> = draft
+            .steps()
+            .iter()
+            .filter_map(|step| match &step.entry.change {
+                Change::Directory { attributes, .. } => Some(*attributes),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(made, [Attributes::PUBLIC_DIRECTORY, daemons]);
     }
 
     #[test]

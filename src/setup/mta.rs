@@ -9,7 +9,7 @@ use super::{
     socket::{Endpoint, talks_to_milters},
 };
 use crate::{
-    postfix::{Postfix, edit::with_parameter, leaving, milters},
+    postfix::{Postfix, edit::with_parameter, leaving, main_cf::mentions, milters},
     text,
     text::Text,
 };
@@ -158,6 +158,7 @@ fn name(hostname: &str, edit: &mut Edit<'_>, mta: &mut Mta) -> Result<(), Refusa
         ));
     }
     let present = present.to_owned();
+    keep_domain(hostname, edit)?;
     edit.set(
         "myhostname",
         hostname,
@@ -170,6 +171,43 @@ fn name(hostname: &str, edit: &mut Edit<'_>, mta: &mut Mta) -> Result<(), Refusa
              address; Gmail and others refuse mail otherwise.",
             "Saluda con este nombre, que debe existir en el DNS y ser el nombre inverso de su \
              dirección; si no, Gmail y otros rechazan el correo."
+        ),
+    )
+}
+
+/// Another name of the host would give it another `mydomain` unless that is set: then the mail
+/// domain could become one of local users, and mail for virtual ones be refused.
+fn keep_domain(hostname: &str, edit: &mut Edit<'_>) -> Result<(), Refusal> {
+    let present = edit.postfix.main.value("mydomain").to_owned();
+    let derived = hostname.split_once('.').map(|(_, domain)| domain);
+    if present.is_empty() || derived.is_some_and(|new| new.eq_ignore_ascii_case(&present)) {
+        return Ok(());
+    }
+    let written = edit
+        .postfix
+        .written()
+        .map_err(|error| Refusal::new(text!("{error}", "{error}")))?;
+    let users: Vec<_> = written
+        .iter()
+        .filter(|(_, value)| mentions(value, "mydomain"))
+        .map(|(name, _)| name)
+        .collect();
+    if written.get("mydomain").is_some() || users.is_empty() {
+        return Ok(());
+    }
+    let users = users.join(", ");
+    edit.set(
+        "mydomain",
+        &present,
+        text!(
+            "Keep Postfix's domain {present}, which would change with its name",
+            "Conservar el dominio {present} de Postfix, que cambiaría con su nombre"
+        ),
+        text!(
+            "{users} in its configuration mention $mydomain; what is local mail, and what is \
+             added to bare addresses, stays the same.",
+            "{users} en su configuración mencionan $mydomain; qué correo es local, y qué se añade \
+             a las direcciones incompletas, sigue igual."
         ),
     )
 }
@@ -238,7 +276,7 @@ fn local_milters(
     mta: &mut Mta,
 ) -> Result<(), Refusal> {
     let raw = edit.as_written("non_smtpd_milters")?;
-    let refers = raw.contains("$smtpd_milters") || raw.contains("${smtpd_milters}");
+    let refers = mentions(&raw, "smtpd_milters");
     let list = milters::parse(edit.postfix.main.value("non_smtpd_milters"));
     let ours = list
         .iter()

@@ -76,6 +76,13 @@ fn list(paths: &[PathBuf]) -> String {
 /// Files as they would be.
 type Overlay = BTreeMap<PathBuf, Option<(Vec<u8>, Attributes)>>;
 
+/// The host as it would be.
+#[derive(Default)]
+struct Copies {
+    files: Overlay,
+    directories: BTreeMap<PathBuf, Attributes>,
+}
+
 /// Takes back all runs for a domain (`None`: for every domain) under one configuration, the newest
 /// first.
 ///
@@ -89,27 +96,56 @@ pub fn undo(journal: &Journal, domain: Option<&str>, config: &Path) -> Result<Un
     if !runs.iter().any(|(_, run)| of_domain(run)) {
         return Err(UndoError::Unknown);
     }
+    // All of them on copies first: either everything can be taken back or nothing is.
+    let (mut left, mut copies, mut impossible) = (runs.clone(), Copies::default(), Vec::new());
+    while let Some(Selected { run, .. }) = select(&mut left, of_domain) {
+        impossible.extend(simulate(&run.changes, &mut copies)?);
+    }
+    if !impossible.is_empty() {
+        impossible.dedup();
+        return Err(UndoError::Changed(impossible));
+    }
     let mut undone = Undone::default();
-    while let Some(last) = runs.iter().rposition(|(_, run)| of_domain(run)) {
-        let (file, mut run) = runs.remove(last);
-        let kept = match runs.len() > last {
-            true => run
-                .changes
-                .iter()
-                .filter(|entry| entry.shared)
-                .cloned()
-                .collect(),
-            false => Vec::new(),
-        };
-        run.changes.retain(|entry| kept.is_empty() || !entry.shared);
+    while let Some(Selected {
+        at,
+        file,
+        run,
+        kept,
+    }) = select(&mut runs, of_domain)
+    {
         take_back(&run.changes, &mut undone)?;
-        if let Some((later_file, later)) = runs.get_mut(last).filter(|_| !kept.is_empty()) {
+        if let Some((later_file, later)) = runs.get_mut(at).filter(|_| !kept.is_empty()) {
             hand_over(journal, (&file, run), (later_file, later), kept)?;
             undone.relied_on_by.push(later.domain.clone());
         }
         journal.forget(&file)?;
     }
     Ok(undone)
+}
+
+/// A run that is taken back.
+struct Selected {
+    at: usize,
+    file: PathBuf,
+    /// With what is taken back alone.
+    run: Run,
+    /// What the run after it relies on.
+    kept: Vec<Entry>,
+}
+
+/// Takes the newest run that is meant out of the list.
+fn select(runs: &mut Vec<(PathBuf, Run)>, is_meant: impl Fn(&Run) -> bool) -> Option<Selected> {
+    let at = runs.iter().rposition(|(_, run)| is_meant(run))?;
+    let (file, mut run) = runs.remove(at);
+    let mut kept = run.changes.clone();
+    kept.retain(|entry| entry.shared && runs.len() > at);
+    run.changes.retain(|entry| kept.is_empty() || !entry.shared);
+    Some(Selected {
+        at,
+        file,
+        run,
+        kept,
+    })
 }
 
 /// Gives the shared changes to the next domain's run; at each moment the journal holds them.
@@ -129,7 +165,9 @@ fn hand_over(
 }
 
 fn take_back(entries: &[Entry], undone: &mut Undone) -> Result<(), UndoError> {
-    let (overlay, impossible) = simulate(entries)?;
+    let mut copies = Copies::default();
+    let impossible = simulate(entries, &mut copies)?;
+    let overlay = copies.files;
     if !impossible.is_empty() {
         return Err(UndoError::Changed(impossible));
     }
@@ -149,14 +187,25 @@ fn take_back(entries: &[Entry], undone: &mut Undone) -> Result<(), UndoError> {
     Ok(())
 }
 
-/// What the files would be after all, and those where it can't be done.
-fn simulate(entries: &[Entry]) -> Result<(Overlay, Vec<PathBuf>), ChangeError> {
-    let mut overlay = Overlay::new();
+/// Takes back on copies; tells where it can't be done.
+fn simulate(entries: &[Entry], copies: &mut Copies) -> Result<Vec<PathBuf>, ChangeError> {
+    let overlay = &mut copies.files;
     let mut impossible = Vec::new();
     for (at, entry) in entries.iter().enumerate().rev() {
         let Change::File(change) = &entry.change else {
-            if entry.change.reversal()? == Reversal::Impossible {
-                impossible.push(entry.change.path().to_owned());
+            let path = entry.change.path();
+            if let Change::Attributes { before, after, .. } = &entry.change
+                && copies.directories.get(path) == Some(after)
+            {
+                copies.directories.insert(path.to_owned(), *before);
+                continue;
+            }
+            match entry.change.reversal()? {
+                Reversal::Impossible => impossible.push(path.to_owned()),
+                Reversal::GiveBack(before) => {
+                    copies.directories.insert(path.to_owned(), before);
+                }
+                _ => {}
             }
             continue;
         };
@@ -194,7 +243,7 @@ fn simulate(entries: &[Entry]) -> Result<(Overlay, Vec<PathBuf>), ChangeError> {
         }
     }
     impossible.dedup();
-    Ok((overlay, impossible))
+    Ok(impossible)
 }
 
 fn put(

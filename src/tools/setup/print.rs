@@ -96,11 +96,15 @@ pub(super) fn write_told(out: &mut impl Write, told: &Told, lang: Lang) -> io::R
             "El servicio ya lo ha aplicado: {command}"
         ),
         Told::ToDo(command) => text!("Still to do: {command}", "Queda por hacer: {command}"),
+        Told::Failed(command, complaint) if command.starts_with("postfix ") => text!(
+            "Failed: {command}: {complaint}. Postfix goes on with its old settings. See why: \
+             postfix check; then repeat {command}",
+            "Falló: {command}: {complaint}. Postfix sigue con su configuración anterior. Vea por \
+             qué: postfix check; después repita {command}"
+        ),
         Told::Failed(command, complaint) => text!(
-            "Failed: {command}: {complaint}. Postfix was left as it was. See why: dkimd check; \
-             journalctl -u opendkim",
-            "Falló: {command}: {complaint}. Postfix quedó como estaba. Vea por qué: dkimd check; \
-             journalctl -u opendkim"
+            "Failed: {command}: {complaint}. See why: dkimd check; journalctl -u opendkim",
+            "Falló: {command}: {complaint}. Vea por qué: dkimd check; journalctl -u opendkim"
         ),
     };
     writeln!(out, "\n{}", text.to(lang))

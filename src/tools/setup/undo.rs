@@ -43,9 +43,10 @@ pub(super) fn run(args: &SetupArgs, domain: Option<&str>, lang: Lang) -> Result<
         true => json::undone(domain, &undone, &told),
         false => write_account(whom, &undone, &told, lang),
     };
-    Ok(match written {
-        Ok(()) => ExitCode::Ok,
-        Err(_) => ExitCode::IoError,
+    let failed = told.iter().any(|told| matches!(told, Told::Failed(..)));
+    Ok(match (written, failed) {
+        (Ok(()), false) => ExitCode::Ok,
+        _ => ExitCode::IoError,
     })
 }
 
