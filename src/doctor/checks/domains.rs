@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use super::{each::each, no_domain, resolver::probe::answers_unchecked};
+use super::{each::each_domain, resolver::probe::answers_unchecked};
 use crate::{
     dns::{DnsFailure, questions::Questions},
     doctor::{
@@ -14,17 +14,10 @@ use crate::{
 
 /// Looks at every domain.
 pub(super) async fn run(host: Arc<Host>) -> Report {
-    if host.domains.is_empty() {
-        return no_domain();
-    }
-    let domains = each(0..host.domains.len(), |index| {
-        let host = Arc::clone(&host);
-        async move { of_domain(&host, index).await }
-    });
-    domains.await
+    each_domain(&host, of_domain).await
 }
 
-async fn of_domain(host: &Host, index: usize) -> Report {
+async fn of_domain(host: Arc<Host>, index: usize) -> Report {
     let mut report = Report::default();
     let (Some(dns), Some(domain)) = (&host.dns, host.domains.get(index)) else {
         return report;

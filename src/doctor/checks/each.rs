@@ -1,10 +1,26 @@
 //! The same questions about many things: asked side by side, told in order.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use tokio::task::JoinSet;
 
-use crate::doctor::finding::Report;
+use super::no_domain;
+use crate::doctor::{finding::Report, host::Host};
+
+/// What `examine` has to say of all domains that are examined, each named by its place among them.
+pub(super) async fn each_domain<F>(
+    host: &Arc<Host>,
+    examine: impl Fn(Arc<Host>, usize) -> F,
+) -> Report
+where
+    F: Future<Output = Report> + Send + 'static,
+{
+    if host.domains.is_empty() {
+        return no_domain();
+    }
+    let domains = 0..host.domains.len();
+    each(domains, |place| examine(Arc::clone(host), place)).await
+}
 
 /// What `examine` has to say of all `things`, in their order. What is true of several of them, such
 /// as of a record that they share, is said once.

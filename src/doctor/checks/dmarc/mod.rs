@@ -14,7 +14,7 @@ use self::{
     policy::{Policy, is_dmarc, report_addresses},
     tree::{Step, applied, organisation, walk},
 };
-use super::{dkim::keys::keys_of, each::each, exists, no_domain};
+use super::{dkim::keys::keys_of, each::each_domain, exists};
 use crate::{
     dns::{DnsFailure, questions::Questions},
     doctor::{finding::Report, host::Host},
@@ -25,23 +25,16 @@ const MOST_STRANGERS: usize = 5;
 
 /// Looks at every domain.
 pub(super) async fn run(host: Arc<Host>) -> Report {
-    if host.domains.is_empty() {
-        return no_domain();
-    }
-    let domains = each(0..host.domains.len(), |index| {
-        let host = Arc::clone(&host);
-        async move { of_domain(&host, index).await }
-    });
-    domains.await
+    each_domain(&host, of_domain).await
 }
 
-async fn of_domain(host: &Host, index: usize) -> Report {
+async fn of_domain(host: Arc<Host>, index: usize) -> Report {
     let mut report = Report::default();
     let (Some(dns), Some(domain)) = (&host.dns, host.domains.get(index)) else {
         return report;
     };
     let name = domain.as_str().to_ascii_lowercase();
-    if !exists(host, &name).await {
+    if !exists(&host, &name).await {
         return report;
     }
     let record_name = format!("_dmarc.{name}");
