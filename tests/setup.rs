@@ -1,6 +1,8 @@
 //! `dkimd setup` by the real program, in directories of its own, beside Postfix's `postconf` and
 //! Debian's opendkim.
 
+#[path = "support/absent.rs"]
+mod absent;
 mod support;
 #[path = "support/setup.rs"]
 mod support_setup;
@@ -12,10 +14,9 @@ use support_setup::{Scene, postfix_is_there};
 
 #[test]
 fn a_plan_changes_nothing() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     let before = scene.tree();
     let told = scene.setup("example.com", &[]).ok();
     assert!(told.contains("Nothing is changed yet"), "{told}");
@@ -27,10 +28,9 @@ fn a_plan_changes_nothing() {
 
 #[test]
 fn what_was_set_up_signs_in_dkimd_and_in_opendkim() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     scene.setup("example.com", &["--apply"]).ok();
     assert!(scene.errors_of_check().is_empty());
     let both = ["example.com/mail", "example.com/mail-ed25519"];
@@ -52,10 +52,9 @@ fn what_was_set_up_signs_in_dkimd_and_in_opendkim() {
 
 #[test]
 fn running_it_again_changes_nothing_and_says_so() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     scene.setup("example.com", &["--apply"]).ok();
     let before = scene.tree();
     let told = scene.setup("example.com", &["--apply"]).ok();
@@ -67,32 +66,10 @@ fn running_it_again_changes_nothing_and_says_so() {
 }
 
 #[test]
-fn an_undo_leaves_everything_as_it_was_but_for_the_keys() {
-    if !postfix_is_there() {
-        return;
-    }
-    let scene = Scene::new();
-    scene.set_mode("postfix/main.cf", 0o640);
-    fs::create_dir(scene.path("etc/local")).unwrap();
-    fs::rename(scene.config(), scene.path("etc/local/o.conf")).unwrap();
-    std::os::unix::fs::symlink("local/o.conf", scene.config()).unwrap();
-    let before = scene.tree();
-    scene.setup("example.com", &["--apply"]).ok();
-    assert_ne!(scene.tree(), before);
-    assert!(fs::symlink_metadata(scene.config()).unwrap().is_symlink());
-    let told = scene.setup("example.com", &["--undo"]).ok();
-    assert!(told.contains("the key stays"), "{told}");
-    assert_eq!(scene.tree_without_keys(), before);
-    let told = scene.setup("example.com", &["--undo"]).said;
-    assert!(told.contains("Nothing to take back"), "{told}");
-}
-
-#[test]
 fn one_more_domain_is_one_more_line_in_each_table_of_a_guides_configuration() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     scene.write_key("keys/mail.private");
     scene.write(
         "etc/keys.txt",
@@ -136,10 +113,9 @@ fn one_more_domain_is_one_more_line_in_each_table_of_a_guides_configuration() {
 
 #[test]
 fn lines_that_catch_everything_stay_behind_the_new_one_and_two_signatures_are_left_out() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     scene.write_key("keys/mail.private");
     scene.write(
         "etc/keys.txt",
@@ -195,10 +171,9 @@ fn tables_of_exact_keys_and_lists_in_options_grow_in_their_own_format() {
 
 #[test]
 fn one_key_for_all_becomes_tables_that_sign_the_same() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     scene.write_key("keys/old.private");
     scene.add_options(
         "Domain old.example,other.example\nSelector s1\nKeyFile DIR/keys/old.private\n\
@@ -228,10 +203,9 @@ fn one_key_for_all_becomes_tables_that_sign_the_same() {
 
 #[test]
 fn the_only_domain_of_one_key_gets_its_second_signature() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     scene.write_key("keys/old.private");
     scene.add_options("Domain old.example\nSelector s1\nKeyFile DIR/keys/old.private\n");
     let before = scene.tree();
@@ -253,10 +227,9 @@ fn the_only_domain_of_one_key_gets_its_second_signature() {
 
 #[test]
 fn other_filters_of_postfix_keep_their_order_and_settings() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     scene.append(
         "postfix/main.cf",
         "milter_default_action = accept\nsmtpd_milters = inet:localhost:11332,\n  \
@@ -295,10 +268,9 @@ fn local_mail_that_takes_the_filters_of_the_network_gets_the_daemon_once() {
 
 #[test]
 fn no_run_goes_on_with_keys_that_the_daemon_would_refuse() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     // The directory for temporary files is nothing that the daemon takes keys from then.
     scene.replace_option("RequireSafeKeys", "yes");
     let before = scene.read("etc/opendkim.conf");
@@ -308,26 +280,6 @@ fn no_run_goes_on_with_keys_that_the_daemon_would_refuse() {
         assert!(told.said.contains("would refuse a key"), "{}", told.said);
         assert_eq!(scene.read("etc/opendkim.conf"), before);
     }
-}
-
-#[test]
-fn an_undo_of_several_runs_that_must_stop_takes_nothing_back() {
-    if !postfix_is_there() {
-        return;
-    }
-    let scene = Scene::new();
-    scene.setup("a.example", &["--apply"]).ok();
-    scene.setup("b.example", &["--apply"]).ok();
-    // A place that the first run alone changed.
-    let main_cf = scene.read("postfix/main.cf");
-    let changed = main_cf.replace("default_action=tempfail", "default_action=reject");
-    assert_ne!(changed, main_cf);
-    scene.write("postfix/main.cf", &changed);
-    let before = scene.tree();
-    let told = scene.setup("--undo", &[]);
-    assert_eq!(told.code, Some(1), "{}", told.said);
-    assert!(told.said.contains("nothing was taken back"));
-    assert_eq!(scene.tree(), before);
 }
 
 #[test]
@@ -363,10 +315,9 @@ fn a_new_name_of_the_host_does_not_make_the_mail_domain_local() {
 
 #[test]
 fn a_daemon_that_is_wired_already_only_gets_its_temporary_failure() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     scene.replace_option("Socket", "inet:8891@localhost");
     scene.append(
         "postfix/main.cf",
@@ -388,10 +339,9 @@ fn a_daemon_that_is_wired_already_only_gets_its_temporary_failure() {
 
 #[test]
 fn services_that_pass_the_milter_by_are_reported() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     scene.append(
         "postfix/master.cf",
         "submission inet n - y - - smtpd -o smtpd_milters=\n",
@@ -405,10 +355,9 @@ fn services_that_pass_the_milter_by_are_reported() {
 
 #[test]
 fn mail_through_amazon_ses_bears_one_signature() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     scene.append(
         "postfix/main.cf",
         "relayhost = [email-smtp.eu-west-1.amazonaws.com]:587\n",
@@ -426,112 +375,6 @@ fn mail_through_amazon_ses_bears_one_signature() {
         scene.signers_by_dkimd("joe@example.com"),
         ["example.com/mail"]
     );
-}
-
-#[test]
-fn undoing_the_first_domain_leaves_the_second_working_until_it_is_undone_too() {
-    if !postfix_is_there() {
-        return;
-    }
-    let scene = Scene::new();
-    let before = scene.tree();
-    scene.setup("a.example", &["--apply"]).ok();
-    let with_first = scene.read("etc/opendkim/SigningTable");
-    scene.setup("b.example", &["--apply"]).ok();
-    let added = scene
-        .read("etc/opendkim/SigningTable")
-        .replace(&with_first, "");
-    assert_eq!(added.lines().count(), 2, "{added}");
-    let told = scene.setup("a.example", &["--undo"]).ok();
-    assert!(
-        told.contains("b.example was set up later and needs them"),
-        "{told}"
-    );
-    assert!(scene.signers_by_dkimd("joe@a.example").is_empty());
-    let second = ["b.example/mail", "b.example/mail-ed25519"];
-    assert_eq!(scene.signers_by_dkimd("joe@b.example"), second);
-    scene.setup("b.example", &["--undo"]).ok();
-    assert_eq!(scene.tree_without_keys(), before);
-    for domain in ["a.example", "b.example", "c.example"] {
-        scene.setup(domain, &["--apply"]).ok();
-    }
-    scene.setup("--undo", &[]).ok();
-    assert_eq!(scene.tree_without_keys(), before);
-}
-
-#[test]
-fn what_others_changed_elsewhere_in_a_file_stays_and_what_they_changed_there_stops_the_undo() {
-    if !postfix_is_there() {
-        return;
-    }
-    let scene = Scene::new();
-    scene.setup("example.com", &["--apply"]).ok();
-    scene.append("postfix/main.cf", "biff = yes\n");
-    let main_cf = scene.read("postfix/main.cf");
-    scene.write(
-        "postfix/main.cf",
-        &main_cf.replace("=tempfail }", "=tempfail }, inet:localhost:9"),
-    );
-    let broken = scene.tree();
-    let refused = scene.setup("example.com", &["--undo"]);
-    assert_eq!(refused.code, Some(1));
-    assert!(refused.said.contains("postfix/main.cf"), "{}", refused.said);
-    assert_eq!(scene.tree(), broken);
-    scene.write("postfix/main.cf", &main_cf);
-    scene.setup("example.com", &["--undo"]).ok();
-    let main_cf = scene.read("postfix/main.cf");
-    assert!(
-        main_cf.ends_with("biff = yes\n") && !main_cf.contains("milters"),
-        "{main_cf}"
-    );
-}
-
-#[test]
-fn a_run_that_broke_off_anywhere_is_taken_back_or_finished() {
-    if !postfix_is_there() {
-        return;
-    }
-    let steps = Scene::new().plan("example.com").steps.len();
-    assert!(steps > 10);
-    for done in 0..steps {
-        let scene = Scene::new();
-        let before = scene.tree();
-        scene.break_off_after("example.com", done);
-        scene.setup("example.com", &["--undo"]).ok();
-        assert_eq!(scene.tree_without_keys(), before, "after {done} steps");
-
-        let scene = Scene::new();
-        let before = scene.tree();
-        scene.break_off_after("example.com", done);
-        scene.setup("example.com", &["--apply"]).ok();
-        assert!(scene.errors_of_check().is_empty());
-        let told = scene.setup("example.com", &["--apply"]).ok();
-        assert!(
-            told.contains("nothing to change"),
-            "after {done} steps: {told}"
-        );
-        scene.setup("example.com", &["--undo"]).ok();
-        assert_eq!(scene.tree_without_keys(), before, "after {done} steps");
-    }
-}
-
-#[test]
-fn entries_that_others_added_to_tables_of_setup_keep_them_from_being_taken_back() {
-    if !postfix_is_there() {
-        return;
-    }
-    let scene = Scene::new();
-    scene.setup("example.com", &["--apply"]).ok();
-    scene.append("etc/opendkim/TrustedHosts", "192.0.2.99\n");
-    let before = scene.tree();
-    let refused = scene.setup("example.com", &["--undo"]);
-    assert_eq!(refused.code, Some(1));
-    assert!(
-        refused.said.contains("etc/opendkim/TrustedHosts"),
-        "{}",
-        refused.said
-    );
-    assert_eq!(scene.tree(), before);
 }
 
 #[test]
@@ -562,10 +405,9 @@ fn postfix_gets_to_a_socket_whose_directory_is_there_already() {
 
 #[test]
 fn lines_left_in_tables_that_nobody_named_do_not_come_into_force_unseen() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     fs::create_dir(scene.path("etc/opendkim")).unwrap();
     scene.write("etc/opendkim/SigningTable", "*@example.com forgotten\n");
     scene.write(
@@ -600,10 +442,9 @@ fn a_broken_configuration_is_not_built_upon() {
 
 #[test]
 fn another_selector_prepares_a_change_of_keys_and_changes_no_signature() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     scene
         .setup("example.com", &["--apply", "--keys", "rsa"])
         .ok();
@@ -630,10 +471,9 @@ fn another_selector_prepares_a_change_of_keys_and_changes_no_signature() {
 
 #[test]
 fn a_server_that_only_verified_signs_afterwards() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     scene.add_options("Mode v\n");
     scene.setup("example.com", &["--apply"]).ok();
     assert_eq!(scene.signers_by_dkimd("joe@example.com").len(), 2);
@@ -641,14 +481,13 @@ fn a_server_that_only_verified_signs_afterwards() {
 
 #[test]
 fn a_host_without_configuration_gets_one() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     fs::remove_file(scene.config()).unwrap();
     let planned = scene.setup("example.com", &["--json"]);
     if planned.said.contains("UserID opendkim: no such user") {
-        return;
+        return absent::absent("the user opendkim");
     }
     let plan: serde_json::Value = serde_json::from_str(&planned.ok()).unwrap();
     let first = &plan["steps"][0];
@@ -663,10 +502,9 @@ fn a_host_without_configuration_gets_one() {
 
 #[test]
 fn programs_get_the_records_whole() {
-    if !postfix_is_there() {
+    let Some(scene) = Scene::beside_postfix() else {
         return;
-    }
-    let scene = Scene::new();
+    };
     let told = scene
         .setup("Example.COM", &["--apply", "--json", "--lang", "es"])
         .ok();
