@@ -1,6 +1,6 @@
 //! Texts for people, in English and Spanish side by side, so that neither is ever without the other.
 
-use std::env;
+use std::{env, fmt};
 
 /// A language that texts for administrators are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -46,6 +46,14 @@ impl Text {
         }
     }
 
+    /// Out of line and from the parts, so that each of a thousand texts takes as little code as it can.
+    #[cold]
+    #[inline(never)]
+    #[doc(hidden)]
+    pub fn format(en: fmt::Arguments<'_>, es: fmt::Arguments<'_>) -> Self {
+        Self::new(en.to_string(), es.to_string())
+    }
+
     /// The text in one language.
     pub fn to(&self, lang: Lang) -> &str {
         match lang {
@@ -60,7 +68,7 @@ impl Text {
 #[macro_export]
 macro_rules! text {
     ($en:literal, $es:literal $(,)?) => {
-        $crate::text::Text::new(format!($en), format!($es))
+        $crate::text::Text::format(format_args!($en), format_args!($es))
     };
 }
 

@@ -1,5 +1,7 @@
 //! What a check found: how bad it is, what it is, how it is known, why it matters, what mends it.
 
+use std::ops::{Deref, DerefMut};
+
 use serde::Serialize;
 
 use crate::{dns::DnsFailure, text::Text};
@@ -16,9 +18,13 @@ pub enum Level {
     Fail,
 }
 
-/// One finding.
+/// One finding. In a box, because it is handed from word to word while it is made, in many places.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct Finding(Box<Contents>);
+
+/// What a finding says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contents {
     /// How bad it is.
     pub level: Level,
     /// Its stable name, in kebab-case: `spf-too-many-lookups`.
@@ -53,10 +59,30 @@ pub enum Fix {
     Words(Text),
 }
 
+impl Deref for Finding {
+    type Target = Contents;
+
+    fn deref(&self) -> &Contents {
+        &self.0
+    }
+}
+
+impl DerefMut for Finding {
+    fn deref_mut(&mut self) -> &mut Contents {
+        &mut self.0
+    }
+}
+
+impl From<Contents> for Finding {
+    fn from(contents: Contents) -> Self {
+        Self(Box::new(contents))
+    }
+}
+
 impl Finding {
     /// A finding without evidence and remedy yet.
     pub fn new(level: Level, code: &'static str, subject: impl Into<String>, what: Text) -> Self {
-        Self {
+        Self::from(Contents {
             level,
             code,
             subject: subject.into(),
@@ -64,7 +90,7 @@ impl Finding {
             evidence: Vec::new(),
             why: None,
             fix: Vec::new(),
-        }
+        })
     }
 
     /// Mail is refused, unsigned or lost.
@@ -95,29 +121,30 @@ impl Finding {
     }
 
     /// Adds a command that mends it.
-    pub fn command(mut self, command: impl Into<String>) -> Self {
-        self.fix.push(Fix::Command(command.into()));
-        self
+    pub fn command(self, command: impl Into<String>) -> Self {
+        self.mended_by(Fix::Command(command.into()))
     }
 
     /// Adds a DNS record that mends it.
-    pub fn record(mut self, record: impl Into<String>) -> Self {
-        self.fix.push(Fix::Record(record.into()));
-        self
+    pub fn record(self, record: impl Into<String>) -> Self {
+        self.mended_by(Fix::Record(record.into()))
     }
 
     /// Adds a line of a file that mends it.
-    pub fn setting(mut self, file: impl Into<String>, line: impl Into<String>) -> Self {
-        self.fix.push(Fix::Setting {
+    pub fn setting(self, file: impl Into<String>, line: impl Into<String>) -> Self {
+        self.mended_by(Fix::Setting {
             file: file.into(),
             line: line.into(),
-        });
-        self
+        })
     }
 
     /// Adds what to do, in words.
-    pub fn advice(mut self, words: Text) -> Self {
-        self.fix.push(Fix::Words(words));
+    pub fn advice(self, words: Text) -> Self {
+        self.mended_by(Fix::Words(words))
+    }
+
+    fn mended_by(mut self, fix: Fix) -> Self {
+        self.fix.push(fix);
         self
     }
 }

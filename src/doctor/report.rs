@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     examination::{Examination, Examined, State, Verdict},
-    finding::{Finding, Fix, Level},
+    finding::{Contents, Finding, Fix, Level},
 };
 use crate::{
     dns::DnsFailure,
@@ -101,7 +101,7 @@ pub fn write_finding(
 fn harmless(finding: &Finding) -> Finding {
     let clean = |text: &str| one_line(text).into_owned();
     let text = |text: &Text| Text::new(clean(text.to(Lang::En)), clean(text.to(Lang::Es)));
-    Finding {
+    Finding::from(Contents {
         level: finding.level,
         code: finding.code,
         subject: clean(&finding.subject),
@@ -121,7 +121,7 @@ fn harmless(finding: &Finding) -> Finding {
                 Fix::Words(words) => Fix::Words(text(words)),
             })
             .collect(),
-    }
+    })
 }
 
 fn fix_line(fix: &Fix, lang: Lang) -> (Text, String) {

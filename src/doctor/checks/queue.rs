@@ -282,7 +282,9 @@ mod tests {
 
     fn told(entries: &[(&str, u64, &str, &str)]) -> Vec<(Level, &'static str, String)> {
         let findings = judge(&queue(entries), NOW);
-        let told = findings.into_iter().map(|f| (f.level, f.code, f.subject));
+        let told = findings
+            .into_iter()
+            .map(|f| (f.level, f.code, f.subject.clone()));
         told.collect()
     }
 

@@ -98,7 +98,7 @@ impl Bounce {
             let finding = recipient.explain();
             let known = findings.iter_mut().find(|known| known.code == finding.code);
             match known {
-                Some(known) => known.evidence.extend(finding.evidence),
+                Some(known) => known.evidence.extend(finding.evidence.clone()),
                 None => findings.push(finding),
             }
         }

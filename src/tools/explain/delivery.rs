@@ -51,7 +51,7 @@ fn sent(to: &str, relay: &str, said: &str) -> Finding {
 fn not_sent(to: &str, relay: &str, status: &str, said: &str) -> Finding {
     let host = (relay != "none").then_some(relay);
     let mut finding = reply::translate(said, host);
-    let meaning = finding.what;
+    let meaning = finding.what.clone();
     let (en, es) = (
         meaning.to(text::Lang::En).to_owned(),
         meaning.to(text::Lang::Es).to_owned(),

@@ -170,6 +170,7 @@ mod tests {
             &decision,
         )
         .fix
+        .clone()
     }
 
     fn setting(line: &str) -> Fix {

@@ -281,7 +281,7 @@ fn unsigned(args: &ExplainArgs, snapshot: &Snapshot, message: &MessageFile) -> F
                 super::words::explain(reason, &facts)
             });
             match word {
-                Some(word) => finding.fix = word.fix,
+                Some(word) => finding.fix = word.fix.clone(),
                 None if exit == ExitCode::Ok => {
                     finding = finding.advice(text!(
                         "this server would sign it: it went another way, or was sent before the \
