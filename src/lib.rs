@@ -19,7 +19,6 @@ pub mod config;
 pub mod dataset;
 pub mod decide;
 pub mod diagnostic;
-pub mod dkim;
 pub mod dns;
 pub mod doctor;
 pub mod headers;
@@ -34,3 +33,5 @@ pub mod socket;
 pub mod tables;
 pub mod text;
 pub mod tools;
+
+pub use dkim_core as dkim;

@@ -130,7 +130,7 @@ pub fn record_text() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dkim::{
+    use crate::{
         outcome::Outcome,
         verify::{Identity, Signature},
     };

@@ -151,7 +151,7 @@ enum KeyKind {
 }
 
 /// The words of a list separated by colons, white space around them removed.
-pub(crate) fn words(list: &str) -> impl Iterator<Item = &str> {
+pub fn words(list: &str) -> impl Iterator<Item = &str> {
     list.split(':')
         .map(|word| word.trim_matches(|c: char| matches!(c, ' ' | '\t' | '\r' | '\n')))
 }

@@ -217,7 +217,7 @@ fn fits_into_h(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dkim::header::LeadingSpace;
+    use crate::header::LeadingSpace;
 
     const NAMES: [&str; 18] = [
         "From",

@@ -170,7 +170,7 @@ impl<'a> Tag<'a> {
 }
 
 /// Space, tab, and the two octets of a folded line's end.
-pub(crate) fn is_white(octet: u8) -> bool {
+pub fn is_white(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
 }
 
@@ -197,12 +197,12 @@ fn folds_well(octets: &[u8]) -> bool {
 }
 
 /// The value without any folding white space (base64, numbers in key records).
-pub(crate) fn without_white(value: &str) -> Vec<u8> {
+pub fn without_white(value: &str) -> Vec<u8> {
     value.bytes().filter(|c| !is_white(*c)).collect()
 }
 
 /// Decodes `base64string` (RFC 6376 section 2.10): white space anywhere, padding optional.
-pub(crate) fn decode_base64(value: &str) -> Option<Vec<u8>> {
+pub fn decode_base64(value: &str) -> Option<Vec<u8>> {
     let mut digits = without_white(value);
     let padding = digits.iter().rev().take_while(|c| **c == b'=').count();
     if padding > 2 {

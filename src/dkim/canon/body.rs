@@ -10,7 +10,7 @@
 //! * A body without content is CRLF in `simple` and nothing at all in `relaxed`.
 
 use super::is_wsp;
-use crate::dkim::Canon;
+use crate::Canon;
 
 /// Pieces shorter than this are gathered before they go on: a call per piece costs more than the
 /// copy.

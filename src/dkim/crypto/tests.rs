@@ -123,7 +123,7 @@ fn debug_output_never_shows_the_secret() {
 
 #[test]
 fn a_public_key_tells_what_its_private_half_signed() {
-    use crate::dkim::public_key::PublicKey;
+    use crate::public_key::PublicKey;
 
     let digest = [7; 32];
     let keys = [RSA_1024, RSA_2048].map(|der| private_key_from_pkcs1_der(der).unwrap());

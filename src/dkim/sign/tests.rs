@@ -1,5 +1,5 @@
 use super::*;
-use crate::dkim::{Algorithm, crypto::SignatureFailed, header::LeadingSpace};
+use crate::{Algorithm, crypto::SignatureFailed, header::LeadingSpace};
 
 /// A "key" whose signature is the digest itself, twice.
 #[derive(Debug)]

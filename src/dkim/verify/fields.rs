@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use aws_lc_rs::digest;
 
 use super::signature::Signature;
-use crate::dkim::{
+use crate::{
     Algorithm,
     canon::{canonical_field, canonical_signature_field},
     header::{Field, HeaderSection},
@@ -122,7 +122,7 @@ pub(super) fn header_hash(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dkim::header::LeadingSpace;
+    use crate::header::LeadingSpace;
 
     fn chosen(fields: &[&str], names: &str, own: usize) -> Vec<usize> {
         let mut section = HeaderSection::default();

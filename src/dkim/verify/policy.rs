@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::dkim::name::Domain;
+use crate::name::Domain;
 
 /// The same for every message verified under one configuration.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use super::{
     query::ascii_name,
     signature::{Signature, decode_quoted_printable, domain_name},
 };
-use crate::dkim::{
+use crate::{
     key_answer::{Dnssec, KeyAnswer},
     key_record::{KeyRecord, PublishedKeyData},
     name::{Auid, Selector},

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::dkim::{
+use crate::{
     Algorithm, Canon, Canonicalization, UnixTime,
     key_record::words,
     name::{Auid, Domain, Selector},

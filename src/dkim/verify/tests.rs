@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::dkim::{
+use crate::{
     Canonicalization,
     crypto::{PrivateKey, private_key_from_pkcs1_der, private_key_from_pkcs8_der},
     header::LeadingSpace,

@@ -31,21 +31,33 @@ pub(super) async fn each<T, F>(
 where
     F: Future<Output = Report> + Send + 'static,
 {
-    let mut asking = JoinSet::new();
-    for (place, thing) in things.into_iter().enumerate() {
-        let report = examine(thing);
-        asking.spawn(async move { (place, report.await) });
-    }
-    let mut reports = asking.join_all().await;
-    reports.sort_by_key(|(place, _)| *place);
     let mut all = Report::default();
-    for (_, mut report) in reports {
+    for mut report in side_by_side(things.into_iter().map(examine)).await {
         report
             .findings
             .retain(|finding| !all.findings.contains(finding));
         all.merge(report);
     }
     all
+}
+
+/// What comes of all `questions`, asked at once, in their order.
+///
+/// # Panics
+/// If one of them does.
+pub(super) async fn side_by_side<F>(questions: impl IntoIterator<Item = F>) -> Vec<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let mut asking = JoinSet::new();
+    for (place, question) in questions.into_iter().enumerate() {
+        asking.spawn(async move { (place, question.await) });
+    }
+    let mut answers: Vec<_> = (0..asking.len()).map(|_| None).collect();
+    for (place, answer) in asking.join_all().await {
+        answers[place] = Some(answer);
+    }
+    answers.into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const MAX_RECIPIENTS: usize = 100;
     reason = "the pattern is a constant, which a test compiles"
 )]
 static REPLY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b[45]\d\d[ -]#?[45]\.\d{1,3}\.\d{1,3}\b")
+    Regex::new(r"(?-u:\b)[45][0-9]{2}[ -]#?[45]\.[0-9]{1,3}\.[0-9]{1,3}(?-u:\b)")
         .expect("the pattern is a constant, which a test compiles")
 });
 

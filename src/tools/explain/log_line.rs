@@ -27,18 +27,18 @@ pub(super) struct LogLine<'t> {
 }
 
 /// Times as syslog (`Nov 23 21:24:52`), ISO 8601 and journalctl write them.
-const TIME: &str = r"(?:[A-Z][a-z]{2} )?(?:[A-Z][a-z]{2} [ 0-3]?\d(?: \d{4})? \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d| [A-Z]{3,5})?)";
+const TIME: &str = r"(?:[A-Z][a-z]{2} )?(?:[A-Z][a-z]{2} [ 0-3]?[0-9](?: [0-9]{4})? [0-9:]{8}(?:\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2}| [A-Z]{3,5})?)";
 /// Programs that are known by their names where no time and no process number stands.
-const PROGRAMS: &str = r"opendkim|dkimd|postfix[\w./-]*|sendmail|postsuper";
+const PROGRAMS: &str = r"opendkim|dkimd|postfix[A-Za-z0-9_./-]*|sendmail|postsuper";
 
 static WITH_TIME: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
-        r"^(?:<\d{{1,3}}>)?(?P<time>{TIME}) (?:(?P<host>[^\s:\[\]]+) )??(?P<program>[\w./@-]+?)(?:\[\d+\])?: (?P<text>.*)$"
+        r"^(?:<[0-9]{{1,3}}>)?(?P<time>{TIME}) (?:(?P<host>[^ \t:\[\]]+) )??(?P<program>[A-Za-z0-9_./@-]+?)(?:\[[0-9]+\])?: (?P<text>.*)$"
     ))
 });
 static WITHOUT_TIME: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
-        r"^(?:<\d{{1,3}}>)?(?:(?P<program>[\w./@-]+?)\[\d+\]|(?P<known>{PROGRAMS})): (?P<text>.*)$"
+        r"^(?:<[0-9]{{1,3}}>)?(?:(?P<program>[A-Za-z0-9_./@-]+?)\[[0-9]+\]|(?P<known>{PROGRAMS})): (?P<text>.*)$"
     ))
 });
 

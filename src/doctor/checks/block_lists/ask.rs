@@ -5,9 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::sync::Semaphore;
 
-use super::lists::{BlockList, Meaning};
+use super::{
+    super::each::side_by_side,
+    lists::{BlockList, Meaning},
+};
 use crate::{
     dns::{DnsFailure, questions::Questions, questions::reversed},
     doctor::smtp::reply::printable,
@@ -78,19 +81,16 @@ pub(super) async fn ask_all(
     subjects: &Subjects,
 ) -> Vec<Said> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
-    let mut asked = JoinSet::new();
-    for (index, list) in lists.iter().enumerate() {
+    let asking = lists.iter().map(|list| {
         let asker = Asker {
             dns: dns.clone(),
             places: Arc::clone(&places),
             list,
         };
         let subjects = subjects.clone();
-        asked.spawn(async move { (index, asker.ask(&subjects).await) });
-    }
-    let mut said = asked.join_all().await;
-    said.sort_by_key(|(index, _)| *index);
-    said.into_iter().map(|(_, said)| said).collect()
+        async move { asker.ask(&subjects).await }
+    });
+    side_by_side(asking).await
 }
 
 struct Asker {

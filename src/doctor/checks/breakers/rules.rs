@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use regex::RegexBuilder;
+use regex::bytes::RegexBuilder;
 
 use crate::postfix::milters::items;
 
@@ -103,6 +103,7 @@ impl Rule {
     pub(super) fn hits<'a>(&self, fields: &'a [(String, String)]) -> Option<&'a str> {
         let pattern = RegexBuilder::new(&self.pattern)
             .case_insensitive(self.ignores_case)
+            .unicode(false)
             .build();
         let lower = self.pattern.to_ascii_lowercase();
         let hit = |(name, value): &&(String, String)| {
@@ -113,7 +114,7 @@ impl Rule {
             (named && !other)
                 || pattern
                     .as_ref()
-                    .is_ok_and(|pattern| pattern.is_match(&format!("{name}: {value}")))
+                    .is_ok_and(|pattern| pattern.is_match(format!("{name}: {value}").as_bytes()))
         };
         fields.iter().find(hit).map(|(name, _)| name.as_str())
     }

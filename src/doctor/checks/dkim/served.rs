@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::{task::JoinSet, time::timeout};
+use tokio::time::timeout;
 
-use super::{super::resolver::probe::probe, keys::OwnKey};
+use super::{
+    super::{each::side_by_side, resolver::probe::probe},
+    keys::OwnKey,
+};
 use crate::{
     dns::{
         DnsFailure,
@@ -132,40 +135,34 @@ async fn ask_servers(host: &Host, dns: &Questions, zone: &Zone, name: &str) -> V
         let addresses = server.addresses.iter();
         addresses.map(|address| (server.name.clone(), *address))
     });
-    let mut asking = JoinSet::new();
-    for (index, (server, address)) in addresses
+    let asking: Vec<_> = addresses
         // Without IPv6 of its own a host can't ask such servers.
         .filter(|(_, address)| address.is_ipv4() || has_v6)
         .take(MOST_SERVERS)
-        .enumerate()
-    {
-        let Ok(there) = dns.only_at(address) else {
-            continue;
-        };
-        let (name, apex) = (name.to_owned(), zone.apex.clone());
-        asking.spawn(async move {
-            let answer = timeout(SERVER_LIMIT, answered(&there, &name)).await;
-            let answer = answer.unwrap_or(Err(DnsFailure::Timeout));
-            let lacks_tcp = match answer {
-                // Who is silent by UDP would only cost more time.
-                Ok(_) | Err(DnsFailure::Timeout) => false,
-                Err(_) => {
-                    let shown = probe(SocketAddr::new(address, PORT), Some(&apex)).await;
-                    shown.answers && !shown.useless && !shown.tcp
+        .filter_map(|(server, address)| {
+            let there = dns.only_at(address).ok()?;
+            let (name, apex) = (name.to_owned(), zone.apex.clone());
+            Some(async move {
+                let answer = timeout(SERVER_LIMIT, answered(&there, &name)).await;
+                let answer = answer.unwrap_or(Err(DnsFailure::Timeout));
+                let lacks_tcp = match answer {
+                    // Who is silent by UDP would only cost more time.
+                    Ok(_) | Err(DnsFailure::Timeout) => false,
+                    Err(_) => {
+                        let shown = probe(SocketAddr::new(address, PORT), Some(&apex)).await;
+                        shown.answers && !shown.useless && !shown.tcp
+                    }
+                };
+                Server {
+                    name: server,
+                    address,
+                    answer,
+                    lacks_tcp,
                 }
-            };
-            let server = Server {
-                name: server,
-                address,
-                answer,
-                lacks_tcp,
-            };
-            (index, server)
-        });
-    }
-    let mut servers = asking.join_all().await;
-    servers.sort_by_key(|(index, _)| *index);
-    servers.into_iter().map(|(_, server)| server).collect()
+            })
+        })
+        .collect();
+    side_by_side(asking).await
 }
 
 /// The names that a record ends up under by accident.
@@ -202,18 +199,16 @@ fn wrong_names(host: &Host, key: &OwnKey) -> Vec<String> {
 }
 
 async fn look_elsewhere(host: &Host, dns: &Questions, key: &OwnKey) -> Vec<(String, Vec<u8>)> {
-    let mut asking = JoinSet::new();
-    for (index, name) in wrong_names(host, key).into_iter().enumerate() {
+    let asking = wrong_names(host, key).into_iter().map(|name| {
         let dns = dns.clone();
-        asking.spawn(async move {
+        async move {
             let texts = dns.txt(&name).await.map(|found| found.records);
-            (index, name, texts.unwrap_or_default())
-        });
-    }
-    let mut found = asking.join_all().await;
-    found.sort_by_key(|(index, ..)| *index);
-    found
+            (name, texts.unwrap_or_default())
+        }
+    });
+    side_by_side(asking)
+        .await
         .into_iter()
-        .flat_map(|(_, name, texts)| texts.into_iter().map(move |text| (name.clone(), text)))
+        .flat_map(|(name, texts)| texts.into_iter().map(move |text| (name.clone(), text)))
         .collect()
 }

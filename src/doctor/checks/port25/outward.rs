@@ -6,9 +6,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use tokio::task::JoinSet;
-
-use super::FAR;
+use super::{super::each::side_by_side, FAR};
 use crate::{
     dns::{DnsFailure, questions::Questions},
     doctor::{
@@ -54,24 +52,17 @@ pub(super) async fn report(host: &Host, dns: &Questions) -> Report {
     let v6 = host.leaving.v6.as_ref().filter(public_v6);
     let leaving: Vec<LeavingAddress> = host.leaving.v4.iter().chain(v6).cloned().collect();
     let mut report = Report::default();
-    let mut calls = JoinSet::new();
-    for provider in GREETED {
+    let calls = GREETED.iter().map(|provider| {
         let (dns, leaving) = (dns.clone(), leaving.clone());
-        calls.spawn(async move { greetings_of(provider, &dns, leaving).await });
-    }
+        async move { greetings_of(provider, &dns, leaving).await }
+    });
     let mut made = Vec::new();
-    for outcome in calls.join_all().await {
+    for outcome in side_by_side(calls).await {
         match outcome {
             Ok(calls) => made.extend(calls),
             Err((name, failure)) => report.unanswered(name, failure),
         }
     }
-    made.sort_by_key(|call| {
-        (
-            GREETED.iter().position(|name| *name == call.provider),
-            call.address,
-        )
-    });
     for finding in judge(&made, unix_seconds(host.now)) {
         report.add(finding);
     }
@@ -93,25 +84,20 @@ async fn greetings_of(
         .addresses(&first.host)
         .await
         .map_err(|f| told(&first.host, f))?;
-    let mut calls = JoinSet::new();
-    for from in leaving {
-        let to = found
-            .records
-            .iter()
-            .find(|address| address.is_ipv4() == from.address.is_ipv4());
-        if let Some(address) = to.copied() {
-            let host = first.host.clone();
-            calls.spawn(async move {
-                Call {
-                    provider,
-                    host,
-                    address,
-                    greeting: greeting(SocketAddr::new(address, SMTP), from.bound()).await,
-                }
-            });
-        }
-    }
-    Ok(calls.join_all().await)
+    let calls = leaving.into_iter().filter_map(|from| {
+        let mut addresses = found.records.iter().copied();
+        let address = addresses.find(|address| address.is_ipv4() == from.address.is_ipv4())?;
+        let host = first.host.clone();
+        Some(async move {
+            Call {
+                provider,
+                host,
+                address,
+                greeting: greeting(SocketAddr::new(address, SMTP), from.bound()).await,
+            }
+        })
+    });
+    Ok(side_by_side(calls).await)
 }
 
 async fn greeting(to: SocketAddr, from: Option<IpAddr>) -> Result<Reply, SmtpError> {

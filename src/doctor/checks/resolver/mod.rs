@@ -10,9 +10,8 @@ use std::{
     sync::Arc,
 };
 
-use tokio::task::JoinSet;
-
 use self::probe::{Shown, probe};
+use super::each::side_by_side;
 use crate::{
     dns::nameservers::RESOLV_CONF,
     doctor::{
@@ -74,19 +73,14 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
             .domains
             .first()
             .map(|domain| domain.as_str().to_owned());
-        let mut probing = JoinSet::new();
-        for (index, server) in dns.servers().iter().copied().enumerate() {
+        let probing = dns.servers().iter().copied().map(|server| {
             let domain = domain.clone();
-            probing.spawn(async move { (index, server, probe(server, domain.as_deref()).await) });
-        }
-        let mut servers = probing.join_all().await;
-        servers.sort_by_key(|(index, ..)| *index);
+            async move { (server, probe(server, domain.as_deref()).await) }
+        });
+        let servers = side_by_side(probing).await;
         let settings = host.server.as_ref().map(|server| &server.settings);
         let facts = ResolverFacts {
-            servers: servers
-                .into_iter()
-                .map(|(_, server, shown)| (server, shown))
-                .collect(),
+            servers,
             own_list: settings.is_some_and(|settings| !settings.verifying.nameservers.is_empty()),
             resolv_conf: resolv_conf.clone(),
             trust_anchor: settings
