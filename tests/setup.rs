@@ -7,7 +7,7 @@ mod support;
 #[path = "support/setup.rs"]
 mod support_setup;
 
-use std::fs;
+use std::{fs, net::TcpListener};
 
 use serde_json::json;
 use support_setup::{Scene, postfix_is_there};
@@ -335,6 +335,22 @@ fn a_daemon_that_is_wired_already_only_gets_its_temporary_failure() {
             .read("etc/opendkim.conf")
             .contains("inet:8891@localhost")
     );
+}
+
+#[test]
+fn who_starts_the_daemon_later_hears_that_mail_waits() {
+    let Some(scene) = Scene::beside_postfix() else {
+        return;
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    scene.replace_option("Socket", &format!("inet:{port}@127.0.0.1"));
+    let told = scene.setup("a.example", &["--apply"]).ok();
+    assert!(!told.contains("Nobody listens"), "{told}");
+    drop(listener);
+    scene.setup("a.example", &["--undo"]).ok();
+    let told = scene.setup("a.example", &["--apply"]).ok();
+    assert!(told.contains("Nobody listens at inet:"), "{told}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod support;
 #[path = "support/setup.rs"]
 mod support_setup;
 
-use std::fs;
+use std::{fs, process::Command};
 
 use support_setup::{Scene, postfix_is_there};
 
@@ -151,4 +151,24 @@ fn entries_that_others_added_to_tables_of_setup_keep_them_from_being_taken_back(
         refused.said
     );
     assert_eq!(scene.tree(), before);
+}
+
+#[test]
+fn the_postfix_that_was_set_up_is_the_one_that_hears_of_the_undo() {
+    let Some(scene) = Scene::beside_postfix() else {
+        return;
+    };
+    scene.setup("example.com", &["--apply"]).ok();
+    let output = Command::new(env!("CARGO_BIN_EXE_dkimd"))
+        .args(["setup", "example.com", "--undo", "--no-reload"])
+        .arg("--config")
+        .arg(scene.config())
+        .arg("--journal")
+        .arg(scene.path("lib/setup"))
+        .env("LC_ALL", "C")
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    let command = scene.expand("postfix -c DIR/postfix reload");
+    assert!(told.contains(&command), "{told}");
 }

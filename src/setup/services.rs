@@ -28,6 +28,15 @@ const NAMES: [&str; 2] = ["opendkim", "dkimd"];
 const SYSTEMD: &str = "/run/systemd/system";
 const INIT_SCRIPT: &str = "/etc/init.d/opendkim";
 
+/// Who is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// dkimd itself.
+    Daemon,
+    /// Postfix.
+    Postfix,
+}
+
 /// What became of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
@@ -35,8 +44,15 @@ pub enum Told {
     By(String),
     /// It does not run, or can't be told by us; this command does it.
     ToDo(String),
-    /// It was told and failed: the command and its complaint.
-    Failed(String, String),
+    /// It was told and failed.
+    Failed {
+        /// Which.
+        service: Service,
+        /// What it was told by.
+        command: String,
+        /// Its complaint.
+        complaint: String,
+    },
 }
 
 impl Told {
@@ -44,16 +60,22 @@ impl Told {
     pub fn is_done(&self) -> bool {
         matches!(self, Self::By(_))
     }
+
+    /// Whether it was told and failed.
+    pub fn is_failed(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
 }
 
 /// Tells the daemon, and waits until it listens.
 pub fn daemon(config: &Path, pid_file: Option<&Path>, socket: &SocketSpec, restart: bool) -> Told {
     let told = tell_daemon(config, pid_file, restart);
     match told {
-        Told::By(command) if !listens(socket) => {
-            let complaint = format!("nobody listens at {socket}");
-            Told::Failed(command, complaint)
-        }
+        Told::By(command) if !listens(socket) => Told::Failed {
+            service: Service::Daemon,
+            command,
+            complaint: format!("nobody listens at {socket}"),
+        },
         told => told,
     }
 }
@@ -79,12 +101,16 @@ fn tell_daemon(config: &Path, pid_file: Option<&Path>, restart: bool) -> Told {
     let command = daemon_command(config, restart);
     let usual = config == Path::new(DEFAULT_FILE);
     if usual && Path::new(SYSTEMD).is_dir() && run("systemctl cat opendkim.service").is_ok() {
-        return done(command);
+        return done(Service::Daemon, command);
     }
     if let Some(pid) = pid_file.and_then(running).filter(|_| !restart) {
         return match kill(pid, Signal::SIGUSR1) {
             Ok(()) => Told::By(format!("kill -USR1 {pid}")),
-            Err(error) => Told::Failed(format!("kill -USR1 {pid}"), error.desc().to_owned()),
+            Err(error) => Told::Failed {
+                service: Service::Daemon,
+                command: format!("kill -USR1 {pid}"),
+                complaint: error.desc().to_owned(),
+            },
         };
     }
     Told::ToDo(command)
@@ -94,7 +120,7 @@ fn tell_daemon(config: &Path, pid_file: Option<&Path>, restart: bool) -> Told {
 pub fn postfix(directory: &Path) -> Told {
     let command = postfix_command(directory, "reload");
     match run(&postfix_command(directory, "status")) {
-        Ok(()) => done(command),
+        Ok(()) => done(Service::Postfix, command),
         Err(_) => Told::ToDo(postfix_command(directory, "start")),
     }
 }
@@ -107,10 +133,14 @@ pub fn postfix_command(directory: &Path, verb: &str) -> String {
     }
 }
 
-fn done(command: String) -> Told {
+fn done(service: Service, command: String) -> Told {
     match run(&command) {
         Ok(()) => Told::By(command),
-        Err(complaint) => Told::Failed(command, complaint),
+        Err(complaint) => Told::Failed {
+            service,
+            command,
+            complaint,
+        },
     }
 }
 
@@ -156,7 +186,8 @@ fn listens(socket: &SocketSpec) -> bool {
     }
 }
 
-fn connects(socket: &SocketSpec) -> bool {
+/// Whether somebody listens now.
+pub fn connects(socket: &SocketSpec) -> bool {
     match socket {
         SocketSpec::Unix(path) => UnixStream::connect(path).is_ok(),
         SocketSpec::Inet { host, port } => tcp(host.as_deref().unwrap_or("127.0.0.1"), *port),

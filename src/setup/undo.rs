@@ -4,7 +4,7 @@
 //! changed. What other domains, set up later, rely on stays, and is handed to their record.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +13,7 @@ use super::{
     disk::{self, Attributes},
     journal::{Entry, Journal, JournalError, Run},
 };
+use crate::postfix::DEFAULT_DIRECTORY;
 
 /// What was taken back.
 #[derive(Debug, Default)]
@@ -29,6 +30,8 @@ pub struct Undone {
     pub directories: Vec<PathBuf>,
     /// Other domains that rely on the rest.
     pub relied_on_by: Vec<String>,
+    /// The directories of the Postfixes that were set up.
+    pub postfix: BTreeSet<PathBuf>,
 }
 
 impl Undone {
@@ -114,6 +117,10 @@ pub fn undo(journal: &Journal, domain: Option<&str>, config: &Path) -> Result<Un
     }) = select(&mut runs, of_domain)
     {
         take_back(&run.changes, &mut undone)?;
+        let postfix = run.postfix.as_deref();
+        undone
+            .postfix
+            .insert(postfix.unwrap_or(Path::new(DEFAULT_DIRECTORY)).to_owned());
         if let Some((later_file, later)) = runs.get_mut(at).filter(|_| !kept.is_empty()) {
             hand_over(journal, (&file, run), (later_file, later), kept)?;
             undone.relied_on_by.push(later.domain.clone());

@@ -81,9 +81,9 @@ fn told(told: &Told) -> Value {
     match told {
         Told::By(command) => json!({"state": "done", "command": command}),
         Told::ToDo(command) => json!({"state": "to-do", "command": command}),
-        Told::Failed(command, complaint) => {
-            json!({"state": "failed", "command": command, "complaint": complaint})
-        }
+        Told::Failed {
+            command, complaint, ..
+        } => json!({"state": "failed", "command": command, "complaint": complaint}),
     }
 }
 

@@ -212,10 +212,7 @@ fn act(args: &SetupArgs, lang: Lang) -> Result<ExitCode, End> {
         true => json::print(&account, lang),
         false => print::account(&account, args.records, lang),
     };
-    let failed = account
-        .told
-        .iter()
-        .any(|told| matches!(told, Told::Failed(..)));
+    let failed = account.told.iter().any(Told::is_failed);
     Ok(match (written, failed) {
         (Err(_), _) | (_, true) => ExitCode::IoError,
         (Ok(()), false) => ExitCode::Ok,
@@ -335,7 +332,7 @@ fn carry_out(
             ),
         });
     }
-    if told.iter().any(|told| matches!(told, Told::Failed(..))) {
+    if told.iter().any(Told::is_failed) {
         return Ok(told);
     }
     work.for_postfix()?;
@@ -384,6 +381,17 @@ fn finish(
         false => ask(&subject, situation, lang)?,
     };
     let mut notes = plan.notes;
+    // The daemon is told first; Postfix reads its lines whenever it starts a process.
+    let postfix_is_ahead = matches!(told.as_slice(), [Told::ToDo(_), _, ..]);
+    let socket = &plan.endpoint.socket;
+    if postfix_is_ahead && !services::connects(socket) {
+        notes.push(text!(
+            "Nobody listens at {socket} yet, and Postfix puts mail off until somebody does: start the \
+             daemon now.",
+            "Todavía no escucha nadie en {socket}, y Postfix aplaza el correo hasta que alguien lo haga: \
+             inicie ya el servicio."
+        ));
+    }
     if !private.is_empty() {
         let private: Vec<_> = private.iter().map(ToString::to_string).collect();
         let private = private.join(", ");

@@ -12,7 +12,7 @@ use crate::{
             forms::{self, NSUPDATE_END},
             sheet::Sheet,
         },
-        services::Told,
+        services::{Service, Told},
     },
     text,
     text::{Lang, Text},
@@ -96,13 +96,21 @@ pub(super) fn write_told(out: &mut impl Write, told: &Told, lang: Lang) -> io::R
             "El servicio ya lo ha aplicado: {command}"
         ),
         Told::ToDo(command) => text!("Still to do: {command}", "Queda por hacer: {command}"),
-        Told::Failed(command, complaint) if command.starts_with("postfix ") => text!(
+        Told::Failed {
+            service: Service::Postfix,
+            command,
+            complaint,
+        } => text!(
             "Failed: {command}: {complaint}. Postfix goes on with its old settings. See why: \
              postfix check; then repeat {command}",
             "Falló: {command}: {complaint}. Postfix sigue con su configuración anterior. Vea por \
              qué: postfix check; después repita {command}"
         ),
-        Told::Failed(command, complaint) => text!(
+        Told::Failed {
+            service: Service::Daemon,
+            command,
+            complaint,
+        } => text!(
             "Failed: {command}: {complaint}. See why: dkimd check; journalctl -u opendkim",
             "Falló: {command}: {complaint}. Vea por qué: dkimd check; journalctl -u opendkim"
         ),

@@ -1,14 +1,10 @@
 //! `dkimd setup --undo`: taking back, telling the services, telling what happened.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::io::{self, Write};
 
 use super::{End, SetupArgs, json, open_journal, print::write_told};
 use crate::{
     config::{parse, resolve, resolve::Overrides},
-    postfix::DEFAULT_DIRECTORY,
     process::ExitCode,
     setup::{
         disk,
@@ -43,7 +39,7 @@ pub(super) fn run(args: &SetupArgs, domain: Option<&str>, lang: Lang) -> Result<
         true => json::undone(domain, &undone, &told),
         false => write_account(whom, &undone, &told, lang),
     };
-    let failed = told.iter().any(|told| matches!(told, Told::Failed(..)));
+    let failed = told.iter().any(Told::is_failed);
     Ok(match (written, failed) {
         (Ok(()), false) => ExitCode::Ok,
         _ => ExitCode::IoError,
@@ -81,17 +77,16 @@ fn end(error: UndoError) -> End {
 /// daemon that has gone.
 fn tell_services(args: &SetupArgs, undone: &Undone) -> Vec<Told> {
     let mut told = Vec::new();
-    let directory = args.postfix_config.as_deref();
-    let postfix = directory.unwrap_or(Path::new(DEFAULT_DIRECTORY));
-    let main_cf = disk::target(&postfix.join("main.cf"));
-    let of_postfix = undone.restored.contains(&main_cf);
-    if of_postfix {
-        told.push(match args.no_reload {
-            true => Told::ToDo(services::postfix_command(postfix, "reload")),
-            false => services::postfix(postfix),
-        });
+    for postfix in &undone.postfix {
+        let main_cf = disk::target(&postfix.join("main.cf"));
+        if undone.restored.contains(&main_cf) {
+            told.push(match args.no_reload {
+                true => Told::ToDo(services::postfix_command(postfix, "reload")),
+                false => services::postfix(postfix),
+            });
+        }
     }
-    let others = undone.restored.len() + undone.removed.len() > usize::from(of_postfix);
+    let others = undone.restored.len() + undone.removed.len() > told.len();
     if !others || !args.config.exists() {
         return told;
     }
