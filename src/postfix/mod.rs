@@ -2,10 +2,11 @@
 //!
 //! [`Postfix::read`] asks `postconf`, so that defaults, `$names` and overrides mean here what they
 //! mean to Postfix. [`milters`] reads its lists of filters, [`leaving`] finds the addresses that
-//! its mail leaves from, [`refusal`] knows what receivers' replies mean, [`edit`] changes a
-//! parameter.
+//! its mail leaves from, [`refusal`] knows what receivers' replies mean, [`finger`] begins TLS with a
+//! server, [`edit`] changes a parameter.
 
 pub mod edit;
+pub mod finger;
 pub mod leaving;
 pub mod main_cf;
 pub mod master_cf;

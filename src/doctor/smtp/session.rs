@@ -98,12 +98,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub async fn quit(mut self) {
         let _ = self.say("QUIT").await;
     }
-
-    /// The connection, for TLS. What came unasked after the last reply is thrown away: it was not
-    /// protected.
-    pub fn into_stream(self) -> S {
-        self.stream.into_inner()
-    }
 }
 
 #[cfg(test)]

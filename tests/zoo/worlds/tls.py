@@ -2,6 +2,7 @@
 
 import os
 
+from zoo.namespaces import MS_BIND, mount
 from zoo.world import ADDRESS, DOMAIN, HOST
 from zoo.worlds.case import broken
 
@@ -16,6 +17,25 @@ def no_starttls(world):
 def certificate_expired(world):
     """The certificate has expired."""
     world.certificate = "expired"
+
+
+@broken("tls-certificate-expired", says="20")
+def certificate_expired_behind_old_tls(world):
+    """The certificate has expired, and TLS 1.2 also offers ciphers that need none."""
+    world.certificate = "expired"
+    world.main["smtpd_tls_protocols"] = "!TLSv1, !TLSv1.1, !TLSv1.3"
+
+
+@broken("tls-handshake", says="SSL_connect error")
+def no_protocol_in_common(world):
+    """Postfix speaks TLS 1.0 only."""
+    world.main["smtpd_tls_protocols"] = "!TLSv1.1, !TLSv1.2, !TLSv1.3"
+
+
+@broken("tls-not-tried", level="info", says="posttls-finger")
+def nobody_to_try_tls(world):
+    """Postfix's client for trying TLS can't be run."""
+    world.before.append(lambda _: mount("/dev/null", "/usr/sbin/posttls-finger", flags=MS_BIND))
 
 
 @broken("tls-certificate-ending", level="warn", says="day")

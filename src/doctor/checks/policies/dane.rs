@@ -4,7 +4,8 @@ use std::fs;
 
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
-use rustls::{pki_types::CertificateDer, server::ParsedCertificate};
+use rustls_pki_types::CertificateDer;
+use webpki::EndEntityCert;
 
 use super::judge::Tlsa;
 use crate::{
@@ -64,7 +65,7 @@ impl Association {
 }
 
 fn public_key(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
-    let parsed = ParsedCertificate::try_from(certificate).ok()?;
+    let parsed = EndEntityCert::try_from(certificate).ok()?;
     Some(parsed.subject_public_key_info().to_vec())
 }
 

@@ -2,19 +2,14 @@
 //! `tls-certificate-ending`, `tls-certificate-not-yet`, `tls-certificate-untrusted`,
 //! `tls-certificate-name`, `tls-certificate-unusable`.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
+use std::time::{Duration, SystemTime};
+
+use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
+use webpki::{
+    ALL_VERIFICATION_ALGS, EndEntityCert, Error, InvalidNameContext, KeyUsage,
+    anchor_from_trusted_cert,
 };
 
-use rustls::{
-    CertificateError, Error, RootCertStore,
-    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
-    pki_types::{CertificateDer, ServerName, UnixTime},
-};
-use rustls_platform_verifier::Verifier;
-
-use super::handshake::provider;
 use crate::{
     doctor::{
         calendar::{DAY_SECONDS, day, unix_seconds},
@@ -28,7 +23,12 @@ const ENDING_DAYS: u64 = 14;
 
 /// The authorities that are believed.
 #[derive(Debug)]
-pub(super) struct Trust(Arc<dyn ServerCertVerifier>);
+pub(super) struct Trust(Vec<TrustAnchor<'static>>);
+
+/// There is nobody to believe; why, as far as it is known.
+#[derive(Debug, thiserror::Error)]
+#[error("no certificate of an authority is found{0}")]
+pub(super) struct NoAuthorities(String);
 
 /// Something wrong with a certificate. Times in seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,11 +58,28 @@ impl Trust {
     ///
     /// # Errors
     /// If it has none.
-    pub(super) fn of_system() -> Result<Self, Error> {
-        Ok(Self(Arc::new(Verifier::new(provider())?)))
+    pub(super) fn of_system() -> Result<Self, NoAuthorities> {
+        let found = rustls_native_certs::load_native_certs();
+        let trust = Self::in_those(&found.certs);
+        match trust.0.is_empty() {
+            false => Ok(trust),
+            true => {
+                let reasons = found.errors.iter().map(|error| format!("; {error}"));
+                Err(NoAuthorities(reasons.collect()))
+            }
+        }
     }
 
-    /// What a verifier at the time `now` would dislike, the worst first.
+    /// In the holders of these certificates. Old ones that can't be read are left out.
+    fn in_those(certificates: &[CertificateDer<'_>]) -> Self {
+        let anchors = certificates
+            .iter()
+            .filter_map(|one| anchor_from_trusted_cert(one).ok());
+        Self(anchors.map(|anchor| anchor.to_owned()).collect())
+    }
+
+    /// What a verifier at the time `now` would dislike, the worst first. Without `names`, what it
+    /// would dislike whatever name it had asked for.
     pub(super) fn flaws(
         &self,
         chain: &[CertificateDer<'_>],
@@ -73,97 +90,109 @@ impl Trust {
             return Vec::new();
         };
         let now = unix_seconds(now);
-        let verify = |name: &str, seconds: u64| {
-            let name = ServerName::try_from(name.to_owned())
-                .map_err(|error| Error::General(error.to_string()))?;
-            self.0
-                .verify_server_cert(leaf, others, &name, &[], at(seconds))
+        let leaf = match EndEntityCert::try_from(leaf) {
+            Ok(leaf) => leaf,
+            Err(error) => return vec![Flaw::Unusable(described(&error))],
         };
-        let mut flaws = Vec::new();
-        let mut missing = Vec::new();
-        let mut presented = Vec::new();
-        for name in names {
-            match verify(name, now) {
-                Ok(_) => {}
-                Err(Error::InvalidCertificate(error)) => match flaw(error, chain, at(now)) {
-                    Flaw::OtherName { presented: has, .. } => {
-                        missing.push(name.clone());
-                        presented = has;
-                    }
-                    flaw => {
-                        flaws.push(flaw);
-                        return flaws;
-                    }
-                },
-                Err(error) => return vec![Flaw::Unusable(error.to_string())],
-            }
+        if let Err(error) = self.believes(&leaf, others, now) {
+            return vec![flaw(&error, chain, now)];
         }
-        if !missing.is_empty() {
-            flaws.push(Flaw::OtherName {
-                none_fits: missing.len() == names.len(),
-                missing,
-                presented,
-            });
-        }
-        let later = names
-            .first()
-            .map(|name| verify(name, now + ENDING_DAYS * DAY_SECONDS));
-        if let Some(Err(Error::InvalidCertificate(error))) = later
-            && let Flaw::Expired { not_after } = flaw(error, chain, at(now))
-        {
+        let mut flaws = match fit(&leaf, names) {
+            Ok(flaw) => Vec::from_iter(flaw),
+            Err(error) => return vec![Flaw::Unusable(error)],
+        };
+        let later = now + ENDING_DAYS * DAY_SECONDS;
+        if let Err(Error::CertExpired { not_after, .. }) = self.believes(&leaf, others, later) {
+            let not_after = not_after.as_secs();
             let days = not_after.saturating_sub(now) / DAY_SECONDS;
             flaws.push(Flaw::Ending { not_after, days });
         }
         flaws
     }
+
+    /// Whether the certificate leads to an authority that is believed, and is good for a server.
+    fn believes(
+        &self,
+        leaf: &EndEntityCert<'_>,
+        others: &[CertificateDer<'_>],
+        seconds: u64,
+    ) -> Result<(), Error> {
+        let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        leaf.verify_for_usage(
+            ALL_VERIFICATION_ALGS,
+            &self.0,
+            others,
+            time,
+            KeyUsage::server_auth(),
+            None,
+            None,
+        )
+        .map(|_| ())
+    }
 }
 
-fn at(seconds: u64) -> UnixTime {
-    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+/// Which of the names a certificate lacks.
+///
+/// # Errors
+/// What hinders to compare them.
+fn fit(leaf: &EndEntityCert<'_>, names: &[String]) -> Result<Option<Flaw>, String> {
+    let mut missing = Vec::new();
+    let mut presented = Vec::new();
+    for name in names {
+        let asked = ServerName::try_from(name.as_str()).map_err(|error| error.to_string())?;
+        match leaf.verify_is_valid_for_subject_name(&asked) {
+            Ok(()) => {}
+            Err(Error::CertNotValidForName(InvalidNameContext { presented: has, .. })) => {
+                missing.push(name.clone());
+                presented = has;
+            }
+            Err(error) => return Err(described(&error)),
+        }
+    }
+    Ok((!missing.is_empty()).then_some(Flaw::OtherName {
+        none_fits: missing.len() == names.len(),
+        missing,
+        presented,
+    }))
 }
 
-fn flaw(error: CertificateError, chain: &[CertificateDer<'_>], now: UnixTime) -> Flaw {
-    let self_signed = || chain.first().is_some_and(|leaf| is_self_signed(leaf, now));
+fn flaw(error: &Error, chain: &[CertificateDer<'_>], now: u64) -> Flaw {
     match error {
-        CertificateError::ExpiredContext { not_after, .. } => Flaw::Expired {
+        Error::CertExpired { not_after, .. } => Flaw::Expired {
             not_after: not_after.as_secs(),
         },
-        CertificateError::NotValidYetContext { not_before, .. } => Flaw::NotYet {
+        Error::CertNotValidYet { not_before, .. } => Flaw::NotYet {
             not_before: not_before.as_secs(),
         },
-        CertificateError::NotValidForNameContext { presented, .. } => Flaw::OtherName {
-            missing: Vec::new(),
-            presented,
-            none_fits: true,
-        },
-        CertificateError::UnknownIssuer if self_signed() => Flaw::SelfSigned,
-        CertificateError::UnknownIssuer => Flaw::UnknownIssuer { sent: chain.len() },
+        Error::UnknownIssuer if is_self_signed(chain, now) => Flaw::SelfSigned,
+        Error::UnknownIssuer => Flaw::UnknownIssuer { sent: chain.len() },
         // What `openssl req -x509` makes by default: an authority's certificate, used as a server's.
-        CertificateError::Other(error) if error.to_string().contains("CaUsedAsEndEntity") => {
-            Flaw::SelfSigned
-        }
-        other => Flaw::Unusable(Error::InvalidCertificate(other).to_string()),
+        Error::CaUsedAsEndEntity => Flaw::SelfSigned,
+        other => Flaw::Unusable(described(other)),
     }
 }
 
-/// Whether the certificate is its own issuer: whoever believes it and nobody else finds the chain
-/// complete, or finds that it is an authority's.
-fn is_self_signed(leaf: &CertificateDer<'_>, now: UnixTime) -> bool {
-    let mut alone = RootCertStore::empty();
-    if alone.add(leaf.clone().into_owned()).is_err() {
-        return false;
-    }
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(alone), provider()).build();
-    let (Ok(verifier), Ok(nobody)) = (verifier, ServerName::try_from("name.invalid")) else {
+/// Whether the server's certificate is its own issuer: whoever believes it and nobody else finds the
+/// chain complete.
+fn is_self_signed(chain: &[CertificateDer<'_>], now: u64) -> bool {
+    let Some(leaf) = chain.first() else {
         return false;
     };
-    let verdict = verifier.verify_server_cert(leaf, &[], &nobody, &[], now);
-    matches!(
-        verdict,
-        Err(Error::InvalidCertificate(
-            CertificateError::NotValidForNameContext { .. } | CertificateError::NotValidForName
-        ))
-    )
+    let alone = Trust::in_those(std::slice::from_ref(leaf));
+    EndEntityCert::try_from(leaf).is_ok_and(|leaf| alone.believes(&leaf, &[], now).is_ok())
+}
+
+/// The verifier's word for an error, without the octets that some come with.
+fn described(error: &Error) -> String {
+    let words = match error {
+        Error::UnsupportedSignatureAlgorithmContext(_)
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            "signed by an algorithm that is not in use, or with a key too small"
+        }
+        Error::RequiredEkuNotFoundContext(_) => "not made for TLS servers (extended key usage)",
+        other => return other.to_string(),
+    };
+    words.to_owned()
 }
 
 impl Flaw {

@@ -1,6 +1,8 @@
 //! The files of certificate and key: `tls-file-missing`, `tls-file-unusable`, `tls-key-differs`,
 //! `tls-key-open`.
 
+mod public_half;
+
 use std::{
     fs::File,
     io::{self, Read},
@@ -8,13 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustls::{
-    Error, InconsistentKeys,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    sign::CertifiedKey,
-};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use webpki::EndEntityCert;
 
-use super::handshake::provider;
+use self::public_half::public_half;
 use crate::{
     doctor::{
         finding::Finding,
@@ -149,20 +148,19 @@ fn fit(pair: &Pair, certificate: &[u8], key: &[u8]) -> Option<Fault> {
         Some(Fault::Unusable(name, path.clone(), error))
     };
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
-    let chain = match chain {
-        Ok(chain) if !chain.is_empty() => chain,
-        Ok(_) => return unusable(&pair.certificate, "no BEGIN CERTIFICATE".to_owned()),
+    let leaf = match chain.map(|chain| chain.into_iter().next()) {
+        Ok(Some(leaf)) => leaf,
+        Ok(None) => return unusable(&pair.certificate, "no BEGIN CERTIFICATE".to_owned()),
         Err(error) => return unusable(&pair.certificate, error.to_string()),
     };
     let key = match PrivateKeyDer::from_pem_slice(key) {
         Ok(key) => key,
         Err(error) => return unusable(&pair.key, error.to_string()),
     };
-    match CertifiedKey::from_der(chain, key, &provider()) {
-        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Some(Fault::Differs),
-        // OpenSSL may know kinds of keys that we don't.
-        Ok(_) | Err(_) => None,
-    }
+    // OpenSSL may know kinds of certificates and keys that we don't.
+    let certified = EndEntityCert::try_from(&leaf).ok()?;
+    let own = public_half(&key)?;
+    (own != *certified.subject_public_key_info()).then_some(Fault::Differs)
 }
 
 fn open(key: &Path) -> Option<Fault> {

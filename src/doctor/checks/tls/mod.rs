@@ -1,7 +1,8 @@
 //! TLS: is it offered where mail arrives, with a certificate that holds, and used where mail leaves?
 //!
-//! Findings: `tls-not-offered`, `tls-refused`, `tls-handshake`, `tls-no-roots` (here); those of the
-//! certificate in [`certificate`]; of its files in [`files`]; of settings in [`settings`].
+//! Findings: `tls-not-offered`, `tls-refused`, `tls-handshake`, `tls-not-tried`, `tls-no-roots`
+//! (here); those of the certificate in [`certificate`]; of its files in [`files`]; of settings in
+//! [`settings`].
 
 mod certificate;
 mod files;
@@ -10,10 +11,10 @@ mod settings;
 
 use std::{sync::Arc, time::Duration};
 
-use rustls::pki_types::CertificateDer;
+use rustls_pki_types::CertificateDer;
 
 use self::{
-    certificate::{Flaw, Trust},
+    certificate::Trust,
     handshake::{Offer, offer},
 };
 use crate::{
@@ -25,7 +26,10 @@ use crate::{
         listeners::{self, Listener, SMTP, SUBMISSION, SUBMISSIONS},
         smtp::session::Patience,
     },
-    postfix::Postfix,
+    postfix::{
+        Postfix,
+        finger::{Call, Finger},
+    },
     text,
     text::Text,
 };
@@ -35,9 +39,6 @@ const NEAR: Patience = Patience {
     connect: Duration::from_secs(2),
     reply: Duration::from_secs(8),
 };
-
-/// A name that nobody has.
-const NO_NAME: &str = "name.invalid";
 
 /// What was seen at one of our ports.
 struct Looked<'a> {
@@ -61,7 +62,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         report.unanswered(name, *failure);
     }
     let names = names(&arriving, postfix);
-    let looked = look(&host, postfix, &names).await;
+    let looked = look(postfix, &names).await;
     let lacking = lacking(&looked, !arriving.here.is_empty());
     let faults = files::findings(postfix);
     let broken_files = !faults.is_empty();
@@ -73,6 +74,9 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         for finding in lacking {
             report.add(finding);
         }
+    }
+    if let Some(finding) = not_tried(&looked) {
+        report.add(finding);
     }
     for finding in certificates(&looked, &names, &host) {
         report.add(finding);
@@ -95,8 +99,11 @@ fn names(arriving: &Arriving, postfix: &Postfix) -> Vec<String> {
     names
 }
 
-async fn look<'a>(host: &Host, postfix: &'a Postfix, names: &[String]) -> Vec<Looked<'a>> {
+async fn look<'a>(postfix: &'a Postfix, names: &[String]) -> Vec<Looked<'a>> {
+    let finger = Finger::of(postfix);
     let name = names.first().map_or("localhost", String::as_str);
+    // As `posttls-finger` names itself.
+    let helo = postfix.main.get("myhostname").unwrap_or("localhost");
     let mut looked = Vec::new();
     for listener in listeners::of(postfix) {
         let wanted = [SMTP, SUBMISSION, SUBMISSIONS].contains(&listener.port);
@@ -104,13 +111,18 @@ async fn look<'a>(host: &Host, postfix: &'a Postfix, names: &[String]) -> Vec<Lo
             continue;
         }
         let wraps = listener.wraps(postfix);
-        for address in listener.addresses(postfix).await {
-            let helo = host.helo().unwrap_or("localhost");
+        for to in listener.addresses(postfix).await {
+            let call = Call {
+                to,
+                wraps,
+                name,
+                patience: NEAR.reply,
+            };
             // Where nobody answers, the check of the port says so.
-            if let Ok(offer) = offer(address, wraps, helo, name).await {
+            if let Ok(offer) = offer(&finger, call, helo).await {
                 looked.push(Looked {
                     listener,
-                    at: address.to_string(),
+                    at: to.to_string(),
                     offer,
                 });
                 break;
@@ -129,7 +141,7 @@ fn lacking(looked: &[Looked<'_>], mail_arrives: bool) -> Vec<Finding> {
             continue;
         }
         match &seen.offer {
-            Offer::Done(_) => {}
+            Offer::Done(_) | Offer::Untried(_) => {}
             Offer::Missing(ehlo) => {
                 findings.push(not_offered(port, &ehlo.to_string()));
             }
@@ -162,6 +174,26 @@ fn lacking(looked: &[Looked<'_>], mail_arrives: bool) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// That nobody is there to begin TLS, if so; the reason is the same at all ports.
+fn not_tried(looked: &[Looked<'_>]) -> Option<Finding> {
+    let (at, error) = looked.iter().find_map(|seen| match &seen.offer {
+        Offer::Untried(error) => Some((&seen.at, error)),
+        _ => None,
+    })?;
+    let finding = Finding::info(
+        "tls-not-tried",
+        at,
+        text!(
+            "TLS with this server was not tried, so the certificates that it shows are not judged",
+            "no se probó TLS con este servidor, así que no se juzgan los certificados que muestra"
+        ),
+    );
+    Some(finding.evidence(error).advice(text!(
+        "make posttls-finger work, with which TLS is tried: it comes with Postfix",
+        "haga que funcione posttls-finger, con el que se prueba TLS: viene con Postfix"
+    )))
 }
 
 fn senders_go_away() -> Text {
@@ -207,6 +239,9 @@ fn certificates(looked: &[Looked<'_>], names: &[String], host: &Host) -> Vec<Fin
         let Offer::Done(chain) = &seen.offer else {
             continue;
         };
+        if chain.is_empty() {
+            continue;
+        }
         match shown
             .iter_mut()
             .find(|(known, _)| *known == chain.as_slice())
@@ -238,16 +273,33 @@ fn certificates(looked: &[Looked<'_>], names: &[String], host: &Host) -> Vec<Fin
     let mut findings = Vec::new();
     for (chain, places) in shown {
         let places = places.join(", ");
-        let flaws = match names.is_empty() {
-            false => trust.flaws(chain, names, host.now),
-            // A server without a full name is another check's; its certificate may still end.
-            true => {
-                let mut flaws = trust.flaws(chain, &[NO_NAME.to_owned()], host.now);
-                flaws.retain(|flaw| !matches!(flaw, Flaw::OtherName { .. }));
-                flaws
-            }
-        };
+        // A server without a full name is another check's; its certificate may still end.
+        let flaws = trust.flaws(chain, names, host.now);
         findings.extend(flaws.iter().map(|flaw| flaw.finding(&places, names)));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::finding::Level;
+
+    #[test]
+    fn nothing_is_concluded_where_nobody_could_try() {
+        let postfix = Postfix::of_texts("", "smtp inet n - y - - smtpd\n", "");
+        let looked: Vec<_> = listeners::of(&postfix)
+            .into_iter()
+            .map(|listener| Looked {
+                listener,
+                at: "127.0.0.1:25".to_owned(),
+                offer: Offer::Untried("posttls-finger does not start".to_owned()),
+            })
+            .collect();
+        assert_eq!(lacking(&looked, true), []);
+        let told = not_tried(&looked).unwrap();
+        assert_eq!((told.level, told.code), (Level::Info, "tls-not-tried"));
+        assert_eq!(told.evidence, ["posttls-finger does not start"]);
+        assert_eq!(not_tried(&[]), None);
+    }
 }

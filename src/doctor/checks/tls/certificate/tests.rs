@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use rustls::pki_types::pem::PemObject;
+use rustls_pki_types::pem::PemObject;
 
 use super::*;
 
@@ -45,6 +45,11 @@ impl Authority {
 
     /// A certificate for `name`.
     fn issue(&self, name: &str) -> Vec<CertificateDer<'static>> {
+        self.issue_with(name, "")
+    }
+
+    /// The same with a further extension.
+    fn issue_with(&self, name: &str, extension: &str) -> Vec<CertificateDer<'static>> {
         let directory = self.directory.path();
         openssl(
             directory,
@@ -54,7 +59,7 @@ impl Authority {
         );
         fs::write(
             directory.join("ext"),
-            format!("subjectAltName=DNS:{name}\nbasicConstraints=CA:FALSE\n"),
+            format!("subjectAltName=DNS:{name}\nbasicConstraints=CA:FALSE\n{extension}\n"),
         )
         .unwrap();
         openssl(
@@ -83,11 +88,7 @@ impl Authority {
     }
 
     fn trust(&self) -> Trust {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.read("ca.pem")).unwrap();
-        let verifier =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-        Trust(verifier.unwrap())
+        Trust::in_those(&[self.read("ca.pem")])
     }
 }
 
@@ -170,6 +171,27 @@ fn its_names_are_compared() {
             }]
         ),
         "{found:?}"
+    );
+}
+
+#[test]
+fn without_a_name_only_the_rest_is_judged() {
+    let authority = Authority::new();
+    let trust = authority.trust();
+    let chain = authority.issue("www.example.net");
+    assert_eq!(flaws(&trust, &chain, &[]), []);
+    let found = flaws_after(&trust, &chain, &[], LIFE - 3);
+    assert!(matches!(found[..], [Flaw::Ending { .. }]), "{found:?}");
+}
+
+#[test]
+fn a_certificate_for_something_else_is_told_in_words() {
+    let authority = Authority::new();
+    let chain = authority.issue_with(NAME, "extendedKeyUsage=emailProtection");
+    let words = "not made for TLS servers (extended key usage)";
+    assert_eq!(
+        flaws(&authority.trust(), &chain, &[NAME]),
+        [Flaw::Unusable(words.to_owned())]
     );
 }
 

@@ -11,18 +11,40 @@ fn pair(certificate: &Path, key: &Path) -> Pair {
     }
 }
 
-fn made(directory: &Path, name: &str) -> (PathBuf, PathBuf) {
-    let (certificate, key) = (format!("{name}.pem"), format!("{name}.key"));
+fn openssl(directory: &Path, arguments: &str) {
     let done = Command::new("openssl")
-        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x".split(' '))
-        .args(["-keyout", &key, "-out", &certificate])
+        .args(arguments.split(' '))
         .current_dir(directory)
         .output()
         .unwrap();
     assert!(done.status.success(), "{done:?}");
+}
+
+fn made(directory: &Path, name: &str) -> (PathBuf, PathBuf) {
+    made_of(directory, name, "ec -pkeyopt ec_paramgen_curve:P-256")
+}
+
+/// A certificate and its key of some kind.
+fn made_of(directory: &Path, name: &str, kind: &str) -> (PathBuf, PathBuf) {
+    let (certificate, key) = (format!("{name}.pem"), format!("{name}.key"));
+    openssl(
+        directory,
+        &format!("req -x509 -newkey {kind} -nodes -subj /CN=x -keyout {key} -out {certificate}"),
+    );
     let key = directory.join(key);
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     (directory.join(certificate), key)
+}
+
+/// Writes a key anew as `BEGIN RSA PRIVATE KEY` or `BEGIN EC PRIVATE KEY`.
+fn in_the_old_way(directory: &Path, key: &Path) {
+    let new = directory.join("new.key");
+    let (from, to) = (key.display(), new.display());
+    openssl(
+        directory,
+        &format!("pkey -traditional -in {from} -out {to}"),
+    );
+    fs::rename(new, key).unwrap();
 }
 
 #[test]
@@ -35,6 +57,44 @@ fn key_and_certificate_must_belong_together() {
     assert_eq!(faults(&swapped), [Fault::Differs]);
     let finding = Fault::Differs.finding(&swapped, "mail.example.com");
     assert!(finding.evidence[1].starts_with("smtpd_tls_key_file = "));
+}
+
+#[test]
+fn keys_of_all_usual_kinds_are_compared() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    for kind in [
+        "rsa:2048",
+        "ec -pkeyopt ec_paramgen_curve:P-256",
+        "ec -pkeyopt ec_paramgen_curve:P-384",
+        "ec -pkeyopt ec_paramgen_curve:P-521",
+        "ed25519",
+    ] {
+        let (certificate, key) = made_of(directory, "one", kind);
+        let (_, other) = made_of(directory, "other", kind);
+        assert_eq!(faults(&pair(&certificate, &key)), [], "{kind}");
+        let swapped = pair(&certificate, &other);
+        assert_eq!(faults(&swapped), [Fault::Differs], "{kind}");
+        if kind == "ed25519" {
+            continue;
+        }
+        for key in [&key, &other] {
+            in_the_old_way(directory, key);
+        }
+        assert_eq!(faults(&pair(&certificate, &key)), [], "{kind}");
+        assert_eq!(faults(&swapped), [Fault::Differs], "{kind}");
+    }
+    let (certificate, _) = made(directory, "one");
+    let (_, rsa) = made_of(directory, "other", "rsa:2048");
+    assert_eq!(faults(&pair(&certificate, &rsa)), [Fault::Differs]);
+}
+
+#[test]
+fn nothing_is_said_of_kinds_that_are_not_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let (certificate, _) = made_of(directory.path(), "one", "ed448");
+    let (_, other) = made_of(directory.path(), "other", "ed448");
+    assert_eq!(faults(&pair(&certificate, &other)), []);
 }
 
 #[test]
