@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use regex::bytes::{RegexSet, RegexSetBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::header::HeaderSection;
 
@@ -133,7 +133,7 @@ fn entries(written: Option<&[String]>, default: &[&str]) -> Vec<String> {
 struct NameSet {
     /// In lower case, sorted by [`order`].
     exact: Vec<Box<[u8]>>,
-    patterns: Option<RegexSet>,
+    patterns: Vec<Regex>,
 }
 
 impl NameSet {
@@ -147,19 +147,16 @@ impl NameSet {
             .map(|entry| entry.to_ascii_lowercase().into_bytes().into())
             .collect();
         exact.sort_unstable_by(|one, other| order(one, other));
-        for pattern in &patterns {
-            pattern_set(std::slice::from_ref(pattern)).map_err(|_| SelectionError {
-                entry: pattern.clone(),
-                reason: "is not a valid pattern (write * for any run of characters)".into(),
-            })?;
-        }
-        let patterns = match patterns.as_slice() {
-            [] => None,
-            patterns => Some(pattern_set(patterns).map_err(|error| SelectionError {
-                entry: patterns.join(","),
-                reason: format!("can't be compiled: {error}"),
-            })?),
-        };
+        let patterns = patterns
+            .into_iter()
+            .map(|entry| match pattern(&entry) {
+                Ok(pattern) => Ok(pattern),
+                Err(_) => Err(SelectionError {
+                    entry,
+                    reason: "is not a valid pattern (write * for any run of characters)".into(),
+                }),
+            })
+            .collect::<Result<_, _>>()?;
         Ok(Self { exact, patterns })
     }
 
@@ -167,10 +164,7 @@ impl NameSet {
         self.exact
             .binary_search_by(|known| order(known, name))
             .is_ok()
-            || self
-                .patterns
-                .as_ref()
-                .is_some_and(|patterns| patterns.is_match(name))
+            || self.patterns.iter().any(|pattern| pattern.is_match(name))
     }
 }
 
@@ -193,13 +187,11 @@ fn is_pattern(entry: &str) -> bool {
     ])
 }
 
-/// Compiles entries as OpenDKIM does: extended expressions over the whole name, `*` standing for
+/// Compiles an entry as OpenDKIM does: an extended expression over the whole name, `*` standing for
 /// any run of characters, and a dot for itself.
-fn pattern_set(entries: &[String]) -> Result<RegexSet, regex::Error> {
-    let expressions = entries
-        .iter()
-        .map(|entry| format!("^(?:{})$", entry.replace('.', "\\.").replace('*', ".*")));
-    RegexSetBuilder::new(expressions)
+fn pattern(entry: &str) -> Result<Regex, regex::Error> {
+    let expression = entry.replace('.', "\\.").replace('*', ".*");
+    RegexBuilder::new(&format!("^(?:{expression})$"))
         .case_insensitive(true)
         .unicode(false)
         .build()
