@@ -155,7 +155,7 @@ impl Handshake {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
+    use std::time::Instant;
 
     use super::*;
 
@@ -170,8 +170,17 @@ mod tests {
     async fn called(script: &str) -> Result<Handshake, PostfixError> {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join(PROGRAM);
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        // Not written by this process: a child of another test could still hold it open, and what is
+        // open for writing can't be run.
+        let written = std::process::Command::new("sh")
+            .args([
+                "-c",
+                r#"printf '#!/bin/sh\n%s\n' "$2" > "$1" && chmod 755 "$1""#,
+                "sh",
+            ])
+            .args([program.as_os_str(), script.as_ref()])
+            .status();
+        assert!(written.unwrap().success());
         let finger = Finger {
             program,
             directory: directory.path().to_owned(),

@@ -2,11 +2,12 @@
 
 use std::{
     fs,
+    io::Write,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
     process::Command,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use rustls::{
@@ -111,6 +112,7 @@ async fn serve(mut client: TcpStream, lines: &[&[u8]], then: Then) {
             while !waits || stream.read(&mut [0; 512]).await.is_ok_and(|read| read > 0) {
                 waits = true;
                 let _ = stream.write_all(answer).await;
+                let _ = stream.flush().await;
             }
         }
         Then::Garbage => {
@@ -123,7 +125,10 @@ async fn serve(mut client: TcpStream, lines: &[&[u8]], then: Then) {
 
 /// Postfix's own; `None` where it is left out on purpose.
 fn finger(directory: &Path) -> Option<Finger> {
-    fs::write(directory.join("main.cf"), MAIN_CF).unwrap();
+    let mut main = fs::File::create(directory.join("main.cf")).unwrap();
+    main.write_all(MAIN_CF.as_bytes()).unwrap();
+    // Postfix waits two seconds for the end of an edit that has just begun.
+    main.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     let postfix = crate::postfix::Postfix {
         directory: directory.to_owned(),
         ..crate::postfix::Postfix::of_texts("", "", "")
