@@ -351,6 +351,13 @@ fn who_starts_the_daemon_later_hears_that_mail_waits() {
     scene.setup("a.example", &["--undo"]).ok();
     let told = scene.setup("a.example", &["--apply"]).ok();
     assert!(told.contains("Nobody listens at inet:"), "{told}");
+    // Also where only Postfix is left to be told.
+    let main_cf = scene.read("postfix/main.cf");
+    let wires = |line: &&str| !line.contains("milter");
+    let lines: Vec<_> = main_cf.lines().filter(wires).collect();
+    scene.write("postfix/main.cf", &(lines.join("\n") + "\n"));
+    let told = scene.setup("a.example", &["--apply"]).ok();
+    assert!(told.contains("Nobody listens at inet:"), "{told}");
 }
 
 #[test]

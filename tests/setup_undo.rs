@@ -172,3 +172,25 @@ fn the_postfix_that_was_set_up_is_the_one_that_hears_of_the_undo() {
     let command = scene.expand("postfix -c DIR/postfix reload");
     assert!(told.contains(&command), "{told}");
 }
+
+#[test]
+fn the_postfix_of_an_earlier_domain_hears_of_the_undo_of_a_later_one() {
+    let Some(scene) = Scene::beside_postfix() else {
+        return;
+    };
+    fs::create_dir(scene.path("postfix2")).unwrap();
+    for name in ["main.cf", "master.cf"] {
+        let text = scene.read(&format!("postfix/{name}"));
+        scene.write(&format!("postfix2/{name}"), &text);
+    }
+    scene.setup("a.example", &["--apply"]).ok();
+    scene
+        .setup_beside("postfix2", "b.example", &["--apply"])
+        .ok();
+    scene.setup("a.example", &["--undo"]).ok();
+    let told = scene.setup("b.example", &["--undo"]).ok();
+    for directory in ["postfix", "postfix2"] {
+        let command = scene.expand(&format!("postfix -c DIR/{directory} reload"));
+        assert!(told.contains(&command), "{told}");
+    }
+}

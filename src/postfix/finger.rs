@@ -22,6 +22,8 @@ const MAX_OCTETS: u64 = 512 * 1024;
 const MAX_LATE_REPLIES: u32 = 2;
 /// What every server of today knows.
 const PROTOCOLS: &str = ">=TLSv1.2";
+/// What it says before it ends because of the server, not because of itself.
+const SERVERS_FAULTS: [&str; 2] = ["fatal: lost connection", "fatal: timeout"];
 /// From this level on a server has to show a certificate; whether it holds ends nothing.
 const LEVEL: &str = "verify";
 
@@ -75,29 +77,34 @@ impl Finger {
             program: PROGRAM,
             cause,
         };
+        let failed = |complaint| PostfixError::Failed {
+            program: PROGRAM,
+            complaint,
+        };
         let mut child = self.command(call).spawn().map_err(not_started)?;
         let Some(output) = child.stdout.take() else {
             return Err(not_started(io::ErrorKind::BrokenPipe.into()));
         };
+        let mut told = Vec::new();
         let talk = async {
-            let mut told = Vec::new();
             // Closed after what is read of it, which ends a program that has more to say.
             output.take(MAX_OCTETS).read_to_end(&mut told).await?;
-            io::Result::Ok((told, child.wait().await?))
+            child.wait().await
         };
-        let Ok(ended) = timeout(call.patience * MAX_LATE_REPLIES, talk).await else {
-            return Ok(Handshake::Failed("no end in time".to_owned()));
-        };
-        let (told, status) = ended.map_err(not_started)?;
-        match Handshake::told(&told) {
-            Handshake::Failed(words) if !status.success() => Err(PostfixError::Failed {
-                program: PROGRAM,
-                complaint: match words.is_empty() {
-                    true => status.to_string(),
-                    false => words,
-                },
-            }),
-            handshake => Ok(handshake),
+        let ended = timeout(call.patience * MAX_LATE_REPLIES, talk).await;
+        match (Handshake::told(&told), ended) {
+            // Whatever comes afterwards, this has come about.
+            (done @ Handshake::Done(_), _) => Ok(done),
+            (_, Err(_)) => Ok(Handshake::Failed("no end in time".to_owned())),
+            (_, Ok(Err(cause))) => Err(not_started(cause)),
+            (Handshake::Failed(words), Ok(Ok(status))) => {
+                let of_server = SERVERS_FAULTS.iter().any(|fault| words.contains(fault));
+                match status.success() || of_server {
+                    true => Ok(Handshake::Failed(words)),
+                    false if words.is_empty() => Err(failed(status.to_string())),
+                    false => Err(failed(words)),
+                }
+            }
         }
     }
 
@@ -116,7 +123,9 @@ impl Finger {
             .args(["-l", LEVEL, "-p", PROTOCOLS])
             .args(["-t", &patience, "-T", &patience])
             .args(["-s", call.name])
-            .args(["-o", &format!("inet_protocols={family}")]);
+            .args(["-o", &format!("inet_protocols={family}")])
+            // Those of the host may be of the other family, which it ends at.
+            .args(["-o", "inet_interfaces=all"]);
         if call.wraps {
             command.arg("-w");
         }
@@ -215,6 +224,9 @@ mod tests {
             error.to_string(),
             "posttls-finger failed: fatal: open main.cf: No such file"
         );
+        let script = "echo 'posttls-finger: fatal: lost connection while sending STARTTLS'; exit 1";
+        let found = called(script).await.unwrap();
+        assert!(matches!(found, Handshake::Failed(_)), "{found:?}");
         let error = called("exit 127").await.unwrap_err();
         assert_eq!(error.to_string(), "posttls-finger failed: exit status: 127");
     }
@@ -224,6 +236,8 @@ mod tests {
         let begun = Instant::now();
         let hanging = called("exec sleep 60").await.unwrap();
         assert!(matches!(hanging, Handshake::Failed(_)), "{hanging:?}");
+        let script = "echo 'posttls-finger: Untrusted TLS connection established to x'; sleep 60";
+        assert_eq!(called(script).await.unwrap(), Handshake::Done(Vec::new()));
         // More than is read: it ends by itself where nobody listens.
         let endless = called("exec yes").await;
         assert!(endless.is_err(), "{endless:?}");

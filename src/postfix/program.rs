@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Why Postfix's settings can't be read.
+/// Why a program of Postfix's told nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum PostfixError {
     /// There is no `postconf`.
@@ -25,7 +25,7 @@ pub enum PostfixError {
     Failed {
         /// The program.
         program: &'static str,
-        /// What it wrote on standard error.
+        /// What it said about it.
         complaint: String,
     },
 }

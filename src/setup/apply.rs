@@ -73,7 +73,7 @@ impl Work {
             journal.add(&Run {
                 domain: wanted.domain.as_str().to_owned(),
                 config: wanted.config.clone(),
-                postfix: wanted.postfix_directory.clone(),
+                postfix: plan.postfix.iter().cloned().collect(),
                 changes: steps.iter().map(|step| step.entry.clone()).collect(),
             })?;
         }

@@ -5,6 +5,7 @@
 //! files themselves tell.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, DirBuilder, File, TryLockError},
     io,
     os::unix::fs::DirBuilderExt,
@@ -39,8 +40,8 @@ pub struct Run {
     pub domain: String,
     /// The server's configuration.
     pub config: PathBuf,
-    /// Postfix's directory where it is not the usual one.
-    pub postfix: Option<PathBuf>,
+    /// The directories of the Postfixes that it set up; of others, too, whose changes it took over.
+    pub postfix: BTreeSet<PathBuf>,
     /// The changes, in order.
     pub changes: Vec<Entry>,
 }
@@ -211,7 +212,7 @@ mod tests {
         Run {
             domain: domain.to_owned(),
             config: "/etc/opendkim.conf".into(),
-            postfix: None,
+            postfix: BTreeSet::new(),
             changes: vec![Entry {
                 shared: true,
                 change: Change::Member {

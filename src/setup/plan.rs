@@ -1,5 +1,7 @@
 //! The plan: everything that `setup` will do for a domain, tried out before anything is done.
 
+use std::path::PathBuf;
+
 use super::{
     disk::Attributes,
     draft::{Draft, Step, Words},
@@ -25,6 +27,8 @@ pub struct Plan {
     pub hostname: String,
     /// Where the daemon listens.
     pub endpoint: Endpoint,
+    /// Postfix's directory; none where it is left alone.
+    pub postfix: Option<PathBuf>,
     /// What the administrator should know.
     pub notes: Vec<Text>,
 }
@@ -53,6 +57,7 @@ pub fn plan(wanted: &Wanted, situation: &Situation) -> Result<Plan, Refusal> {
     notes.extend(old_look(situation));
     Ok(Plan {
         before_postfix,
+        postfix: postfix.map(|postfix| postfix.directory.clone()),
         steps: draft.into_steps(),
         signing,
         hostname,

@@ -13,8 +13,6 @@ use super::{
     disk::{self, Attributes},
     journal::{Entry, Journal, JournalError, Run},
 };
-use crate::postfix::DEFAULT_DIRECTORY;
-
 /// What was taken back.
 #[derive(Debug, Default)]
 pub struct Undone {
@@ -117,10 +115,7 @@ pub fn undo(journal: &Journal, domain: Option<&str>, config: &Path) -> Result<Un
     }) = select(&mut runs, of_domain)
     {
         take_back(&run.changes, &mut undone)?;
-        let postfix = run.postfix.as_deref();
-        undone
-            .postfix
-            .insert(postfix.unwrap_or(Path::new(DEFAULT_DIRECTORY)).to_owned());
+        undone.postfix.extend(run.postfix.iter().cloned());
         if let Some((later_file, later)) = runs.get_mut(at).filter(|_| !kept.is_empty()) {
             hand_over(journal, (&file, run), (later_file, later), kept)?;
             undone.relied_on_by.push(later.domain.clone());
@@ -168,6 +163,7 @@ fn hand_over(
     changes.retain(|entry| !later.changes.contains(entry));
     changes.append(&mut later.changes);
     later.changes = changes;
+    later.postfix.append(&mut run.postfix);
     journal.write(later_file, later)
 }
 

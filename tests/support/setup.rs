@@ -159,13 +159,18 @@ impl Scene {
 
     /// Runs `dkimd setup`, in English, without asking DNS.
     pub fn setup(&self, domain: &str, flags: &[&str]) -> Told {
+        self.setup_beside("postfix", domain, flags)
+    }
+
+    /// The same beside another Postfix.
+    pub fn setup_beside(&self, postfix: &str, domain: &str, flags: &[&str]) -> Told {
         let output = Command::new(env!("CARGO_BIN_EXE_dkimd"))
             .args(["setup", domain, "--offline", "--no-reload"])
             .args(["--ip", "203.0.113.10", "--ip", "2001:db8::10"])
             .arg("--config")
             .arg(self.config())
             .arg("--postfix-config")
-            .arg(self.path("postfix"))
+            .arg(self.path(postfix))
             .arg("--key-directory")
             .arg(self.path("keys"))
             .arg("--journal")
@@ -209,7 +214,7 @@ impl Scene {
             .add(&Run {
                 domain: domain.to_owned(),
                 config: self.config(),
-                postfix: Some(self.path("postfix")),
+                postfix: plan.postfix.iter().cloned().collect(),
                 changes: changes.clone(),
             })
             .unwrap();

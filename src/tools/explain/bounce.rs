@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::{answer::Answer, reply};
 use crate::{
@@ -19,7 +19,9 @@ const MAX_RECIPIENTS: usize = 100;
     reason = "the pattern is a constant, which a test compiles"
 )]
 static REPLY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?-u:\b)[45][0-9]{2}[ -]#?[45]\.[0-9]{1,3}\.[0-9]{1,3}(?-u:\b)")
+    RegexBuilder::new(r"\b[45]\d\d[ -]#?[45]\.\d{1,3}\.\d{1,3}\b")
+        .unicode(false)
+        .build()
         .expect("the pattern is a constant, which a test compiles")
 });
 
@@ -58,7 +60,7 @@ impl Bounce {
         let mut body = Vec::new();
         message.feed_body(|octets| body.extend_from_slice(octets));
         let text = String::from_utf8_lossy(&body);
-        let said = text.lines().find(|line| REPLY.is_match(line))?;
+        let said = text.lines().find(|line| REPLY.is_match(line.as_bytes()))?;
         Some(Self {
             recipients: vec![Recipient {
                 address: "?".to_owned(),

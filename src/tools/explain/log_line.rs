@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::bytes::{Captures, Regex, RegexBuilder};
 
 /// Octets of a line that are looked at.
 pub(super) const MAX_LINE_OCTETS: usize = 16 * 1024;
@@ -27,18 +27,18 @@ pub(super) struct LogLine<'t> {
 }
 
 /// Times as syslog (`Nov 23 21:24:52`), ISO 8601 and journalctl write them.
-const TIME: &str = r"(?:[A-Z][a-z]{2} )?(?:[A-Z][a-z]{2} [ 0-3]?[0-9](?: [0-9]{4})? [0-9:]{8}(?:\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2}| [A-Z]{3,5})?)";
+const TIME: &str = r"(?:[A-Z][a-z]{2} )?(?:[A-Z][a-z]{2} [ 0-3]?\d(?: \d{4})? \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d| [A-Z]{3,5})?)";
 /// Programs that are known by their names where no time and no process number stands.
-const PROGRAMS: &str = r"opendkim|dkimd|postfix[A-Za-z0-9_./-]*|sendmail|postsuper";
+const PROGRAMS: &str = r"opendkim|dkimd|postfix[\w./-]*|sendmail|postsuper";
 
 static WITH_TIME: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
-        r"^(?:<[0-9]{{1,3}}>)?(?P<time>{TIME}) (?:(?P<host>[^ \t:\[\]]+) )??(?P<program>[A-Za-z0-9_./@-]+?)(?:\[[0-9]+\])?: (?P<text>.*)$"
+        r"^(?:<\d{{1,3}}>)?(?P<time>{TIME}) (?:(?P<host>[^\s:\[\]]+) )??(?P<program>[\w./@-]+?)(?:\[\d+\])?: (?P<text>.*)$"
     ))
 });
 static WITHOUT_TIME: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
-        r"^(?:<[0-9]{{1,3}}>)?(?:(?P<program>[A-Za-z0-9_./@-]+?)\[[0-9]+\]|(?P<known>{PROGRAMS})): (?P<text>.*)$"
+        r"^(?:<\d{{1,3}}>)?(?:(?P<program>[\w./@-]+?)\[\d+\]|(?P<known>{PROGRAMS})): (?P<text>.*)$"
     ))
 });
 
@@ -47,24 +47,31 @@ static WITHOUT_TIME: LazyLock<Regex> = LazyLock::new(|| {
     reason = "the patterns are constants, which a test compiles"
 )]
 fn pattern(text: &str) -> Regex {
-    Regex::new(text).expect("the patterns are constants, which a test compiles")
+    RegexBuilder::new(text)
+        .unicode(false)
+        .build()
+        .expect("the patterns are constants, which a test compiles")
+}
+
+fn part<'t>(line: &'t str, found: &Captures<'_>, name: &str) -> Option<&'t str> {
+    line.get(found.name(name)?.range())
 }
 
 impl<'t> LogLine<'t> {
     /// Takes a line apart; whatever is not recognised is text.
     pub(super) fn parse(line: &'t str) -> Self {
         let line = bounded(line.trim());
-        if let Some(found) = WITH_TIME.captures(line) {
-            let part = |name| found.name(name).map(|part| part.as_str());
+        if let Some(found) = WITH_TIME.captures(line.as_bytes()) {
+            let part = |name| part(line, &found, name);
             return Self {
                 time: part("time"),
                 program: part("program"),
                 ..Self::of_text(part("text").unwrap_or_default())
             };
         }
-        match WITHOUT_TIME.captures(line) {
+        match WITHOUT_TIME.captures(line.as_bytes()) {
             Some(found) => {
-                let part = |name| found.name(name).map(|part| part.as_str());
+                let part = |name| part(line, &found, name);
                 Self {
                     program: part("program").or(part("known")),
                     ..Self::of_text(part("text").unwrap_or_default())

@@ -31,6 +31,7 @@ use crate::{
         services::{self, Told},
         situation::{Keys, Refusal, Situation, Wanted},
     },
+    socket::SocketSpec,
     text,
     text::{Lang, Text},
 };
@@ -89,7 +90,7 @@ pub struct SetupArgs {
     /// Where new tables go; the directory opendkim beside the configuration
     #[arg(long, value_name = "DIR")]
     pub table_directory: Option<PathBuf>,
-    /// Postfix's configuration directory
+    /// Postfix's configuration directory; --undo takes it from the journal
     #[arg(long, value_name = "DIR")]
     pub postfix_config: Option<PathBuf>,
     /// Leave Postfix alone
@@ -305,7 +306,22 @@ fn applied(args: &SetupArgs, wanted: &Wanted, lang: Lang) -> Result<Account, End
     let told = carry_out(args, &situation, &plan, &mut work)
         .map_err(|error| failed(&error, work.done(), work.left(), args, lang))?;
     let steps = work.done().to_vec();
+    if work.touches_postfix() && !told.iter().any(Told::is_failed) {
+        plan.notes.extend(mail_waits(&plan.endpoint.socket));
+    }
     finish(args, wanted, &situation, plan, steps, told, lang)
+}
+
+/// That Postfix has nobody to ask, if so: it reads its new lines whenever it starts a process.
+fn mail_waits(socket: &SocketSpec) -> Option<Text> {
+    (!services::connects(socket)).then(|| {
+        text!(
+            "Nobody listens at {socket} yet, and Postfix puts mail off until somebody does: start \
+             the daemon now.",
+            "Todavía no escucha nadie en {socket}, y Postfix aplaza el correo hasta que alguien lo \
+             haga: inicie ya el servicio."
+        )
+    })
 }
 
 /// Makes the changes and tells the services, the daemon first: Postfix must never look for a
@@ -381,17 +397,6 @@ fn finish(
         false => ask(&subject, situation, lang)?,
     };
     let mut notes = plan.notes;
-    // The daemon is told first; Postfix reads its lines whenever it starts a process.
-    let postfix_is_ahead = matches!(told.as_slice(), [Told::ToDo(_), _, ..]);
-    let socket = &plan.endpoint.socket;
-    if postfix_is_ahead && !services::connects(socket) {
-        notes.push(text!(
-            "Nobody listens at {socket} yet, and Postfix puts mail off until somebody does: start the \
-             daemon now.",
-            "Todavía no escucha nadie en {socket}, y Postfix aplaza el correo hasta que alguien lo haga: \
-             inicie ya el servicio."
-        ));
-    }
     if !private.is_empty() {
         let private: Vec<_> = private.iter().map(ToString::to_string).collect();
         let private = private.join(", ");

@@ -100,12 +100,15 @@ pub(super) fn write_told(out: &mut impl Write, told: &Told, lang: Lang) -> io::R
             service: Service::Postfix,
             command,
             complaint,
-        } => text!(
-            "Failed: {command}: {complaint}. Postfix goes on with its old settings. See why: \
-             postfix check; then repeat {command}",
-            "Falló: {command}: {complaint}. Postfix sigue con su configuración anterior. Vea por \
-             qué: postfix check; después repita {command}"
-        ),
+        } => {
+            let check = command.replace(" reload", " check");
+            text!(
+                "Failed: {command}: {complaint}. Postfix goes on with its old settings. See why: \
+             {check}; then repeat {command}",
+                "Falló: {command}: {complaint}. Postfix sigue con su configuración anterior. Vea por \
+             qué: {check}; después repita {command}"
+            )
+        }
         Told::Failed {
             service: Service::Daemon,
             command,

@@ -1,6 +1,9 @@
 //! `dkimd setup --undo`: taking back, telling the services, telling what happened.
 
-use std::io::{self, Write};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
 use super::{End, SetupArgs, json, open_journal, print::write_told};
 use crate::{
@@ -77,16 +80,18 @@ fn end(error: UndoError) -> End {
 /// daemon that has gone.
 fn tell_services(args: &SetupArgs, undone: &Undone) -> Vec<Told> {
     let mut told = Vec::new();
+    let mut of_postfix = BTreeSet::new();
     for postfix in &undone.postfix {
         let main_cf = disk::target(&postfix.join("main.cf"));
-        if undone.restored.contains(&main_cf) {
+        if undone.restored.contains(&main_cf) && of_postfix.insert(main_cf) {
             told.push(match args.no_reload {
                 true => Told::ToDo(services::postfix_command(postfix, "reload")),
                 false => services::postfix(postfix),
             });
         }
     }
-    let others = undone.restored.len() + undone.removed.len() > told.len();
+    let mut restored = undone.restored.iter();
+    let others = !undone.removed.is_empty() || restored.any(|path| !of_postfix.contains(path));
     if !others || !args.config.exists() {
         return told;
     }

@@ -1,7 +1,7 @@
 //! Postfix's tables of patterns for header and body lines (`header_checks(5)`, `regexp_table(5)`,
 //! `pcre_table(5)`), as far as they change mail.
 
-use std::fs;
+use std::{fmt::Write, fs};
 
 use regex::bytes::RegexBuilder;
 
@@ -47,8 +47,8 @@ fn rules_of(table: &str) -> Vec<Rule> {
             .into_iter()
             .filter_map(|item| rule(item.trim_matches(['{', '}', ' ']), table))
             .collect(),
-        None => match fs::read_to_string(rest) {
-            Ok(text) => parse(&text, rest),
+        None => match fs::read(rest) {
+            Ok(octets) => parse(&String::from_utf8_lossy(&octets), rest),
             Err(_) => Vec::new(),
         },
     }
@@ -98,10 +98,22 @@ fn rule(line: &str, place: &str) -> Option<Rule> {
     })
 }
 
+/// A pattern whose characters beyond ASCII are the octets that Postfix takes them for.
+fn octetwise(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    for octet in pattern.bytes() {
+        match octet.is_ascii() {
+            true => out.push(char::from(octet)),
+            false => _ = write!(out, "\\x{octet:02X}"),
+        }
+    }
+    out
+}
+
 impl Rule {
     /// The first of these fields that the rule is about, as names and usual values.
     pub(super) fn hits<'a>(&self, fields: &'a [(String, String)]) -> Option<&'a str> {
-        let pattern = RegexBuilder::new(&self.pattern)
+        let pattern = RegexBuilder::new(&octetwise(&self.pattern))
             .case_insensitive(self.ignores_case)
             .unicode(false)
             .build();
@@ -158,6 +170,11 @@ mod tests {
             Some("DKIM-Signature")
         );
         assert_eq!(hit("/^X-From:/ IGNORE"), None);
+        // Letters in brackets are octets, which any of the fields may have.
+        assert_eq!(hit("/[áé]spam/ IGNORE"), None);
+        let spanish = [("Subject".to_owned(), "éspam".to_owned())];
+        let found = rule("/[áé]SPAM/ IGNORE", "f:1").unwrap();
+        assert_eq!(found.hits(&spanish), Some("Subject"));
         assert_eq!(hit("/^Received:.*\\/x/ IGNORE"), None);
         assert_eq!(
             hit("/^(?!Subject:)From: (?=x)/ IGNORE").as_deref(),
@@ -169,9 +186,10 @@ mod tests {
     fn only_rules_that_change_lines_are_taken() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("checks");
-        let text =
-            "# comment\n/^A:/ WARN\n/^Subject:/\n   IGNORE\nif /^x/\n/^B:/ replace B: y\nendif\n";
-        fs::write(&file, text).unwrap();
+        let text = "# coment\u{e1}rio\n/^A:/ WARN\n/^Subject:/\n   IGNORE\nif /^x/\n/^B:/ replace B: y\nendif\n";
+        // In Latin-1, as old files are.
+        let octets: Vec<u8> = text.chars().map(|c| c as u8).collect();
+        fs::write(&file, octets).unwrap();
         let rules = changing(&format!("regexp:{}", file.display()));
         let places: Vec<_> = rules
             .iter()

@@ -1,6 +1,7 @@
 //! TLS: is it offered where mail arrives, with a certificate that holds, and used where mail leaves?
 //!
-//! Findings: `tls-not-offered`, `tls-refused`, `tls-handshake`, `tls-not-tried`, `tls-no-roots`
+//! Findings: `tls-not-offered`, `tls-refused`, `tls-handshake`, `tls-not-tried`, `tls-not-shown`,
+//! `tls-no-roots`
 //! (here); those of the certificate in [`certificate`]; of its files in [`files`]; of settings in
 //! [`settings`].
 
@@ -75,7 +76,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
             report.add(finding);
         }
     }
-    if let Some(finding) = not_tried(&looked) {
+    for finding in not_tried(&looked).into_iter().chain(not_shown(&looked)) {
         report.add(finding);
     }
     for finding in certificates(&looked, &names, &host) {
@@ -176,7 +177,7 @@ fn lacking(looked: &[Looked<'_>], mail_arrives: bool) -> Vec<Finding> {
     findings
 }
 
-/// That nobody is there to begin TLS, if so; the reason is the same at all ports.
+/// That nobody is there to begin TLS, if so; one reason of several will do.
 fn not_tried(looked: &[Looked<'_>]) -> Option<Finding> {
     let (at, error) = looked.iter().find_map(|seen| match &seen.offer {
         Offer::Untried(error) => Some((&seen.at, error)),
@@ -194,6 +195,23 @@ fn not_tried(looked: &[Looked<'_>]) -> Option<Finding> {
         "make posttls-finger work, with which TLS is tried: it comes with Postfix",
         "haga que funcione posttls-finger, con el que se prueba TLS: viene con Postfix"
     )))
+}
+
+/// That TLS came about, but the server sent us away before its certificate was shown, if so.
+fn not_shown(looked: &[Looked<'_>]) -> Option<Finding> {
+    let seen = looked
+        .iter()
+        .find(|seen| matches!(&seen.offer, Offer::Done(chain) if chain.is_empty()))?;
+    let finding = Finding::info(
+        "tls-not-shown",
+        &seen.at,
+        text!(
+            "this server begins TLS, but refuses to talk afterwards, so its certificate is not judged",
+            "este servidor inicia TLS, pero después se niega a hablar, así que no se juzga su \
+             certificado"
+        ),
+    );
+    Some(finding.command("journalctl -t postfix/smtpd -t postfix/smtps/smtpd -n 50"))
 }
 
 fn senders_go_away() -> Text {
@@ -288,18 +306,24 @@ mod tests {
     #[test]
     fn nothing_is_concluded_where_nobody_could_try() {
         let postfix = Postfix::of_texts("", "smtp inet n - y - - smtpd\n", "");
-        let looked: Vec<_> = listeners::of(&postfix)
-            .into_iter()
-            .map(|listener| Looked {
+        let looked = |offer: fn() -> Offer| -> Vec<_> {
+            let listeners = listeners::of(&postfix).into_iter();
+            let looked = listeners.map(|listener| Looked {
                 listener,
                 at: "127.0.0.1:25".to_owned(),
-                offer: Offer::Untried("posttls-finger does not start".to_owned()),
-            })
-            .collect();
-        assert_eq!(lacking(&looked, true), []);
-        let told = not_tried(&looked).unwrap();
+                offer: offer(),
+            });
+            looked.collect()
+        };
+        let untried = looked(|| Offer::Untried("posttls-finger does not start".to_owned()));
+        let unseen = looked(|| Offer::Done(Vec::new()));
+        assert_eq!(lacking(&untried, true), []);
+        assert_eq!(lacking(&unseen, true), []);
+        let told = not_tried(&untried).unwrap();
         assert_eq!((told.level, told.code), (Level::Info, "tls-not-tried"));
         assert_eq!(told.evidence, ["posttls-finger does not start"]);
-        assert_eq!(not_tried(&[]), None);
+        let told = not_shown(&unseen).unwrap();
+        assert_eq!((told.level, told.code), (Level::Info, "tls-not-shown"));
+        assert_eq!((not_tried(&unseen), not_shown(&untried)), (None, None));
     }
 }

@@ -33,6 +33,7 @@ const MAIN_CF: &str = "\
 compatibility_level = 3.6
 myhostname = mail.example.com
 inet_protocols = ipv4
+inet_interfaces = 127.0.0.1, ::1
 tls_append_default_CA = yes
 smtp_tls_CApath = /etc/ssl/certs
 smtp_tls_security_level = none
