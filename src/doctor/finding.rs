@@ -143,6 +143,19 @@ impl Finding {
         self.mended_by(Fix::Words(words))
     }
 
+    /// One that says a text everywhere.
+    #[cfg(test)]
+    pub(crate) fn saying(words: &str) -> Self {
+        let text = || Text::new(words, words);
+        Self::fail("x", words, text())
+            .evidence(words)
+            .why(text())
+            .command(words)
+            .record(words)
+            .setting(words, words)
+            .advice(text())
+    }
+
     fn mended_by(mut self, fix: Fix) -> Self {
         self.fix.push(fix);
         self

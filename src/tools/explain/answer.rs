@@ -131,13 +131,7 @@ mod tests {
     #[test]
     fn text_from_mail_can_not_move_the_cursor() {
         let hostile = "\x1b[2J\r\nFAIL";
-        let finding = Finding::fail("x", hostile, text!("{hostile}", "{hostile}"))
-            .evidence(hostile)
-            .why(text!("{hostile}", "{hostile}"))
-            .command(hostile)
-            .record(hostile)
-            .setting(hostile, hostile)
-            .advice(text!("{hostile}", "{hostile}"));
+        let finding = Finding::saying(hostile);
         let answer = Answer {
             story: vec![Event {
                 time: String::new(),

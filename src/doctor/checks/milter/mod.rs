@@ -21,13 +21,14 @@ mod wiring;
 
 use std::sync::Arc;
 
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use self::{
     access::{Visitor, Way},
     reach::{Door, Scene},
     wiring::{Caller, Fit, callers, ours},
 };
+use super::each::side_by_side;
 use crate::{
     config::settings::Mode,
     doctor::{
@@ -223,22 +224,11 @@ fn endpoint_of(milter: &Milter) -> String {
 
 /// Asks all at once; the answers come in their order.
 async fn ask_all(knocks: impl Iterator<Item = Knock>) -> Vec<Result<Knocked, String>> {
-    let mut asking = JoinSet::new();
-    for (number, knock) in knocks.enumerate() {
-        asking.spawn(async move {
-            let asked = spawn_blocking(move || knock.ask()).await;
-            let answer = match asked {
-                Ok(answer) => answer.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            (number, answer)
-        });
-    }
-    let mut answers: Vec<_> = (0..asking.len()).map(|_| Err(String::new())).collect();
-    while let Some(Ok((number, answer))) = asking.join_next().await {
-        if let Some(slot) = answers.get_mut(number) {
-            *slot = answer;
+    side_by_side(knocks.map(|knock| async {
+        match spawn_blocking(move || knock.ask()).await {
+            Ok(answer) => answer.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
         }
-    }
-    answers
+    }))
+    .await
 }
