@@ -63,7 +63,7 @@ fn findings(file: &Path) -> Vec<Diagnostic> {
     let (settings, snapshot, mut findings) =
         Snapshot::to_look_at(&written, found, &Overrides::default());
     let account = surroundings::account(&settings, &place, &mut findings);
-    surroundings::before_the_user_change(&settings, &place, &mut findings);
+    surroundings::before_the_user_change(&settings, account.as_ref(), &place, &mut findings);
 
     let key_file = snapshot
         .as_ref()

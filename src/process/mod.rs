@@ -7,6 +7,7 @@ pub mod daemonize;
 pub mod exit;
 pub mod limits;
 pub mod pidfile;
+pub mod place;
 pub mod reload;
 pub mod restart;
 pub mod signals;

@@ -1,12 +1,36 @@
-//! PidFile: written before privileges are dropped, so it must not be led astray by a link that the
-//! less privileged user planted; locked for life, so that a second daemon can't take it over.
+//! PidFile: one daemon for one file, told by a lock that nobody else can take.
+//!
+//! A lock that whoever may read the file can take says nothing (flock(2) is of that kind, and a read
+//! lock of fcntl(2) keeps a write lock away). So only a *write* lock of fcntl counts, and only on a
+//! file that no other user can write; a file on which readers sit is put aside for a new one, which
+//! is locked before anybody can open it. The lock belongs to the open file, not to the process: it
+//! goes on in forked children and ends with the last of them, however that ends.
+//!
+//! The file is written before privileges are dropped; [`Place`] says with whose rights.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    ffi::OsStr,
+    fs::File,
+    io::{self, Read, Seek, Write},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::MetadataExt,
+    },
     path::{Path, PathBuf},
-    process,
+    process, thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{AtFlags, FcntlArg, OFlag, fcntl, openat},
+    sys::stat::{FileStat, Mode, fchmod, fstat, fstatat, umask},
+    unistd::{UnlinkatFlags, geteuid, unlinkat},
+};
+
+use super::{
+    place::{Place, reason},
+    user::Account,
 };
 
 /// Why there is no pid file of ours.
@@ -33,83 +57,233 @@ pub enum PidFileError {
 /// Nobody's process number is longer; what follows in the file is not ours.
 const MAX_PID_FILE_OCTETS: u64 = 32;
 
+/// How long a start waits for a daemon that is just ending (or was killed and is being cleared away).
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// How often another file may turn up under the name before a start goes on without a pid file.
+const MAX_TRIES: usize = 16;
+
+/// What the file may be: for its owner to write, for all to read.
+const MODE: Mode = Mode::from_bits_truncate(0o644);
+const OTHERS_WRITE: u32 = 0o022;
+
 /// A pid file that names this process.
 #[derive(Debug)]
 pub struct PidFile {
-    path: PathBuf,
+    place: Place,
     text: String,
     /// Holds the lock, also in forked children.
     file: File,
 }
 
 impl PidFile {
-    /// Writes this process's number.
+    /// Writes this process's number. `user` is whom the daemon becomes.
     ///
     /// The file is created with mode 644 less the umask. A symbolic link, a file with other names
     /// (hard links) and anything but a regular file is refused.
-    pub fn write(path: &Path) -> Result<Self, PidFileError> {
+    pub fn write(path: &Path, user: Option<&Account>) -> Result<Self, PidFileError> {
         let failed = |cause: String| PidFileError::Unwritable {
             path: path.to_owned(),
             cause,
         };
-        let mut file = open(path).map_err(&failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(PidFileError::Running {
-                    path: path.to_owned(),
-                    number: read_number(&file),
-                });
+        let place = Place::find(path, user).map_err(&failed)?;
+        let end = Instant::now() + PATIENCE;
+        let mut file = loop {
+            let claimed = place.act(|directory, name| Ok(claim(directory, name)));
+            match claimed.map_err(|error| failed(reason(&error)))? {
+                Ok(file) => break file,
+                Err(Refusal::Taken(_)) if Instant::now() < end => thread::sleep(LOOK_AGAIN),
+                Err(Refusal::Taken(number)) => {
+                    return Err(PidFileError::Running {
+                        path: path.to_owned(),
+                        number,
+                    });
+                }
+                Err(Refusal::Failed(cause)) => return Err(failed(cause)),
             }
-            Err(TryLockError::Error(error)) => return Err(failed(reason(&error))),
-        }
+        };
         let text = format!("{}\n", process::id());
         file.set_len(0)
+            .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(text.as_bytes()))
             .map_err(|error| failed(reason(&error)))?;
-        Ok(Self {
-            path: path.to_owned(),
-            text,
-            file,
-        })
+        Ok(Self { place, text, file })
     }
 
     /// Removes the file if it still is the one that was written and the directory allows it.
-    pub fn remove(self) {
-        let is_ours = || -> io::Result<bool> {
-            let named = fs::symlink_metadata(&self.path)?;
-            let written = self.file.metadata()?;
-            Ok((named.dev(), named.ino()) == (written.dev(), written.ino())
-                && fs::read_to_string(&self.path)? == self.text)
+    pub fn remove(mut self) {
+        let is_ours = |file: &mut File, directory: BorrowedFd<'_>, name: &OsStr| {
+            let mut text = String::new();
+            file.rewind()?;
+            file.take(MAX_PID_FILE_OCTETS).read_to_string(&mut text)?;
+            Ok::<_, io::Error>(is_named(directory, name, file)? && text == self.text)
         };
-        if is_ours().unwrap_or(false) {
-            // An unprivileged user often may not: OpenDKIM leaves the file then, too.
-            let _ = fs::remove_file(&self.path);
-        }
+        // An unprivileged user often may not: OpenDKIM leaves the file then, too.
+        let _ = self.place.act(|directory, name| {
+            if is_ours(&mut self.file, directory, name)? {
+                unlinkat(directory, name, UnlinkatFlags::NoRemoveDir)?;
+            }
+            Ok(())
+        });
     }
 }
 
-fn open(path: &Path) -> Result<File, String> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o644)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)
-        .map_err(|error| match error.raw_os_error() {
-            Some(libc::ELOOP) => "it is a symbolic link; remove it".to_owned(),
-            _ => reason(&error),
-        })?;
-    let found = file.metadata().map_err(|error| reason(&error))?;
-    if !found.is_file() {
-        return Err("it is not a regular file".to_owned());
+/// Why the name can't be had.
+enum Refusal {
+    /// A daemon holds it; what stands in the file.
+    Taken(Option<u32>),
+    /// The reason.
+    Failed(String),
+}
+
+impl From<Errno> for Refusal {
+    fn from(errno: Errno) -> Self {
+        Self::Failed(errno.desc().to_owned())
     }
-    if found.nlink() > 1 {
-        return Err("the file has further names (hard links); remove it".to_owned());
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(reason(&error))
     }
-    Ok(file)
+}
+
+/// Opens and locks the file of that name, or a new one in its place.
+fn claim(directory: BorrowedFd<'_>, name: &OsStr) -> Result<File, Refusal> {
+    for _ in 0..MAX_TRIES {
+        let claimed = match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(found) => claim_old(directory, name, &found)?,
+            Err(Errno::ENOENT) => create(directory, name)?,
+            Err(errno) => return Err(errno.into()),
+        };
+        if let Some(file) = claimed
+            && is_named(directory, name, &file)?
+        {
+            return Ok(file);
+        }
+    }
+    Err(Refusal::Failed(
+        "another program keeps putting files there; see which one".to_owned(),
+    ))
+}
+
+/// Takes the file that is there. `None`: it is there no longer, so look again.
+fn claim_old(
+    directory: BorrowedFd<'_>,
+    name: &OsStr,
+    found: &FileStat,
+) -> Result<Option<File>, Refusal> {
+    if let Some(cause) = unfit(found) {
+        return Err(Refusal::Failed(cause.to_owned()));
+    }
+    let opened = |access| {
+        let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        openat(directory, name, flags, Mode::empty()).map(File::from)
+    };
+    let (file, writable) = match opened(OFlag::O_RDWR) {
+        Ok(file) => (file, true),
+        // An earlier daemon may have left it as root's.
+        Err(Errno::EACCES) => match opened(OFlag::O_RDONLY) {
+            Ok(file) => (file, false),
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(_) => return Err(Errno::EACCES.into()),
+        },
+        Err(Errno::ENOENT) => return Ok(None),
+        Err(errno) => return Err(errno.into()),
+    };
+    let found = fstat(&file)?;
+    if let Some(cause) = unfit(&found) {
+        return Err(Refusal::Failed(cause.to_owned()));
+    }
+    // Only then is a lock the word of a daemon, not of just any user.
+    let trusted = found.st_mode & OTHERS_WRITE == 0
+        && (found.st_uid == 0 || found.st_uid == geteuid().as_raw());
+    if trusted && has_writer(&file)? {
+        return Err(Refusal::Taken(read_number(&file)));
+    }
+    if trusted && writable && lock(&file)? {
+        return Ok(Some(file));
+    }
+    // Somebody who may only read it holds a lock, or it is another user's.
+    if is_named(directory, name, &file)? {
+        match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            // The name can't be had anew. A start that fails for it would be worse than no lock.
+            Err(_) if writable => return Ok(Some(file)),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(None)
+}
+
+/// Makes the file, for all to read only once it is locked. `None`: somebody else was faster.
+fn create(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<File>, Refusal> {
+    let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
+    let owner_alone = Mode::S_IRUSR | Mode::S_IWUSR;
+    let file = match openat(directory, name, flags | OFlag::O_CLOEXEC, owner_alone) {
+        Ok(file) => File::from(file),
+        Err(Errno::EEXIST) => return Ok(None),
+        Err(errno) => return Err(errno.into()),
+    };
+    if !lock(&file)? {
+        return Ok(None);
+    }
+    let mask = umask(!owner_alone);
+    umask(mask);
+    fchmod(&file, MODE & !mask)?;
+    Ok(Some(file))
+}
+
+/// Why a file is not to be written to.
+fn unfit(found: &FileStat) -> Option<&'static str> {
+    match found.st_mode & libc::S_IFMT {
+        libc::S_IFLNK => Some("it is a symbolic link; remove it"),
+        libc::S_IFREG if found.st_nlink > 1 => {
+            Some("the file has further names (hard links); remove it")
+        }
+        libc::S_IFREG => None,
+        _ => Some("it is not a regular file"),
+    }
+}
+
+/// Whether the name leads to this file.
+fn is_named(directory: BorrowedFd<'_>, name: &OsStr, file: &File) -> io::Result<bool> {
+    let open = file.metadata()?;
+    match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(named) => Ok((named.st_dev, named.st_ino) == (open.dev(), open.ino())),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Locks the whole file for writing; `false`: others hold locks.
+fn lock(file: &File) -> Result<bool, Errno> {
+    let wanted = whole_file(libc::F_WRLCK);
+    match fcntl(file.as_fd(), FcntlArg::F_OFD_SETLK(&wanted)) {
+        Ok(_) => Ok(true),
+        Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether somebody holds a write lock: only that keeps away a read lock, which is asked about here.
+fn has_writer(file: &File) -> Result<bool, Errno> {
+    let mut held = whole_file(libc::F_RDLCK);
+    fcntl(file.as_fd(), FcntlArg::F_OFD_GETLK(&mut held))?;
+    Ok(i32::from(held.l_type) != libc::F_UNLCK)
+}
+
+fn whole_file(kind: i32) -> libc::flock {
+    libc::flock {
+        // The constants are small enough for the field, which the C library declares as short.
+        l_type: kind as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
 }
 
 fn read_number(file: &File) -> Option<u32> {
@@ -120,17 +294,9 @@ fn read_number(file: &File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-/// The system's words alone, without Rust's `(os error 2)`.
-fn reason(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) => nix::errno::Errno::from_raw(number).desc().to_owned(),
-        None => error.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
 
@@ -139,7 +305,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pid");
         fs::write(&path, "1234567890 left from a longer text\n").unwrap();
-        let file = PidFile::write(&path).unwrap();
+        let file = PidFile::write(&path, None).unwrap();
         assert_eq!(
             fs::read_to_string(&path).unwrap(),
             format!("{}\n", process::id())
@@ -152,7 +318,7 @@ mod tests {
     fn a_file_that_another_daemon_wrote_in_between_stays() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pid");
-        let file = PidFile::write(&path).unwrap();
+        let file = PidFile::write(&path, None).unwrap();
         fs::remove_file(&path).unwrap();
         fs::write(&path, "1\n").unwrap();
         file.remove();
@@ -163,8 +329,8 @@ mod tests {
     fn a_second_daemon_is_told_who_runs() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pid");
-        let _first = PidFile::write(&path).unwrap();
-        let error = PidFile::write(&path).unwrap_err();
+        let _first = PidFile::write(&path, None).unwrap();
+        let error = PidFile::write(&path, None).unwrap_err();
         assert!(
             matches!(error, PidFileError::Running { number, .. } if number == Some(process::id())),
             "{error}"
@@ -183,7 +349,7 @@ mod tests {
         let dangling = dir.path().join("dangling");
         symlink(dir.path().join("new"), &dangling).unwrap();
         for path in [&soft, &hard, &dangling] {
-            let error = PidFile::write(path).unwrap_err().to_string();
+            let error = PidFile::write(path, None).unwrap_err().to_string();
             assert!(error.ends_with("remove it"), "{error}");
         }
         assert_eq!(fs::read_to_string(&precious).unwrap(), "keep");
@@ -193,13 +359,13 @@ mod tests {
     #[test]
     fn devices_and_missing_directories_are_refused_with_the_reason() {
         assert_eq!(
-            PidFile::write(Path::new("/dev/null"))
+            PidFile::write(Path::new("/dev/null"), None)
                 .unwrap_err()
                 .to_string(),
             "can't write pid to /dev/null: it is not a regular file"
         );
         assert_eq!(
-            PidFile::write(Path::new("/nonexistent/pid"))
+            PidFile::write(Path::new("/nonexistent/pid"), None)
                 .unwrap_err()
                 .to_string(),
             "can't write pid to /nonexistent/pid: No such file or directory"

@@ -10,11 +10,12 @@ use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
-        signal::{SigSet, Signal, kill},
+        prctl,
+        signal::{SigSet, Signal, kill, raise},
         signalfd::{SfdFlags, SignalFd},
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
-    unistd::{ForkResult, Pid},
+    unistd::{ForkResult, Pid, getppid},
 };
 
 use super::{
@@ -106,6 +107,17 @@ pub fn supervise(
             return Ok(ExitCode::Ok);
         }
         start += 1;
+    }
+}
+
+/// Makes the worker, which this is, stop as if asked to when its supervisor dies: a worker that
+/// nobody watches would keep the socket and the pid file from the next start. Belongs after the user
+/// change, which resets it.
+pub(super) fn end_with(supervisor: Pid) {
+    let _ = prctl::set_pdeathsig(Signal::SIGTERM);
+    if getppid() != supervisor {
+        // It died before that was said.
+        let _ = raise(Signal::SIGTERM);
     }
 }
 

@@ -23,6 +23,8 @@ use std::{env, future::Future, path::PathBuf, sync::Arc};
 
 use tokio::runtime::{self, Runtime};
 
+use nix::unistd::{Pid, getpid};
+
 use super::{
     daemonize::{self, ReadyPipe},
     exit::{ExitCode, Failure},
@@ -136,9 +138,10 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
             false => eprintln!("{}: {}", order.program, lines::finding(warning)),
         }
     }
-    let pid_file = write_pid_file(&process, log.as_ref())?;
-    let worker = |snapshot, ready: Vec<ReadyPipe>, pid_file| {
+    let pid_file = write_pid_file(&process, account.as_ref(), log.as_ref())?;
+    let worker = |snapshot, ready: Vec<ReadyPipe>, pid_file, supervisor| {
         let worker = Worker {
+            supervisor,
             order,
             daemon,
             process: &process,
@@ -149,9 +152,10 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
         worker.run(snapshot, ready, pid_file)
     };
     let Some(limits) = process.auto_restart else {
-        return worker(snapshot, starter.into_iter().collect(), pid_file);
+        return worker(snapshot, starter.into_iter().collect(), pid_file, None);
     };
 
+    let supervisor = getpid();
     let mut starter = starter;
     // The first worker takes what is loaded. A later one loads anew, so a crash after a reload
     // does not bring the old configuration back.
@@ -173,7 +177,7 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
                     Some(snapshot) => snapshot,
                     None => load(order, Some(log.as_ref()))?.0,
                 };
-                worker(snapshot, vec![ready], None)
+                worker(snapshot, vec![ready], None, Some(supervisor))
             };
             run().unwrap_or_else(|failure| {
                 failure.tell(&order.program);
@@ -217,11 +221,15 @@ fn load(order: &Order, log: Option<&dyn Log>) -> Result<(Snapshot, Vec<Diagnosti
 }
 
 /// Step 5.
-fn write_pid_file(process: &ProcessSettings, log: &dyn Log) -> Result<Option<PidFile>, Failure> {
+fn write_pid_file(
+    process: &ProcessSettings,
+    account: Option<&Account>,
+    log: &dyn Log,
+) -> Result<Option<PidFile>, Failure> {
     let Some(path) = &process.pid_file else {
         return Ok(None);
     };
-    match PidFile::write(path) {
+    match PidFile::write(path, account) {
         Ok(file) => Ok(Some(file)),
         Err(error @ PidFileError::Running { .. }) => {
             Err(Failure::new(ExitCode::Unavailable, error.to_string()))
@@ -251,6 +259,7 @@ fn open_log(order: &Order, process: &ProcessSettings, logging: &LogSettings) -> 
 
 /// The process that serves: the only one, or the supervisor's child.
 struct Worker<'a, D> {
+    supervisor: Option<Pid>,
     order: &'a Order,
     daemon: &'a D,
     process: &'a ProcessSettings,
@@ -326,6 +335,9 @@ impl<D: Daemon> Worker<'_, D> {
         }
         if let Some(account) = self.account {
             account.assume()?;
+        }
+        if let Some(supervisor) = self.supervisor {
+            restart::end_with(supervisor);
         }
         limits::set_core_dumps(self.process.core_dumps);
         if let Some(bits) = self.process.umask {

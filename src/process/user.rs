@@ -59,6 +59,31 @@ impl Account {
         }
     }
 
+    /// The user that a file or directory belongs to; where it has no account, with its group.
+    pub fn of_owner(uid: u32, gid: u32) -> Self {
+        let uid = Uid::from_raw(uid);
+        match User::from_uid(uid) {
+            Ok(Some(found)) => Self {
+                uid,
+                gid: found.gid,
+                name: CString::new(found.name).ok(),
+            },
+            Ok(None) | Err(_) => Self {
+                uid,
+                gid: Gid::from_raw(gid),
+                name: None,
+            },
+        }
+    }
+
+    /// Takes on the supplementary groups of this user.
+    pub(super) fn take_groups(&self) -> Result<(), Errno> {
+        match &self.name {
+            Some(name) => initgroups(name, self.gid),
+            None => setgroups(&[self.gid]),
+        }
+    }
+
     /// Makes the whole process this user for good: supplementary groups, group, user, in that
     /// order, and then makes sure that there is no way back.
     ///
@@ -75,11 +100,8 @@ impl Account {
                 geteuid()
             )));
         }
-        match &self.name {
-            Some(name) => initgroups(name, self.gid),
-            None => setgroups(&[self.gid]),
-        }
-        .map_err(|e| refused(format!("initgroups(): {}", e.desc())))?;
+        self.take_groups()
+            .map_err(|e| refused(format!("initgroups(): {}", e.desc())))?;
         setresgid(self.gid, self.gid, self.gid)
             .map_err(|e| refused(format!("setgid(): {}", e.desc())))?;
         setresuid(self.uid, self.uid, self.uid)

@@ -13,7 +13,7 @@ use crate::{
     config::settings::Settings,
     diagnostic::Diagnostic,
     keys::accounts::{Identity, group_name, user_name},
-    process::user::Account,
+    process::{self, user::Account},
     socket::SocketSpec,
 };
 
@@ -45,6 +45,7 @@ pub(super) fn account(
 /// What the start does before it becomes that user.
 pub(super) fn before_the_user_change(
     settings: &Settings,
+    account: Option<&Account>,
     place: &Place<'_>,
     findings: &mut Vec<Diagnostic>,
 ) {
@@ -54,12 +55,15 @@ pub(super) fn before_the_user_change(
                 .remedy("add: Socket local:/run/opendkim/opendkim.sock"),
         );
     }
-    if let Some(pid_file) = &settings.process.pid_file
-        && let Err(problem) = directory_of(pid_file)
-    {
-        // The daemon runs without its pid file, as OpenDKIM does.
-        let what = format!("PidFile {}: {}", pid_file.display(), problem.what);
-        findings.push(place.of("PidFile", Diagnostic::warning(what).remedy(problem.remedy)));
+    let Some(pid_file) = &settings.process.pid_file else {
+        return;
+    };
+    // The daemon runs without its pid file, as OpenDKIM does.
+    let told = |what: &str| Diagnostic::warning(format!("PidFile {}: {what}", pid_file.display()));
+    if let Err(problem) = directory_of(pid_file) {
+        findings.push(place.of("PidFile", told(&problem.what).remedy(problem.remedy)));
+    } else if let Err(reason) = process::place::Place::find(pid_file, account) {
+        findings.push(place.of("PidFile", told(&reason)));
     }
 }
 
