@@ -1,28 +1,33 @@
-"""Listens on /dev/log, if nothing else does, so that the log lines of two programs can be compared."""
+"""Listens on a /dev/log of its own, so that the log lines of two programs can be compared."""
 
 import os
+import pathlib
 import re
 import socket
+import tempfile
 import threading
-import time
+
+from peers import apart
 
 PATH = "/dev/log"
-WAIT_SECONDS = 120
 MARK = b"mark"
 LINE = re.compile(rb"<(\d+)>(?:\w{3} [ \d]\d \d\d:\d\d:\d\d )?(\S+?)(?:\[\d+\])?: (.*)", re.S)
 LEVELS = "emerg alert crit err warning notice info debug".split()
 
 
 class Syslog:
-    """Collected lines by program name (SyslogName), as `level text`."""
+    """Collected lines by program name (SyslogName), as `level text`.
+
+    The programs are to be started after it: they and this process get a /dev of their own, whatever log
+    the machine has at its own.
+    """
 
     def __init__(self):
         self.lines = {}
         self.lock = threading.Lock()
         self.marked = threading.Semaphore(0)
-        self.socket = None
-        if not _free():
-            return
+        apart.private_mounts()
+        apart.private_devices(pathlib.Path(tempfile.mkdtemp()))
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self.socket.bind(PATH)
@@ -30,11 +35,6 @@ class Syslog:
         # The kernel holds ten lines only: unless they are read at once, whoever writes more is held up.
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-
-    @property
-    def listening(self):
-        """False when the machine has a syslog daemon of its own: lines can't be compared then."""
-        return self.socket is not None
 
     def _send(self, data):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
@@ -54,34 +54,13 @@ class Syslog:
 
     def take(self, name):
         """The lines of one program since the last call, up to what was written before this one."""
-        if self.socket:
-            self._send(MARK)
-            self.marked.acquire()
+        self._send(MARK)
+        self.marked.acquire()
         with self.lock:
             return self.lines.pop(name, [])
 
     def close(self):
-        """Gives /dev/log back."""
-        if self.socket:
-            self._send(b"")
-            self.reader.join()
-            self.socket.close()
-            self.socket = None
-            os.unlink(PATH)
-
-
-def _free():
-    end = time.monotonic() + WAIT_SECONDS
-    while os.path.lexists(PATH):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect(PATH)
-            except ConnectionRefusedError:
-                os.unlink(PATH)
-                return True
-            except OSError:
-                return False
-        if time.monotonic() > end:
-            return False
-        time.sleep(1)
-    return True
+        """Ends the collecting."""
+        self._send(b"")
+        self.reader.join()
+        self.socket.close()

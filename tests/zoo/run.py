@@ -21,6 +21,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -66,6 +67,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="dkimd-zoo-") as directory:
         directory = pathlib.Path(directory)
         material = Material(directory)
+        # Everybody may run it, whoever built it.
+        shutil.copyfile(program.under_test(), directory / "dkimd")
+        os.chmod(directory / "dkimd", 0o755)
         if arguments.keep:
             return run_apart(lambda: visit(chosen[0], material))
         return run_all(chosen, material, directory, arguments.jobs)
@@ -105,7 +109,7 @@ def examine(case, material, result):
     """In the namespaces: the answer of doctor, or why there is none."""
     outcome = {}
     try:
-        server = Server(case.build(World(material)), program.under_test())
+        server = Server(case.build(World(material)), material.file("dkimd"))
         try:
             if case.journey:
                 outcome["problems"] = case.journey(server)
@@ -140,7 +144,7 @@ def judge(case, result):
 
 def visit(case, material):
     """All that doctor says to a person, and a shell in the world."""
-    server = Server(case.build(World(material)), program.under_test())
+    server = Server(case.build(World(material)), material.file("dkimd"))
     status, output, errors = server.doctor("--lang", "en")
     print(f"{output}{errors}exit status {status}, expected: {case.expected_text()}", flush=True)
     os.environ["PS1"] = f"{case.name}# "

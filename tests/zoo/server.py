@@ -11,27 +11,35 @@ import subprocess
 import time
 
 from zoo import internet, own
-from zoo.namespaces import SCRATCH, Outside, ip, private_files
+from zoo.namespaces import MS_BIND, SCRATCH, Outside, ip, mount, private_files
 from zoo.strangers import BadNameServer, OtherMilter, Receiver
 from zoo.world import DOMAIN, GATEWAY, GATEWAY6, KEYS, PRIVATE_GATEWAY
 
+HERE = pathlib.Path(__file__).resolve().parents[2]
 QUEUE = pathlib.Path("/var/spool/postfix")
+DATA = pathlib.Path("/var/lib/postfix")
 CHROOT_FILES = ("hosts", "services", "resolv.conf", "nsswitch.conf", "host.conf", "localtime")
 QUEUE_DIRECTORIES = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace")
+# Postfix's other directories: (name, owner, group, mode).
+SHARED_DIRECTORIES = (("maildrop", "postfix", "postdrop", 0o1730), ("public", "postfix", "postdrop", 0o2710), ("pid", "root", "root", 0o755))
 START_SECONDS = 20
 MASTER_PROGRAM = "/usr/lib/postfix/sbin/master"
 MASTER_DIST = "/usr/share/postfix/master.cf.dist"
 SMTP_LINE = "smtp      inet  n       -       y       -       -       smtpd\n"
-USER_LINE = "joe:x:1000:1000:Joe:/home/joe:/bin/sh\n"
+USER_LINE = "joe:x:1000:1000:Joe:/home/joe:/bin/sh"
+# Debian's accounts for people begin here; nobody has the last one before the reserved numbers.
+FIRST_PERSON, NOBODY = 1000, 65534
 
 
 class Server:
     """A built world. `receivers` are the mail servers of others, by domain."""
 
     def __init__(self, world, program):
-        self.world, self.program = world, str(program)
+        self.world = world
         self.receivers, self.daemons = {}, {}
-        private_files()
+        private_files(program, world.material.directory, HERE)
+        nothing_left(QUEUE, DATA)
+        self.program = self._install(program)
         socket.sethostname(world.hostname)
         self.outside = Outside()
         self._addresses()
@@ -49,6 +57,14 @@ class Server:
             self.start_postfix()
         for work in world.after:
             work(self)
+
+    @staticmethod
+    def _install(program):
+        """Puts the program where every user reaches it, as a package does; returns its path."""
+        place = SCRATCH / "dkimd"
+        place.touch()
+        mount(program, place, flags=MS_BIND)
+        return str(place)
 
     def _addresses(self):
         receivers = [address for _, addresses in self.world.receivers.values() for address in addresses
@@ -125,8 +141,7 @@ class Server:
         write("/etc/hosts", "\n".join(hosts) + "\n", replace=True)
         write("/etc/hostname", world.hostname + "\n", replace=True)
         write("/etc/mailname", world.mailname + "\n")
-        with open("/etc/passwd", "a", encoding="ascii") as users:
-            users.write(USER_LINE)
+        own_accounts()
         if not world.packaged:
             join_group("postfix", "opendkim")
         authority = material.file("ca.pem").read_text()
@@ -139,9 +154,8 @@ class Server:
 
     def _milter_files(self):
         world = self.world
-        for path in ("/etc/default/opendkim", "/etc/opendkim"):
+        for path in ("/etc/default/opendkim", "/etc/opendkim", KEYS):
             remove(path)
-        remove(KEYS)
         directory("/run/opendkim", "opendkim", "opendkim", 0o750)
         directory(KEYS, "opendkim", "opendkim", 0o700)
         if world.packaged:
@@ -159,6 +173,11 @@ class Server:
 
     def _postfix_files(self):
         world = self.world
+        directory(DATA, "postfix", "postfix", 0o755)
+        for name in QUEUE_DIRECTORIES:
+            directory(QUEUE / name, "postfix", "root", 0o700)
+        for name, owner, group, mode in SHARED_DIRECTORIES:
+            directory(QUEUE / name, owner, group, mode)
         write("/etc/aliases", "".join(line + "\n" for line in world.aliases))
         write("/etc/postfix/main.cf", "".join(f"{name} = {value}\n" for name, value in world.main.items()))
         master = pathlib.Path(MASTER_DIST).read_text(encoding="utf-8")
@@ -181,7 +200,7 @@ class Server:
         # Under this name it logs as the package's service does.
         binary = SCRATCH / "opendkim"
         if not binary.is_symlink():
-            binary.symlink_to(os.path.realpath(self.program))
+            binary.symlink_to(self.program)
         with open(SCRATCH / "milter.log", "ab") as log:
             milter = subprocess.Popen([binary, "-f", "-x", "/etc/opendkim.conf"], stdin=subprocess.DEVNULL, stdout=log,
                                       stderr=log)
@@ -202,8 +221,6 @@ class Server:
     def start_postfix(self):
         """Starts the master as `postfix start` does, without its slow look at every file."""
         run("newaliases")
-        for name in QUEUE_DIRECTORIES:
-            directory(QUEUE / name, "postfix", "root", 0o700)
         own.start_passwords(QUEUE / "private/auth")
         run(MASTER_PROGRAM, "-w")
 
@@ -267,6 +284,13 @@ def write(path, text, mode=0o644, owner=None, replace=False):
     return path
 
 
+def nothing_left(*directories):
+    """Makes these directories anew and empty: the host's mail, locks and copies are none of ours."""
+    for path in directories:
+        path.mkdir(parents=True, exist_ok=True)
+        mount("tmpfs", path, "tmpfs", options="mode=755")
+
+
 def remove(path):
     """Removes a file or a directory, if it is there."""
     if os.path.isdir(path):
@@ -283,15 +307,44 @@ def directory(path, owner, group, mode):
     path.chmod(mode)
 
 
+def own_accounts():
+    """The host's accounts of programs and one person; nobody is in a group of another."""
+    path = pathlib.Path("/etc/passwd")
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        fields = line.split(":")
+        number = int(fields[2]) if len(fields) == 7 and fields[2].isdigit() else FIRST_PERSON
+        if fields[0] != "joe" and (number < FIRST_PERSON or number == NOBODY):
+            lines.append(line)
+    path.write_text("\n".join([*lines, USER_LINE]) + "\n", encoding="utf-8")
+    path = pathlib.Path("/etc/group")
+    lines = [line.rpartition(":")[0] + ":" for line in path.read_text(encoding="utf-8").splitlines() if line.count(":") == 3]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    # Nobody else is asked.
+    write("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n")
+
+
 def join_group(user, group):
     """Makes a user a member of a group."""
     path = pathlib.Path("/etc/group")
     lines = []
-    for line in path.read_text(encoding="ascii").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith(f"{group}:") and user not in line.split(":")[3].split(","):
             line += ("" if line.endswith(":") else ",") + user
         lines.append(line)
-    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def leave_group(user, group):
+    """Makes a user no member of a group any more."""
+    path = pathlib.Path("/etc/group")
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, rest, number, members = line.split(":")
+        if name == group:
+            members = ",".join(member for member in members.split(",") if member != user)
+        lines.append(":".join((name, rest, number, members)))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def reachable(listen):

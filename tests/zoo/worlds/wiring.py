@@ -3,16 +3,12 @@
 import os
 import smtplib
 
-from zoo.server import QUEUE, join_group, write
+from zoo.server import QUEUE, join_group, leave_group, write
 from zoo.worlds.case import broken
 
-def _only_root_in_group(_server):
-    path = "/etc/group"
-    with open(path, encoding="ascii") as file:
-        text = file.read()
-    with open(path, "w", encoding="ascii") as file:
-        file.writelines(line + "\n" for line in text.splitlines() if not line.startswith("opendkim:"))
-        file.write("opendkim:x:109:\n")
+
+def _postfix_not_in_group(_server):
+    leave_group("postfix", "opendkim")
 
 
 @broken("milter-not-listening", says="opendkim", pains=[1, 13])
@@ -31,7 +27,7 @@ def socket_outside_the_chroot(world):
 @broken("milter-socket-denied", says="usermod|adduser|gpasswd", pains=[1, 2])
 def postfix_not_in_the_group(world):
     """The user postfix may not enter the socket's directory."""
-    world.before.append(_only_root_in_group)
+    world.before.append(_postfix_not_in_group)
 
 
 @broken("milter-socket-denied", says="chmod", pains=[1])
@@ -171,7 +167,7 @@ def milter_disabled_for_a_client(world):
 @broken("milter-group-not-in-effect", says="postfix reload", pains=[2])
 def group_joined_after_the_start(world):
     """The user postfix joined the group, and a running smtpd does not know."""
-    world.before.append(_only_root_in_group)
+    world.before.append(_postfix_not_in_group)
 
     def talk_and_join(_server):
         with smtplib.SMTP("127.0.0.1", 25, timeout=20):
