@@ -18,6 +18,7 @@ const ORIGINAL: &str = "/usr/sbin/opendkim";
 
 fn check(file: &Path, flags: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_dkimd"))
+        .env("LC_ALL", "C")
         .args(["check", "--config"])
         .arg(file)
         .args(flags)
@@ -140,8 +141,7 @@ fn keys_and_directories_are_judged_for_the_user_of_user_id_not_for_root() {
     if !nix::unistd::geteuid().is_root() {
         return;
     }
-    let scene = Scene::new("");
-    fs::set_permissions(scene.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let scene = Scene::reachable("");
     fs::set_permissions(
         scene.path("mail.private"),
         fs::Permissions::from_mode(0o600),
@@ -167,6 +167,10 @@ fn keys_and_directories_are_judged_for_the_user_of_user_id_not_for_root() {
         ),
     )
     .unwrap();
+    // Whatever the umask is.
+    for path in [scene.config(), scene.path("KeyTable")] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    }
     let (code, told) = check(&scene.config(), &[]);
     assert_eq!(code, Some(78), "{told}");
     let error = |text: &str| {

@@ -10,6 +10,7 @@ const ORIGINAL: &str = "/usr/sbin/opendkim";
 
 fn ours(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dkimd"))
+        .env("LC_ALL", "C")
         .arg0(ORIGINAL)
         .args(args)
         .stdin(Stdio::null())
@@ -20,6 +21,7 @@ fn ours(args: &[&str]) -> Output {
 fn theirs(args: &[&str]) -> Option<Output> {
     Path::new(ORIGINAL).exists().then(|| {
         Command::new(ORIGINAL)
+            .env("LC_ALL", "C")
             .args(args)
             .stdin(Stdio::null())
             .output()
@@ -84,6 +86,7 @@ fn the_version_is_told_on_standard_output_with_0() {
 fn under_its_own_name_it_has_subcommands_and_help() {
     let run = |args: &[&str]| {
         Command::new(env!("CARGO_BIN_EXE_dkimd"))
+            .env("LC_ALL", "C")
             .args(args)
             .output()
             .unwrap()

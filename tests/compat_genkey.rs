@@ -15,6 +15,7 @@ const ORIGINAL: &str = "/usr/sbin/opendkim-genkey";
 
 fn ours(directory: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dkimd"))
+        .env("LC_ALL", "C")
         .arg0(ORIGINAL)
         .args(arguments)
         .current_dir(directory)
@@ -24,6 +25,7 @@ fn ours(directory: &Path, arguments: &[&str]) -> Output {
 
 fn theirs(directory: &Path, arguments: &[&str]) -> Output {
     Command::new(ORIGINAL)
+        .env("LC_ALL", "C")
         .args(arguments)
         .current_dir(directory)
         .output()

@@ -10,11 +10,7 @@ use std::{
     fs,
     os::{
         fd::AsRawFd,
-        unix::{
-            fs::{MetadataExt, PermissionsExt},
-            net::UnixListener,
-            process::CommandExt,
-        },
+        unix::{fs::MetadataExt, net::UnixListener, process::CommandExt},
     },
     process::{Command, Stdio},
     thread,
@@ -235,10 +231,12 @@ fn the_socket_belongs_to_the_user_of_user_id_with_the_mode_that_umask_leaves() {
             user.gid.as_raw(),
             Some(number),
         ),
-        None => ("54321:54322".to_owned(), 54321, 54322, None),
+        None => {
+            let (uid, gid) = support_daemon::anybody::unused_numbers();
+            (format!("{uid}:{gid}"), uid, gid, None)
+        }
     };
-    let scene = Scene::new(&format!("Selector one\nUMask 007\nUserID {written}"));
-    fs::set_permissions(scene.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let scene = Scene::reachable(&format!("Selector one\nUMask 007\nUserID {written}"));
     fs::create_dir(scene.path("run")).unwrap();
     std::os::unix::fs::chown(scene.path("run"), Some(uid), Some(gid)).unwrap();
     let socket = scene.path("run/s.sock");

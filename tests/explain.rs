@@ -61,6 +61,7 @@ fn first(answer: &Value, part: &str) -> String {
 
 fn explain(args: &[&str]) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_dkimd"))
+        .env("LC_ALL", "C")
         .arg("explain")
         .args(args)
         .output()

@@ -12,6 +12,7 @@ use std::{
 
 fn keygen(directory: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dkimd"))
+        .env("LC_ALL", "C")
         .args(["keygen", "-d", "example.com", "-s", "mail", "-D"])
         .arg(directory)
         .args(arguments)
@@ -77,6 +78,7 @@ fn useless_wishes_are_refused_before_a_key_is_made() {
         ),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_dkimd"))
+            .env("LC_ALL", "C")
             .current_dir(dir.path())
             .arg("keygen")
             .args(arguments.split(' '))

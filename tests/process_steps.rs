@@ -1,9 +1,13 @@
 //! The steps of the start that fork, change users or take signals, each in a process of its own:
 //! this program runs itself again with the name of a scene.
 
+#[path = "support/anybody.rs"]
+mod anybody;
+
 use std::{
     env, fs,
     io::Read,
+    path::Path,
     process::{Command, Output, Stdio, exit},
     sync::atomic::{AtomicU32, Ordering},
     thread,
@@ -101,7 +105,11 @@ fn supervised(end: impl Fn(u32) -> ExitCode, ready: bool) {
 }
 
 fn scene(name: &str) -> Command {
-    let mut command = Command::new(env::current_exe().unwrap());
+    scene_of(&env::current_exe().unwrap(), name)
+}
+
+fn scene_of(program: &Path, name: &str) -> Command {
+    let mut command = Command::new(program);
     command.env("DKIMD_SCENE", name).stdin(Stdio::null());
     command
 }
@@ -129,20 +137,16 @@ fn dropping_privileges_takes_the_supplementary_groups_along() {
     if !nix::unistd::geteuid().is_root() {
         return;
     }
+    let (uid, gid) = anybody::unused_numbers();
     let output = scene("drops privileges")
-        .env("ACCOUNT", "54321:54322")
+        .env("ACCOUNT", format!("{uid}:{gid}"))
         .output()
         .unwrap();
     let status = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        status.contains("Uid:\t54321\t54321\t54321\t54321\n"),
-        "{status}"
-    );
-    assert!(
-        status.contains("Gid:\t54322\t54322\t54322\t54322\n"),
-        "{status}"
-    );
-    assert!(status.contains("Groups:\t54322 \n"), "{status}");
+    let has = |line: &str| assert!(status.contains(line), "no {line:?} in {status}");
+    has(&format!("Uid:\t{uid}\t{uid}\t{uid}\t{uid}\n"));
+    has(&format!("Gid:\t{gid}\t{gid}\t{gid}\t{gid}\n"));
+    has(&format!("Groups:\t{gid} \n"));
     // Any account that is a member of further groups will do.
     let groups = fs::read_to_string("/etc/group").unwrap();
     let member = groups.lines().find_map(|line| {
@@ -168,8 +172,10 @@ fn a_user_change_by_somebody_else_than_root_is_77() {
     if !nix::unistd::geteuid().is_root() {
         return;
     }
-    let mut command = scene("drops privileges");
-    std::os::unix::process::CommandExt::uid(&mut command, 54321);
+    let (_open, program) = anybody::this_program();
+    let (uid, _) = anybody::unused_numbers();
+    let mut command = scene_of(&program, "drops privileges");
+    std::os::unix::process::CommandExt::uid(&mut command, uid);
     let output = command.env("ACCOUNT", "daemon").output().unwrap();
     assert_eq!(output.status.code(), Some(77), "{output:?}");
 }

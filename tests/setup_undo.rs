@@ -160,6 +160,7 @@ fn the_postfix_that_was_set_up_is_the_one_that_hears_of_the_undo() {
     };
     scene.setup("example.com", &["--apply"]).ok();
     let output = Command::new(env!("CARGO_BIN_EXE_dkimd"))
+        .env("LC_ALL", "C")
         .args(["setup", "example.com", "--undo", "--no-reload"])
         .arg("--config")
         .arg(scene.config())

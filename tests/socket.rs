@@ -1,5 +1,8 @@
 //! Opening the sockets: what is replaced, what is never touched, and what the errors say.
 
+#[path = "support/anybody.rs"]
+mod anybody;
+
 use std::{
     fs,
     os::{
@@ -196,12 +199,9 @@ fn a_closed_directory_is_named_with_its_owner_and_mode() {
         assert!(error.remedy.contains("chown"), "{error}");
         return;
     }
-    // Root may write everywhere, so the test runs again as an unprivileged user, who may not be
-    // able to reach the place where the program was built.
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let program = folder.path().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // Root may write everywhere, so the test runs again as an unprivileged user.
+    let folder = anybody::folder();
+    let (_open, program) = anybody::this_program();
     let closed = folder.path().join("closed");
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o500)).unwrap();

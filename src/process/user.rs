@@ -180,12 +180,12 @@ mod tests {
     #[test]
     fn a_number_without_account_needs_a_group() {
         assert_eq!(
-            Account::find("54321").unwrap_err().message,
-            "no such user '54321'"
+            Account::find("4000000321").unwrap_err().message,
+            "no such user '4000000321'"
         );
-        let account = Account::find("54321:54322").unwrap();
-        assert_eq!(account.uid, Uid::from_raw(54321));
-        assert_eq!(account.gid, Gid::from_raw(54322));
+        let account = Account::find("4000000321:4000000322").unwrap();
+        assert_eq!(account.uid, Uid::from_raw(4000000321));
+        assert_eq!(account.gid, Gid::from_raw(4000000322));
     }
 
     #[test]

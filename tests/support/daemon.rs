@@ -6,6 +6,9 @@
     reason = "each user of this module needs another part of it"
 )]
 
+#[path = "anybody.rs"]
+pub mod anybody;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -35,7 +38,15 @@ pub struct Scene {
 impl Scene {
     /// A configuration that signs for example.com from 127.0.0.1, with these lines besides.
     pub fn new(lines: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::below(tempfile::tempdir().unwrap(), lines)
+    }
+
+    /// The same where every user may come.
+    pub fn reachable(lines: &str) -> Self {
+        Self::below(anybody::folder(), lines)
+    }
+
+    fn below(folder: tempfile::TempDir, lines: &str) -> Self {
         let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys.example/mail.private");
         fs::copy(key, folder.path().join("mail.private")).unwrap();
         let scene = Self { folder };
@@ -72,6 +83,7 @@ impl Scene {
     /// `opendkim -x FILE` with these flags.
     pub fn opendkim(&self, flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dkimd"));
+        command.env("LC_ALL", "C");
         command
             .arg0("opendkim")
             .arg("-x")
@@ -85,6 +97,7 @@ impl Scene {
     /// `dkimd serve` on the usual socket, with its log on standard error.
     pub fn serve(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dkimd"));
+        command.env("LC_ALL", "C");
         command
             .args(["serve", "-p", &self.socket_option(), "--config"])
             .arg(self.config())

@@ -61,6 +61,7 @@ impl Daemon {
         );
         fs::write(&config, text).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_dkimd"))
+            .env("LC_ALL", "C")
             .args(["serve", "--config"])
             .arg(&config)
             .stdin(Stdio::null())

@@ -27,6 +27,7 @@ const HOW_TO_GO_ON: &str = "install opendkim, python3-dkim, python3-nacl and lib
 pub fn ask(interpreter: &str, switch: &str, script: &str, cases: &[String]) -> Vec<String> {
     let mut child = Command::new(interpreter)
         .args([switch, script])
+        .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -165,6 +165,7 @@ impl Scene {
     /// The same beside another Postfix.
     pub fn setup_beside(&self, postfix: &str, domain: &str, flags: &[&str]) -> Told {
         let output = Command::new(env!("CARGO_BIN_EXE_dkimd"))
+            .env("LC_ALL", "C")
             .args(["setup", domain, "--offline", "--no-reload"])
             .args(["--ip", "203.0.113.10", "--ip", "2001:db8::10"])
             .arg("--config")
@@ -282,6 +283,7 @@ impl Scene {
     /// The errors of `dkimd check`.
     pub fn errors_of_check(&self) -> Vec<String> {
         let output = Command::new(env!("CARGO_BIN_EXE_dkimd"))
+            .env("LC_ALL", "C")
             .args(["check", "--config"])
             .arg(self.config())
             .output()
@@ -294,6 +296,7 @@ impl Scene {
     /// Domain and selector of each signature that dkimd makes under the configuration.
     pub fn signers_by_dkimd(&self, author: &str) -> Vec<String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dkimd"));
+        command.env("LC_ALL", "C");
         command.args(["serve", "--config"]).arg(self.config());
         self.signers(&mut command, author)
     }

@@ -114,6 +114,7 @@ impl Bench {
     /// Runs dkimd under another name.
     pub fn ours(&self, name: &str, args: &[&str], stdin: &str) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dkimd"));
+        command.env("LC_ALL", "C");
         command.arg0(name);
         self.run(command, args, stdin)
     }
@@ -121,7 +122,7 @@ impl Bench {
     /// Runs the original.
     pub fn theirs(&self, name: &str, args: &[&str], stdin: &str) -> Ran {
         let mut command = Command::new(format!("{ORIGINALS}/{name}"));
-        command.arg0(name);
+        command.env("LC_ALL", "C").arg0(name);
         self.run(command, args, stdin)
     }
 

@@ -214,7 +214,15 @@ mod tests {
     use super::*;
 
     fn codes(main: &str) -> Vec<&'static str> {
-        let postfix = Postfix::of_texts(main, "", "");
+        // The host's own main.cf may be anything, or nothing.
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(
+            directory.path().join("main.cf"),
+            "compatibility_level = 3.6\n",
+        )
+        .unwrap();
+        let mut postfix = Postfix::of_texts(main, "", "");
+        postfix.directory = directory.path().to_owned();
         let domains = [Domain::parse("example.com").unwrap()];
         let report = judge(&postfix, &domains);
         report.findings.iter().map(|finding| finding.code).collect()

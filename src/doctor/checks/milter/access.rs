@@ -202,6 +202,9 @@ pub(super) fn opening(barrier: &Step, visitor: &Visitor) -> Vec<String> {
 pub(super) mod tests {
     use super::*;
 
+    /// No host has given this number to a user or group.
+    pub(in super::super) const NOBODYS: u32 = 4_000_000_107;
+
     fn visitor(groups: &[u32]) -> Visitor {
         Visitor {
             name: "postfix".to_owned(),
@@ -214,7 +217,7 @@ pub(super) mod tests {
         Step {
             path: path.into(),
             kind,
-            uid: 107,
+            uid: NOBODYS,
             gid,
             mode,
         }
@@ -225,8 +228,8 @@ pub(super) mod tests {
         let way = Way {
             steps: vec![
                 entry("/run", Kind::Directory, 0, 0o755),
-                entry("/run/opendkim", Kind::Directory, 118, 0o750),
-                entry("/run/opendkim/s", Kind::Socket, 118, 0o755),
+                entry("/run/opendkim", Kind::Directory, NOBODYS, 0o750),
+                entry("/run/opendkim/s", Kind::Socket, NOBODYS, 0o755),
             ],
             missing: None,
         };
@@ -235,26 +238,29 @@ pub(super) mod tests {
             barrier.map(|step| step.path.display().to_string())
         };
         assert_eq!(path(&[101]).unwrap(), "/run/opendkim");
-        assert_eq!(path(&[101, 118]).unwrap(), "/run/opendkim/s");
+        assert_eq!(path(&[101, NOBODYS]).unwrap(), "/run/opendkim/s");
         let root = Visitor {
             uid: 0,
             ..visitor(&[])
         };
         assert_eq!(way.barrier(&root), None);
-        assert_eq!(way.steps[2].shown(), "srwxr-xr-x 107 118 /run/opendkim/s");
+        assert_eq!(
+            way.steps[2].shown(),
+            format!("srwxr-xr-x {NOBODYS} {NOBODYS} /run/opendkim/s")
+        );
     }
 
     #[test]
     fn the_remedy_is_the_least_change() {
-        let closed = entry("/d", Kind::Directory, 60118, 0o700);
-        let to_group = entry("/d", Kind::Directory, 60118, 0o750);
+        let closed = entry("/d", Kind::Directory, NOBODYS, 0o700);
+        let to_group = entry("/d", Kind::Directory, NOBODYS, 0o750);
         let of_root = entry("/d", Kind::Directory, 0, 0o700);
-        let socket = entry("/s", Kind::Socket, 60118, 0o755);
+        let socket = entry("/s", Kind::Socket, NOBODYS, 0o755);
         assert_eq!(
             opening(&to_group, &visitor(&[101])),
-            ["usermod -aG 60118 postfix", "postfix reload"]
+            ["usermod -aG 4000000107 postfix", "postfix reload"]
         );
-        assert_eq!(opening(&closed, &visitor(&[60118])), ["chmod g+x /d"]);
+        assert_eq!(opening(&closed, &visitor(&[NOBODYS])), ["chmod g+x /d"]);
         assert_eq!(
             opening(&closed, &visitor(&[101])).first().unwrap(),
             "chmod g+x /d"
@@ -263,7 +269,7 @@ pub(super) mod tests {
             opening(&of_root, &visitor(&[101])),
             ["chgrp postfix /d", "chmod g+x /d"]
         );
-        assert_eq!(opening(&socket, &visitor(&[60118])), ["chmod g+w /s"]);
+        assert_eq!(opening(&socket, &visitor(&[NOBODYS])), ["chmod g+w /s"]);
     }
 
     #[test]
