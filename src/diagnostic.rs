@@ -8,6 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::secret;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -36,13 +38,14 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// A finding that stops this part of the configuration from being used.
+    /// A finding that stops this part of the configuration from being used. Passwords and keys in
+    /// its words are left out.
     pub fn error(what: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
             file: None,
             line: None,
-            what: what.into(),
+            what: secret::owned(what.into()),
             remedy: None,
             unsigned: false,
         }
@@ -71,7 +74,7 @@ impl Diagnostic {
 
     /// Adds what to write or run instead.
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+        self.remedy = Some(secret::owned(remedy.into()));
         self
     }
 

@@ -10,7 +10,7 @@
 //!
 //! What they need is prepared once per load: [`config`] turns files into typed settings,
 //! [`dataset`] and [`tables`] compile lists into indexes, [`keys`] finds and holds private keys.
-//! Around them stand [`log`], [`process`], the command line ([`cli`]) and the [`tools`].
+//! What may hold a password or a key is shown through [`secret`]. Around them stand [`log`], [`process`], the command line ([`cli`]) and the [`tools`].
 
 #![warn(clippy::unwrap_used)]
 
@@ -27,6 +27,7 @@ pub mod log;
 pub mod milter;
 pub mod postfix;
 pub mod process;
+pub mod secret;
 pub mod session;
 pub mod setup;
 pub mod socket;

@@ -11,11 +11,12 @@ use crate::{
     },
     log::daemon as lines,
     process::{ExitCode, Failure},
+    secret,
 };
 
 /// The values of the option in the file, the last line first, each as one line of output.
 ///
-/// The configuration must load. The command line is left aside: the question is what the file
+/// Passwords are left out. The configuration must load. The command line is left aside: the question is what the file
 /// says.
 pub fn values(file: Option<&Path>, name: &str) -> Result<Vec<String>, Failure> {
     let (written, findings) = file.map_or_else(Default::default, parse::read);
@@ -50,5 +51,5 @@ fn shown(line: &WrittenOption, kind: Kind) -> String {
         Kind::Integer => parse_integer(&line.value).map(|number| number.to_string()),
         Kind::String | Kind::DataSet => None,
     };
-    value.unwrap_or_else(|| line.value.clone())
+    value.unwrap_or_else(|| secret::option_value(line.name, &line.value).into_owned())
 }

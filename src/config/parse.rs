@@ -11,10 +11,14 @@ use super::options::{self, Kind, OptionSpec};
 use crate::{
     dataset::open::{read_file, unreadable},
     diagnostic::Diagnostic,
+    secret,
 };
 
 /// How many files deep `Include` may go below the first, as in OpenDKIM.
 pub const MAX_INCLUDE_DEPTH: usize = 5;
+
+/// No option's name is longer; what is, is none, and not shown.
+const LONGEST_NAME: usize = 40;
 
 /// One option as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +85,10 @@ struct Reader {
     findings: Vec<Diagnostic>,
     /// The files under way, each included by the one before it.
     open: Vec<Arc<Path>>,
+    /// The line before broke off: what follows may be the rest of its value, a password even.
+    broken_off: bool,
+    /// The line before was one of a private key.
+    in_key: bool,
 }
 
 impl Reader {
@@ -102,8 +110,15 @@ impl Reader {
             .split_once(|c: char| c.is_ascii_whitespace())
             .unwrap_or((content, ""));
         let value = value.trim_ascii();
+        let after_one = self.in_key;
+        self.in_key = secret::is_key_line(content, after_one);
+        let broken_off = self.broken_off;
+        self.broken_off = value.is_empty() || value.ends_with('\\');
         let Some(option) = options::find(name) else {
-            self.findings.push(unknown(name).at(file, line));
+            let rest_of_value = broken_off || after_one || self.in_key;
+            self.broken_off |= after_one || self.in_key;
+            self.findings
+                .push(unknown(name, rest_of_value).at(file, line));
             return;
         };
         if value.is_empty() {
@@ -157,16 +172,29 @@ impl Reader {
     }
 }
 
-fn unknown(name: &str) -> Diagnostic {
-    let finding = Diagnostic::error(format!("{name}: unrecognized parameter"));
-    let without_sign = name.trim_end_matches([':', '=']);
-    if without_sign != name && options::find(without_sign).is_some() {
-        return finding.remedy(format!("write {without_sign}, a blank, and the value"));
+/// A name that is none. What may be a value, or the rest of one, is not told: it may hold a password.
+fn unknown(name: &str, rest_of_value: bool) -> Diagnostic {
+    let known = name.split([':', '=']).next().unwrap_or(name);
+    if known != name && options::find(known).is_some() {
+        let sign = &name[known.len()..=known.len()];
+        return Diagnostic::error(format!("{known}{sign}: unrecognized parameter"))
+            .remedy(format!("write {known}, a blank, and the value"));
     }
-    match options::nearest(name) {
-        Some(nearest) => finding.remedy(format!("did you mean {nearest}?")),
-        None => finding.remedy("delete the line; opendkim.conf(5) lists all names"),
+    let nearest = options::nearest(name).filter(|_| !rest_of_value);
+    if let Some(nearest) = nearest {
+        return Diagnostic::error(format!("{name}: unrecognized parameter"))
+            .remedy(format!("did you mean {nearest}?"));
     }
+    let is_name = name.len() <= LONGEST_NAME
+        && name
+            .bytes()
+            .all(|o| o.is_ascii_alphanumeric() || b"-_.".contains(&o));
+    if rest_of_value || !is_name {
+        return Diagnostic::error("unrecognized parameter (not shown: it may be part of a value)")
+            .remedy("write a value into the line of its option; a line has no continuation");
+    }
+    Diagnostic::error(format!("{name}: unrecognized parameter"))
+        .remedy("delete the line; opendkim.conf(5) lists all names")
 }
 
 fn example(option: &OptionSpec) -> &'static str {

@@ -4,6 +4,8 @@
 
 use std::{path::Path, sync::Arc};
 
+use crate::secret;
+
 /// Sets are addressed with 32 bits.
 pub const MAX_TEXT_OCTETS: usize = u32::MAX as usize - 1;
 
@@ -29,6 +31,8 @@ pub struct Entries {
     rows: Vec<Row>,
     grammar: Grammar,
     file: Arc<Path>,
+    /// First and last line of a private key among them: no entries.
+    key_lines: Option<(u32, u32)>,
 }
 
 /// One entry.
@@ -49,12 +53,16 @@ impl Entries {
         let mut rows = Vec::with_capacity(text.len() / 40);
         let mut start = 0;
         let mut line = 1;
+        let mut key_lines: Option<(u32, u32)> = None;
         while start < text.len() {
             let end = memchr::memchr(b'\n', &text.as_bytes()[start..])
                 .map_or(text.len(), |length| start + length);
             let written = &text[start..end];
             let content = written.trim_ascii_start();
-            if !content.is_empty() && !content.starts_with('#') {
+            let after_one = key_lines.is_some_and(|(_, last)| last + 1 == line);
+            if secret::is_key_line(content, after_one) {
+                key_lines = Some((key_lines.map_or(line, |(first, _)| first), line));
+            } else if !content.is_empty() && !content.starts_with('#') {
                 let begin = start + written.len() - content.len();
                 rows.push(Row {
                     start: begin as u32,
@@ -70,6 +78,7 @@ impl Entries {
             rows,
             grammar: Grammar::Lines,
             file,
+            key_lines,
         }
     }
 
@@ -92,7 +101,13 @@ impl Entries {
             rows,
             grammar: Grammar::List,
             file,
+            key_lines: None,
         }
+    }
+
+    /// The first and the last line of private keys pasted into the file, which are no entries.
+    pub fn key_lines(&self) -> Option<(u32, u32)> {
+        self.key_lines
     }
 
     /// The file they stand in: the set's own, or for a list the configuration file.

@@ -1,6 +1,7 @@
 //! Opening data sets: reading their files, and saying what is wrong with them.
 
 use std::{
+    borrow::Cow,
     fs::{self, File},
     io::{self, Read},
     os::unix::fs::MetadataExt,
@@ -19,7 +20,7 @@ use super::{
     keyed::KeyedSet,
     refile::PatternSet,
 };
-use crate::diagnostic::Diagnostic;
+use crate::{diagnostic::Diagnostic, secret};
 
 /// Findings told one by one for one table; the rest is only counted.
 pub const MAX_FINDINGS_PER_SET: usize = 50;
@@ -51,6 +52,7 @@ impl OpenSet {
                 if let Some(finding) = forgotten_prefix(spec, list, base) {
                     findings.push(finding);
                 }
+                let list = &*without_credentials(spec, list, findings);
                 let entries =
                     Entries::of_list(list, Arc::clone(&spec.origin.file), spec.origin.line);
                 Some(Self::Keyed(Box::new(KeyedSet::new(entries, case))))
@@ -72,13 +74,14 @@ impl OpenSet {
                 push_bounded(findings, errors);
                 Some(Self::Patterns(Box::new(set)))
             }
-            DataSetKind::Unsupported(value) => {
+            DataSetKind::Unsupported(_) => {
                 findings.push(
                     at(
                         spec,
                         Diagnostic::error(format!(
-                            "{}: {value}: dkimf_db_open(): this kind of data set can't be opened",
-                            spec.origin.option
+                            "{}: {}: dkimf_db_open(): this kind of data set can't be opened",
+                            spec.origin.option,
+                            spec.kind.shown()
                         )),
                     )
                     .remedy(
@@ -268,7 +271,7 @@ fn read_entries(
                     Diagnostic::error(format!(
                         "{} {}: dkimf_db_open(): {reason}",
                         spec.origin.option,
-                        spec.kind.as_written()
+                        spec.kind.shown()
                     )),
                 )
                 .remedy(remedy),
@@ -291,12 +294,45 @@ fn read_entries(
         );
         String::from_utf8_lossy(octets).into_owned()
     });
-    Some(Entries::of_lines(text, file))
+    let entries = Entries::of_lines(text, file);
+    findings.extend(entries.key_lines().map(|(first, last)| {
+        Diagnostic::warning(format!(
+            "lines {first} to {last} hold a private key, which has no place there; they are left aside"
+        ))
+        .at(entries.file(), first)
+        .remedy("write the key into a file of its own, which only the server may read")
+    }));
+    Some(entries)
 }
 
 /// `path` as seen from BaseDirectory.
 pub fn in_base(base: Option<&Path>, path: &Path) -> PathBuf {
     base.map_or_else(|| path.to_owned(), |base| base.join(path))
+}
+
+/// The list without a data set that is no item of any list. Its password may have commas in it, so
+/// its pieces must not be told as items.
+fn without_credentials<'l>(
+    spec: &DataSetSpec,
+    list: &'l str,
+    findings: &mut Vec<Diagnostic>,
+) -> Cow<'l, str> {
+    let Some(set) = secret::in_list(list) else {
+        return Cow::Borrowed(list);
+    };
+    let what = format!(
+        "{}: the list has a data set as an item, which is left aside: {}",
+        spec.origin.option,
+        secret::line(&list[set.clone()])
+    );
+    findings.push(
+        at(spec, Diagnostic::warning(what))
+            .remedy("write the items themselves, or the data set alone"),
+    );
+    let rest = [&list[..set.start], &list[set.end..]].concat();
+    without_credentials(spec, &rest, findings)
+        .into_owned()
+        .into()
 }
 
 /// A "list" of one item that is the name of an existing file.

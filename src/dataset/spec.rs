@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{DataSetKind, DataSetSpec, Origin};
+use crate::secret;
 
 /// Kinds that OpenDKIM knows, or knew in other builds, and that can't be opened here.
 const DATABASES: [&str; 12] = [
@@ -14,9 +15,9 @@ const DATABASES: [&str; 12] = [
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{value}: dkimf_db_open(): Unknown database type ({prefix:?})")]
 pub struct SpecError {
-    /// The whole value.
+    /// The value, without what may be a password in it.
     pub value: String,
-    /// What stands before the colon.
+    /// What stands before the colon, in the same way.
     pub prefix: String,
 }
 
@@ -38,14 +39,14 @@ impl DataSetSpec {
 }
 
 impl DataSetKind {
-    /// The set as an administrator writes it.
-    pub fn as_written(&self) -> String {
-        match self {
+    /// The set as an administrator writes it, without passwords and keys.
+    pub fn shown(&self) -> String {
+        secret::owned(match self {
             Self::Csl(items) => format!("csl:{items}"),
             Self::File(path) => format!("file:{}", path.display()),
             Self::Refile(path) => format!("refile:{}", path.display()),
             Self::Unsupported(value) => value.clone(),
-        }
+        })
     }
 }
 
@@ -60,10 +61,11 @@ fn kind_of(value: &str) -> Result<DataSetKind, SpecError> {
             "refile" => Ok(DataSetKind::Refile(rest.trim().into())),
             known if DATABASES.contains(&known) => Ok(DataSetKind::Unsupported(value.to_owned())),
             _ if is_ipv6(first_item) => Ok(DataSetKind::Csl(value.to_owned())),
-            _ => Err(SpecError {
-                value: value.to_owned(),
-                prefix,
-            }),
+            _ => {
+                let value = secret::unknown_set(value).into_owned();
+                let prefix = value.split(':').next().unwrap_or_default().to_owned();
+                Err(SpecError { value, prefix })
+            }
         };
     }
     if !value.contains(',') && value.ends_with(".db") {

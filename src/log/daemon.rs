@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, path::Path};
 
-use crate::diagnostic::Diagnostic;
+use crate::{diagnostic::Diagnostic, secret};
 
 /// The release whose behaviour dkimd takes over.
 pub const OPENDKIM_VERSION: &str = "2.11.0";
@@ -95,9 +95,10 @@ pub fn restart_rate_exceeded() -> String {
 }
 
 fn quoted(arg: &str) -> Cow<'_, str> {
+    let arg = secret::line(arg);
     match arg.contains([' ', '\t']) {
         true => Cow::Owned(format!("\"{arg}\"")),
-        false => Cow::Borrowed(arg),
+        false => arg,
     }
 }
 

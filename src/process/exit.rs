@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use crate::secret;
+
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -103,7 +105,7 @@ impl Failure {
     pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: secret::owned(message.into()),
         }
     }
 

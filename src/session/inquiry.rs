@@ -16,6 +16,7 @@ use crate::{
         header::HeaderSection,
         name::{Auid, Domain},
     },
+    secret,
     tables::{
         hosts::HostMatch,
         key_table::KeyTable,
@@ -291,6 +292,8 @@ async fn find_in_tables(
             return Err(IdentityError::NamesNoKey { pattern, line });
         }
         let Some(entry) = keys.find(&key_name, &author.domain).get().await? else {
+            // A key written in the place of its name is not told.
+            let key_name = secret::line(&key_name).into_owned();
             return Err(IdentityError::UnknownKey { key_name });
         };
         let (auid, dropped_signer) = auid_within(&entry.domain, signer.as_deref());

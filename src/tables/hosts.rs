@@ -15,6 +15,7 @@ use crate::{
         posix,
     },
     diagnostic::Diagnostic,
+    secret,
 };
 
 /// A compiled host set.
@@ -209,7 +210,8 @@ impl HostSet {
             ),
             _ => {
                 let finding = unlikely_name(&name).map(|(why, remedy)| {
-                    Diagnostic::warning(format!("host entry {:?} never matches: {why}", entry.key))
+                    let shown = secret::item(entry.key);
+                    Diagnostic::warning(format!("host entry {shown:?} never matches: {why}"))
                         .remedy(remedy)
                 });
                 (name, finding)

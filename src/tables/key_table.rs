@@ -14,6 +14,7 @@ use crate::{
     diagnostic::Diagnostic,
     dkim::name::{Domain, NameError, Selector},
     keys::KeySource,
+    secret,
 };
 
 /// Base64 of the smallest private key (Ed25519, PKCS#8) is longer than this; few file names are.
@@ -181,7 +182,7 @@ impl KeyTable {
     }
 
     fn key_source(&self, key: &str, domain: &str) -> KeySource {
-        if key.starts_with('/') {
+        if key.starts_with('/') && !secret::is_in(key) {
             return KeySource::File(key.replace('%', domain).into());
         }
         key_source(key, self.base.as_deref())
@@ -194,13 +195,15 @@ fn names<'a>(
     key_name: &str,
     author_domain: &str,
 ) -> Result<(Fields<'a>, Domain, Selector), KeyTableError> {
+    // A key pasted into the wrong place of the line is not told.
+    let shown = |text: &str| secret::line(text).into_owned();
     let fields = Fields::of(entry.value).ok_or_else(|| KeyTableError::Corrupt {
-        key_name: key_name.to_owned(),
+        key_name: shown(key_name),
     })?;
     let bad_name = |field, value: &str, cause| KeyTableError::BadName {
-        key_name: key_name.to_owned(),
+        key_name: shown(key_name),
         field,
-        value: value.to_owned(),
+        value: shown(value),
         cause,
     };
     let domain = match fields.domain {
@@ -235,6 +238,10 @@ impl<'a> Fields<'a> {
 /// of DER (`MII…`, `MC4…`). All other text with a slash or a dot is a file, relative to
 /// BaseDirectory or else to the working directory.
 pub fn key_source(text: &str, base: Option<&Path>) -> KeySource {
+    // Not even in an error message is a secret a path.
+    if secret::is_in(text) {
+        return KeySource::Inline(text.to_owned());
+    }
     let is_path = text.starts_with('/') || text.starts_with("./") || text.starts_with("../");
     if is_path || (!looks_like_a_key(text) && text.contains(['/', '.'])) {
         KeySource::File(base.map_or_else(|| text.into(), |base| base.join(text)))

@@ -18,6 +18,7 @@ use crate::{
     diagnostic::Diagnostic,
     keys::{KeySource, accounts::Identity, check::check_key, store::KeyRules},
     process::user::Account,
+    secret,
     session::signing::key_rules,
 };
 
@@ -110,7 +111,7 @@ fn judge_all(
 
 /// The finding where the key is named: its own text tells the key file.
 fn at(mut finding: Diagnostic, named: &NamedKey<'_>) -> Diagnostic {
-    finding.what = format!("key {}: {}", named.name, finding.what);
+    finding.what = format!("key {}: {}", secret::line(named.name), finding.what);
     match named.file {
         Some(file) => finding.at(file, named.line),
         None => finding,

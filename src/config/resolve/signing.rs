@@ -6,6 +6,7 @@ use super::{deciding::signs, value::Values};
 use crate::{
     config::settings::{Identities, SigningSettings},
     dkim::{Algorithm, Canon, Canonicalization},
+    secret,
 };
 
 /// RFC 8301 section 3.2 forbids smaller keys.
@@ -110,6 +111,14 @@ fn tables(values: &mut Values<'_>) -> Identities {
 
 fn single(values: &mut Values<'_>) -> Identities {
     let (selector, key_file) = (values.string("Selector"), values.path("KeyFile"));
+    if values.text("KeyFile").is_some_and(secret::is_in) {
+        values.error(
+            "KeyFile",
+            "KeyFile is a private key itself, or a data set; it must be the name of the key's file",
+            "write the key into a file that only the server may read, and: KeyFile /PATH",
+        );
+        return Identities::None;
+    }
     match (values.is_set("Domain"), selector, key_file) {
         (true, Some(selector), Some(key_file)) => match values.data_set("Domain") {
             Some(domains) => Identities::Single {

@@ -122,7 +122,7 @@ pub(super) fn is_queue_id(word: &str) -> bool {
 }
 
 /// The beginning of a line, as long as lines may be.
-fn bounded(line: &str) -> &str {
+pub(super) fn bounded(line: &str) -> &str {
     let mut end = line.len().min(MAX_LINE_OCTETS);
     while !line.is_char_boundary(end) {
         end -= 1;

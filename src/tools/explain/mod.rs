@@ -39,7 +39,7 @@ use crate::{
     },
     log::sink::one_line,
     process::{ExitCode, Failure},
-    text,
+    secret, text,
     text::Lang,
 };
 
@@ -212,9 +212,11 @@ fn lossy_text(input: impl Read, limit: u64) -> io::Result<String> {
 /// Each line explained; lines that say the same are told once.
 fn of_lines<'t>(lines: impl Iterator<Item = &'t str>) -> Answer {
     let mut findings: Vec<Finding> = Vec::new();
-    let mut first = None;
+    let mut first: Option<String> = None;
     for line in lines.filter(|line| !line.trim().is_empty()) {
-        first.get_or_insert(line.trim());
+        // An old line of OpenDKIM may hold a password; it is not told again.
+        let line = &*secret::line(log_line::bounded(line));
+        first.get_or_insert_with(|| line.trim().to_owned());
         let Some(finding) = lines::explain(&LogLine::parse(line)) else {
             continue;
         };
@@ -240,6 +242,7 @@ const MAX_SHOWN: usize = 300;
 
 /// What was asked, as far as an error message repeats it: one line that can't steer the terminal.
 fn shown(asked: &str) -> String {
+    let asked = &*secret::line(asked);
     match asked.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}...", one_line(&asked[..end])),
         None => one_line(asked).into_owned(),

@@ -14,7 +14,7 @@ use std::{
 use serde::Deserialize;
 
 use super::log_line::{LogLine, UNKNOWN_JOB};
-use crate::postfix::Postfix;
+use crate::{postfix::Postfix, secret};
 
 /// Octets of one log that are read, counted from its end.
 const MAX_LOG_OCTETS: u64 = 256 * 1024 * 1024;
@@ -181,7 +181,7 @@ impl Gathered {
             if !finders.iter().any(|finder| finder.find(line).is_some()) {
                 continue;
             }
-            let line = String::from_utf8_lossy(line);
+            let line = secret::owned(String::from_utf8_lossy(line).into_owned());
             let parsed = LogLine::parse(&line);
             if parsed.queue_id == Some(id) {
                 if self.lines.len() < MAX_LINES {

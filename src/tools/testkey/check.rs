@@ -17,6 +17,7 @@ use crate::{
         KeySource,
         store::{KeyRules, KeyStore},
     },
+    secret,
     tools::verify::judge::ask_all,
 };
 
@@ -90,9 +91,11 @@ impl Target {
 impl From<NamedKey<'_>> for Target {
     fn from(named: NamedKey<'_>) -> Self {
         Self {
-            label: named.name.to_owned(),
+            label: secret::line(named.name).into_owned(),
+            // A key in the place of the selector is neither told nor asked for in DNS.
             name: named
                 .domain
+                .filter(|_| !secret::is_in(named.selector))
                 .map(|domain| format!("{}._domainkey.{domain}", named.selector)),
             key: named.key,
         }

@@ -24,6 +24,7 @@ use crate::{
     dkim::header::{HeaderSection, LeadingSpace},
     milter::Client,
     process::ExitCode,
+    secret,
     session::inquiry::{Findings, inquire},
     tools::configuration,
 };
@@ -160,7 +161,15 @@ fn explain(
             result: "lists the author's domain".to_owned(),
         });
     }
-    steps.extend(identity_steps(snapshot, findings));
+    // A table may hold a key where its name belongs.
+    steps.extend(
+        identity_steps(snapshot, findings)
+            .into_iter()
+            .map(|step| Step {
+                result: secret::owned(step.result),
+                ..step
+            }),
+    );
     let conclusion = conclude(snapshot, findings, &mut steps);
     let client = format!(
         "{} [{}]",
