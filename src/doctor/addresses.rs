@@ -195,15 +195,9 @@ pub fn smarthost(postfix: &Postfix) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postfix::MainCf;
 
     fn postfix(main: &str) -> Postfix {
-        Postfix {
-            directory: "/etc/postfix".into(),
-            main: MainCf::parse(main),
-            services: Vec::new(),
-            complaints: Vec::new(),
-        }
+        Postfix::of_texts(main, "", "")
     }
 
     #[test]

@@ -137,16 +137,6 @@ async fn looked_up(name: &str) -> Vec<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postfix::{MainCf, master_cf};
-
-    fn postfix(main: &str, master: &str, overrides: &str) -> Postfix {
-        Postfix {
-            directory: "/etc/postfix".into(),
-            main: MainCf::parse(main),
-            services: master_cf::parse(master, overrides),
-            complaints: Vec::new(),
-        }
-    }
 
     const MASTER: &str = "smtp inet n - y - - smtpd\n\
          submission inet n - y - - smtpd\n\
@@ -158,7 +148,7 @@ mod tests {
 
     #[test]
     fn ports_come_from_names_and_numbers() {
-        let postfix = postfix(
+        let postfix = Postfix::of_texts(
             "inet_interfaces = all\n",
             MASTER,
             "smtps/inet/smtpd_tls_wrappermode = yes\n",
@@ -195,7 +185,7 @@ mod tests {
                 "[2001:db8::1]:25",
             ),
         ] {
-            let postfix = postfix(main, MASTER, "");
+            let postfix = Postfix::of_texts(main, MASTER, "");
             let first = of(&postfix)[0];
             assert_eq!(first.is_public(&postfix), public, "{main}");
             let addresses = first.addresses(&postfix).await;

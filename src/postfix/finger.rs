@@ -4,7 +4,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -73,31 +73,18 @@ impl Finger {
     /// # Errors
     /// If the program can't be run, or gives up for reasons of its own.
     pub async fn call(&self, call: Call<'_>) -> Result<Handshake, PostfixError> {
-        let not_started = |cause| PostfixError::NotStarted {
-            program: PROGRAM,
-            cause,
-        };
+        // Only about TLS, and the certificates as they come: no authorities are named here from which
+        // it would complete the chain.
+        let (told, ended) = self.talk(call, &["-c", "-C"]).await?;
         let failed = |complaint| PostfixError::Failed {
             program: PROGRAM,
             complaint,
         };
-        let mut child = self.command(call).spawn().map_err(not_started)?;
-        let Some(output) = child.stdout.take() else {
-            return Err(not_started(io::ErrorKind::BrokenPipe.into()));
-        };
-        let mut told = Vec::new();
-        let talk = async {
-            // Closed after what is read of it, which ends a program that has more to say.
-            output.take(MAX_OCTETS).read_to_end(&mut told).await?;
-            child.wait().await
-        };
-        let ended = timeout(call.patience * MAX_LATE_REPLIES, talk).await;
         match (Handshake::told(&told), ended) {
             // Whatever comes afterwards, this has come about.
             (done @ Handshake::Done(_), _) => Ok(done),
-            (_, Err(_)) => Ok(Handshake::Failed("no end in time".to_owned())),
-            (_, Ok(Err(cause))) => Err(not_started(cause)),
-            (Handshake::Failed(words), Ok(Ok(status))) => {
+            (_, None) => Ok(Handshake::Failed("no end in time".to_owned())),
+            (Handshake::Failed(words), Some(status)) => {
                 let of_server = SERVERS_FAULTS.iter().any(|fault| words.contains(fault));
                 match status.success() || of_server {
                     true => Ok(Handshake::Failed(words)),
@@ -108,7 +95,54 @@ impl Finger {
         }
     }
 
-    fn command(&self, call: Call<'_>) -> Command {
+    /// Calls a server, and tells the lines of what it offers under TLS: `250-AUTH PLAIN`. None where
+    /// TLS did not come about, or nothing was offered.
+    ///
+    /// # Errors
+    /// If the program can't be run.
+    pub async fn offers(&self, call: Call<'_>) -> Result<Vec<String>, PostfixError> {
+        let (told, _) = self.talk(call, &[]).await?;
+        let text = String::from_utf8_lossy(&told);
+        let words = text.lines().filter_map(|line| line.strip_prefix(PREFIX));
+        let under_tls = words.skip_while(|line| !is_established(line));
+        let replies = under_tls.filter_map(|line| line.strip_prefix("< "));
+        Ok(replies
+            .filter(|line| line.starts_with("250"))
+            .map(str::to_owned)
+            .collect())
+    }
+
+    /// What the program writes, and how it ended; `None`: not in time.
+    async fn talk(
+        &self,
+        call: Call<'_>,
+        style: &[&str],
+    ) -> Result<(Vec<u8>, Option<ExitStatus>), PostfixError> {
+        let not_started = |cause| PostfixError::NotStarted {
+            program: PROGRAM,
+            cause,
+        };
+        let mut child = self.command(call, style).spawn().map_err(not_started)?;
+        let Some(output) = child.stdout.take() else {
+            return Err(not_started(io::ErrorKind::BrokenPipe.into()));
+        };
+        let mut told = Vec::new();
+        let talk = async {
+            // Closed after what is read of it, which ends a program that has more to say.
+            output.take(MAX_OCTETS).read_to_end(&mut told).await?;
+            child.wait().await
+        };
+        let ended = timeout(call.patience * MAX_LATE_REPLIES, talk).await;
+        let ended = ended.ok().transpose().map_err(not_started);
+        match ended {
+            Ok(status) => Ok((told, status)),
+            // TLS that has come about counts whatever becomes of the program.
+            Err(_) if matches!(Handshake::told(&told), Handshake::Done(_)) => Ok((told, None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn command(&self, call: Call<'_>, style: &[&str]) -> Command {
         let port = call.to.port();
         let (family, destination) = match call.to.ip() {
             IpAddr::V4(address) => ("ipv4", format!("[{address}]:{port}")),
@@ -117,9 +151,8 @@ impl Finger {
         let patience = call.patience.as_secs().to_string();
         let mut command = Command::new(&self.program);
         command
-            // Only about TLS, in short, and the certificates as they come: no authorities are named
-            // here from which it would complete the chain.
-            .args(["-c", "-C", "-L", "summary", "-d", "sha256"])
+            .args(style)
+            .args(["-L", "summary", "-d", "sha256"])
             .args(["-l", LEVEL, "-p", PROTOCOLS])
             .args(["-t", &patience, "-T", &patience])
             .args(["-s", call.name])
@@ -141,6 +174,12 @@ impl Finger {
     }
 }
 
+/// `Untrusted TLS connection established to`, and `Trusted` and others.
+fn is_established(line: &str) -> bool {
+    let (_trust, rest) = line.split_once(' ').unwrap_or_default();
+    rest.starts_with("TLS connection established ")
+}
+
 impl Handshake {
     /// Reads what the program says.
     fn told(octets: &[u8]) -> Self {
@@ -149,12 +188,7 @@ impl Handshake {
             .lines()
             .filter_map(|line| line.strip_prefix(PREFIX))
             .collect();
-        // `Untrusted TLS connection established to`, and `Trusted` and others.
-        let established = words.iter().any(|line| {
-            let (_trust, rest) = line.split_once(' ').unwrap_or_default();
-            rest.starts_with("TLS connection established ")
-        });
-        if !established {
+        if !words.iter().any(|line| is_established(line)) {
             return Self::Failed(words.join("; "));
         }
         let chain = CertificateDer::pem_slice_iter(octets).map_while(Result::ok);
@@ -178,7 +212,11 @@ mod tests {
     /// What comes of a program that does this.
     async fn called(script: &str) -> Result<Handshake, PostfixError> {
         let directory = tempfile::tempdir().unwrap();
-        let program = directory.path().join(PROGRAM);
+        finger(script, directory.path()).call(CALL).await
+    }
+
+    fn finger(script: &str, directory: &std::path::Path) -> Finger {
+        let program = directory.join(PROGRAM);
         // Not written by this process: a child of another test could still hold it open, and what is
         // open for writing can't be run.
         let written = std::process::Command::new("sh")
@@ -190,11 +228,24 @@ mod tests {
             .args([program.as_os_str(), script.as_ref()])
             .status();
         assert!(written.unwrap().success());
-        let finger = Finger {
+        Finger {
             program,
-            directory: directory.path().to_owned(),
-        };
-        finger.call(CALL).await
+            directory: directory.to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_offered_counts_under_tls_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = "echo 'posttls-finger: < 250-AUTH LOGIN'
+            echo 'posttls-finger: Untrusted TLS connection established to x: TLSv1.3'
+            echo 'posttls-finger: > EHLO a'; echo 'posttls-finger: < 250-AUTH PLAIN'
+            echo 'posttls-finger: < 221 bye'";
+        let offers = finger(script, directory.path()).offers(CALL).await.unwrap();
+        assert_eq!(offers, ["250-AUTH PLAIN"]);
+        let without = "echo 'posttls-finger: < 250-AUTH LOGIN'";
+        let offers = finger(without, directory.path()).offers(CALL).await;
+        assert_eq!(offers.unwrap(), Vec::<String>::new());
     }
 
     #[tokio::test]

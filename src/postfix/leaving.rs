@@ -147,15 +147,9 @@ pub fn is_private(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postfix::MainCf;
 
     fn postfix(main: &str) -> Postfix {
-        Postfix {
-            directory: "/etc/postfix".into(),
-            main: MainCf::parse(main),
-            services: Vec::new(),
-            complaints: Vec::new(),
-        }
+        Postfix::of_texts(main, "", "")
     }
 
     fn address_and_source(found: Option<LeavingAddress>) -> Option<(String, AddressSource)> {

@@ -41,6 +41,11 @@ impl MainCf {
         time(self.get(name)?)
     }
 
+    /// Gives a parameter another value.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), value.to_owned());
+    }
+
     /// All parameters, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0

@@ -19,6 +19,8 @@ pub struct Service {
     pub arguments: String,
     /// Parameters set with `-o`, `$names` expanded.
     pub overrides: BTreeMap<String, String>,
+    /// The same, `$name` as it is written.
+    pub written: BTreeMap<String, String>,
 }
 
 impl Service {
@@ -28,24 +30,28 @@ impl Service {
     }
 }
 
-/// Reads what `postconf -M` (services) and `postconf -P -x` (overrides) print.
-pub fn parse(services: &str, overrides: &str) -> Vec<Service> {
+/// Reads what `postconf -M` (services), `postconf -P -x` (overrides) and `postconf -P` (the same as
+/// they are written) print.
+pub fn parse(services: &str, overrides: &str, written: &str) -> Vec<Service> {
     let mut found: Vec<Service> = services.lines().filter_map(service).collect();
-    for line in overrides.lines() {
-        // smtp/inet/smtpd_milters = value; a service's name may hold a slash itself.
-        let Some((place, value)) = line.split_once('=') else {
-            continue;
-        };
-        let Some((id, parameter)) = place.trim().rsplit_once('/') else {
-            continue;
-        };
+    for (id, parameter, value) in overrides.lines().filter_map(setting) {
         if let Some(service) = found.iter_mut().find(|service| service.id() == id) {
-            service
-                .overrides
-                .insert(parameter.to_owned(), value.trim().to_owned());
+            service.overrides.insert(parameter, value);
+        }
+    }
+    for (id, parameter, value) in written.lines().filter_map(setting) {
+        if let Some(service) = found.iter_mut().find(|service| service.id() == id) {
+            service.written.insert(parameter, value);
         }
     }
     found
+}
+
+/// `smtp/inet/smtpd_milters = value`; a service's name may hold a slash itself.
+fn setting(line: &str) -> Option<(&str, String, String)> {
+    let (place, value) = line.split_once('=')?;
+    let (id, parameter) = place.trim().rsplit_once('/')?;
+    Some((id, parameter.to_owned(), value.trim().to_owned()))
 }
 
 fn service(line: &str) -> Option<Service> {
@@ -62,6 +68,7 @@ fn service(line: &str) -> Option<Service> {
         command: command.to_owned(),
         arguments: words.collect::<Vec<_>>().join(" "),
         overrides: BTreeMap::new(),
+        written: BTreeMap::new(),
     })
 }
 
@@ -77,6 +84,7 @@ mod tests {
              cleanup    unix  n       -       y       -       0       cleanup\n",
             "submission/inet/smtpd_tls_security_level = encrypt\n\
              submission/inet/milter_macro_daemon_name = ORIGINATING\n",
+            "submission/inet/smtpd_tls_security_level = $mine\n",
         );
         assert_eq!(services.len(), 3);
         assert!(services[0].chroot && !services[1].chroot);
@@ -85,6 +93,7 @@ mod tests {
             services[1].overrides["milter_macro_daemon_name"],
             "ORIGINATING"
         );
+        assert_eq!(services[1].written["smtpd_tls_security_level"], "$mine");
         assert_eq!(services[2].id(), "cleanup/unix");
     }
 }

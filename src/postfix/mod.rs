@@ -3,9 +3,11 @@
 //! [`Postfix::read`] asks `postconf`, so that defaults, `$names` and overrides mean here what they
 //! mean to Postfix. [`milters`] reads its lists of filters, [`leaving`] finds the addresses that
 //! its mail leaves from, [`refusal`] knows what receivers' replies mean, [`finger`] begins TLS with a
-//! server, [`edit`] changes a parameter.
+//! server, [`change`] plans changes of settings and tries them in memory, [`edit`] makes one of a file.
 
+pub mod change;
 pub mod edit;
+pub mod expand;
 pub mod finger;
 pub mod leaving;
 pub mod main_cf;
@@ -29,6 +31,8 @@ pub struct Postfix {
     pub directory: PathBuf,
     /// The parameters of `main.cf`, with defaults, all `$names` expanded.
     pub main: MainCf,
+    /// The same, `$name` as it is written.
+    pub plain: MainCf,
     /// The services of `master.cf`, in order.
     pub services: Vec<Service>,
     /// What `postconf` complained about: misspelt parameters, unreadable tables.
@@ -42,8 +46,10 @@ impl Postfix {
     /// If Postfix is not installed, or its configuration can't be read.
     pub fn read(directory: Option<&Path>) -> Result<Self, PostfixError> {
         let parameters = program::postconf(directory, &["-x"])?;
+        let plain = program::postconf(directory, &[])?;
         let services = program::postconf(directory, &["-M"])?;
         let overrides = program::postconf(directory, &["-P", "-x"])?;
+        let written = program::postconf(directory, &["-P"])?;
         let main = MainCf::parse(&parameters.output);
         let mut complaints = parameters.complaints;
         for complaint in services.complaints.into_iter().chain(overrides.complaints) {
@@ -58,7 +64,8 @@ impl Postfix {
                 .map_or_else(|| DEFAULT_DIRECTORY.into(), PathBuf::from),
         };
         Ok(Self {
-            services: master_cf::parse(&services.output, &overrides.output),
+            services: master_cf::parse(&services.output, &overrides.output, &written.output),
+            plain: MainCf::parse(&plain.output),
             directory,
             main,
             complaints,
@@ -122,12 +129,19 @@ impl Postfix {
 
 #[cfg(test)]
 impl Postfix {
-    /// An instance made of what `postconf -x`, `-M` and `-P -x` would print.
+    /// An instance made of what `postconf`, `-M` and `-P` would print.
     pub(crate) fn of_texts(main: &str, services: &str, overrides: &str) -> Self {
+        let plain = MainCf::parse(main);
+        let value_of = |line: &str| match line.split_once('=') {
+            Some((name, value)) => format!("{name}={}\n", expand::expanded(value, &plain)),
+            None => String::new(),
+        };
+        let expanded = |text: &str| text.lines().map(value_of).collect::<String>();
         Self {
             directory: DEFAULT_DIRECTORY.into(),
-            main: MainCf::parse(main),
-            services: master_cf::parse(services, overrides),
+            main: MainCf::parse(&expanded(main)),
+            services: master_cf::parse(services, &expanded(overrides), overrides),
+            plain,
             complaints: Vec::new(),
         }
     }

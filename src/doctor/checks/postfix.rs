@@ -154,7 +154,7 @@ fn distance(one: &str, other: &str) -> usize {
 
 /// Whether the master holds its lock, as `postfix status` finds out; an error where that can't be
 /// seen, which only root can.
-fn runs(queue: &Path) -> io::Result<bool> {
+pub(super) fn runs(queue: &Path) -> io::Result<bool> {
     let path = queue.join(MASTER_PID);
     let file = match File::open(&path) {
         Ok(file) => file,

@@ -49,6 +49,24 @@ pub async fn connect(
     Ok(connected.map_err(|_| SmtpError::NoConnection)??)
 }
 
+/// Calls a server and hears what it offers.
+///
+/// # Errors
+/// If nobody answers, or not in SMTP, or with a refusal.
+pub async fn greet(
+    to: SocketAddr,
+    helo: &str,
+    patience: Patience,
+) -> Result<(Session<TcpStream>, Reply), SmtpError> {
+    let mut session = Session::over(connect(to, None, patience).await?, patience);
+    let greeting = session.reply().await?;
+    if !greeting.is_positive() {
+        return Err(SmtpError::Refused(greeting));
+    }
+    let ehlo = session.agree(&format!("EHLO {helo}")).await?;
+    Ok((session, ehlo))
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// A talk that is about to begin.
     pub fn over(stream: S, patience: Patience) -> Self {

@@ -62,6 +62,42 @@ def address_as_opendkim_writes_it(world):
     world.main["smtpd_milters"] = "inet:8891@localhost"
 
 
+# The worlds of the case `doctor-remedy-for-milter-address`.
+@broken("milter-address-spelling", says="unix:opendkim/opendkim.sock'")
+def comment_behind_the_address(world):
+    """A comment behind the value, which Postfix takes for two more filters."""
+    world.main["smtpd_milters"] = "unix:opendkim/opendkim.sock # opendkim"
+    world.main["non_smtpd_milters"] = "$smtpd_milters"
+
+
+@broken("milter-address-spelling", says=r"'non_smtpd_milters = \$smtpd_milters'")
+def name_of_the_other_list(world):
+    """The name of the other list without its $."""
+    world.main["non_smtpd_milters"] = "smtpd_milters"
+
+
+@broken("milter-address-spelling", says="inet:localhost:8891'")
+def address_without_its_kind(world):
+    """localhost:8891 without inet: in front."""
+    world.configuration["Socket"] = "inet:8891@localhost"
+    world.main["smtpd_milters"] = "localhost:8891"
+    world.main["non_smtpd_milters"] = "$smtpd_milters"
+
+
+@broken("milter-address-spelling", says="unix:opendkim/opendkim.sock'")
+def bare_path_outside_of_the_chroot(world):
+    """A path without unix:, as it is seen from outside of the chroot."""
+    world.main["smtpd_milters"] = "/var/spool/postfix/opendkim/opendkim.sock"
+    world.main["non_smtpd_milters"] = "$smtpd_milters"
+
+
+@broken("milter-address-spelling", says="unix:opendkim/opendkim.sock, inet:localhost:11332'")
+def quotes_around_addresses(world):
+    """Quotes around two addresses without a comma between them."""
+    world.main["smtpd_milters"] = '"unix:opendkim/opendkim.sock" "inet:localhost:11332"'
+    world.main["non_smtpd_milters"] = "unix:opendkim/opendkim.sock"
+
+
 @broken("milter-not-configured", says="smtpd_milters", pains=[10])
 def no_milter_for_the_network(world):
     """Mail from the network does not pass the milter."""

@@ -143,24 +143,17 @@ impl Used {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postfix::{MainCf, master_cf};
 
     #[test]
     fn lists_are_found_in_restrictions_with_and_without_filters() {
-        let postfix = Postfix {
-            directory: "/etc/postfix".into(),
-            main: MainCf::parse(
-                "smtpd_recipient_restrictions = permit_mynetworks, reject_rbl_client \
+        let postfix = Postfix::of_texts(
+            "smtpd_recipient_restrictions = permit_mynetworks, reject_rbl_client \
                  zen.spamhaus.org=127.0.0.[2..11], reject_rbl_client dnsbl.sorbs.net, \
                  reject_rhsbl_sender dbl.spamhaus.org, permit\n\
                  smtpd_client_restrictions = reject_rbl_client DNSBL.sorbs.net\n",
-            ),
-            services: master_cf::parse(
-                "smtp inet n - y - - smtpd\n",
-                "smtp/inet/smtpd_client_restrictions = reject_rbl_client bl.spamcop.net\n",
-            ),
-            complaints: Vec::new(),
-        };
+            "smtp inet n - y - - smtpd\n",
+            "smtp/inet/smtpd_client_restrictions = reject_rbl_client bl.spamcop.net\n",
+        );
         let found = used(&postfix);
         let zones: Vec<_> = found.iter().map(|used| used.zone.as_str()).collect();
         assert_eq!(

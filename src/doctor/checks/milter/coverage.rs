@@ -1,107 +1,76 @@
 //! Whether every way that mail takes leads past our server, and none past it twice.
 
-use std::path::Path;
-
-use super::wiring::{Caller, Fit, Role, misspelt, ours};
+use super::{
+    place::{ListPlace, Site},
+    remedy::{Edit, How, Mended},
+    spelling::endpoint_of,
+    wiring::{Caller, Fit, Role},
+};
 use crate::{
     doctor::finding::Finding,
-    postfix::{Postfix, main_cf::words, milters::Milter},
+    postfix::{
+        Postfix,
+        change::Change,
+        main_cf::words,
+        milters::{Milter, items},
+    },
     socket::SocketSpec,
     text,
     text::Text,
 };
 
+/// What keeps a service from its filters.
+const OFF: &str = "no_milters";
+/// Where it stands.
+const OPTIONS: &str = "receive_override_options";
+
 /// Judges all ways together.
-pub(super) fn judge(
-    postfix: &Postfix,
-    callers: &[Caller<'_>],
-    socket: Option<&SocketSpec>,
-    signs: bool,
-) -> Vec<Finding> {
-    let queue = postfix.queue_directory();
-    let has = |caller: &Caller<'_>| ours(caller.used(), queue, socket).is_some();
-    let wanted = wanted_address(callers, queue, socket);
-    let mut findings: Vec<_> = callers.iter().flat_map(|caller| spelling(caller)).collect();
-    findings.dedup_by(|one, other| one.evidence == other.evidence);
+pub(super) fn judge(site: &Site<'_>, callers: &[Caller<'_>], signs: bool) -> Vec<Mended> {
+    let has = |caller: &Caller<'_>| site.ours(caller.used()).is_some();
     let of = |role| callers.iter().filter(move |caller| caller.role == role);
     let entrances = || of(Role::Arriving).chain(of(Role::Submission));
+    let mut findings = Vec::new();
     if !entrances().any(has) && !of(Role::Reinjection).any(has) {
-        findings.push(not_configured(postfix, &wanted));
+        findings.push(not_configured(site, callers));
         return findings;
     }
     let later = of(Role::Reinjection).any(has);
     if !later {
         let missing = of(Role::Submission).filter(|caller| !has(caller));
-        findings.extend(missing.map(|caller| service_without(caller, &wanted, signs)));
+        findings.extend(missing.map(|caller| service_without(site, callers, caller, signs)));
         let missing = of(Role::Arriving).filter(|caller| !has(caller));
-        findings.extend(missing.map(port_without));
+        findings.extend(missing.map(|caller| port_without(caller).into()));
     }
     if signs && !later && !of(Role::Local).any(has) {
-        findings.push(local_unsigned(postfix, &wanted));
+        findings.push(local_unsigned(site, callers));
     }
     if signs {
-        findings.extend(
-            callers
-                .iter()
-                .find_map(|caller| named_twice(caller, queue, socket)),
-        );
+        findings.extend(callers.iter().find_map(|caller| named_twice(site, caller)));
     }
     if signs && entrances().any(has) {
         findings.extend(
             of(Role::Reinjection)
                 .filter(|caller| has(caller))
-                .map(twice),
+                .map(|caller| twice(site.postfix, caller)),
         );
     }
-    findings.extend(disabled_for_clients(postfix));
+    findings.extend(disabled_for_clients(site.postfix).map(Mended::from));
     findings
 }
 
-/// The address that other services use, or else the one that goes with the configuration.
-fn wanted_address(callers: &[Caller<'_>], queue: &Path, socket: Option<&SocketSpec>) -> String {
+/// The address that other services use, or else the one that leads to our server.
+fn wanted_address(site: &Site<'_>, callers: &[Caller<'_>], chroot: bool) -> Option<String> {
     let used = callers
         .iter()
-        .filter_map(|caller| ours(caller.used(), queue, socket))
-        .find(|(_, fit)| *fit == Fit::Ours);
-    if let Some((milter, _)) = used {
-        return milter.written.clone();
+        .filter_map(|caller| Some((site.ours(caller.used())?, caller.service.chroot)))
+        .find(|((milter, fit), inside)| {
+            // What the one finds, the other may not.
+            *fit == Fit::Ours && site.is_seen(milter, *inside) && site.is_seen(milter, chroot)
+        });
+    match used {
+        Some(((milter, _), _)) => Some(milter.written.clone()),
+        None => site.address(chroot),
     }
-    match socket {
-        Some(SocketSpec::Unix(path)) => {
-            let path = path.strip_prefix(queue).unwrap_or(path);
-            format!("unix:{}", path.display())
-        }
-        Some(SocketSpec::Inet { host, port }) => {
-            format!("inet:{}:{port}", host.as_deref().unwrap_or("127.0.0.1"))
-        }
-        Some(SocketSpec::Inet6 { host, port }) => {
-            format!("inet:[{}]:{port}", host.as_deref().unwrap_or("::1"))
-        }
-        _ => "unix:opendkim/opendkim.sock".to_owned(),
-    }
-}
-
-fn spelling(caller: &Caller<'_>) -> Vec<Finding> {
-    let finding = |filter| {
-        let right = misspelt(filter)?;
-        let (parameter, written) = (caller.parameter, &filter.written);
-        let value = caller.list_with(filter, &right);
-        let finding = Finding::fail(
-            "milter-address-spelling",
-            parameter,
-            text!(
-                "Postfix does not understand the address {written}; it writes host before port, and unix: before a path",
-                "Postfix no entiende la dirección {written}: en Postfix el host va antes del puerto, y unix: delante de una ruta"
-            ),
-        );
-        Some(
-            finding
-                .evidence(format!("{parameter} = {written}"))
-                .command(caller.command(&value))
-                .command("postfix reload"),
-        )
-    };
-    caller.filters.iter().filter_map(finding).collect()
 }
 
 fn unsigned() -> Text {
@@ -111,10 +80,9 @@ fn unsigned() -> Text {
     )
 }
 
-fn not_configured(postfix: &Postfix, wanted: &str) -> Finding {
-    let value = postfix.main.value("smtpd_milters");
-    let list = joined(value, wanted);
-    Finding::fail(
+fn not_configured(site: &Site<'_>, callers: &[Caller<'_>]) -> Mended {
+    let value = site.postfix.main.value("smtpd_milters");
+    let finding = Finding::fail(
         "milter-not-configured",
         "smtpd_milters",
         text!(
@@ -123,21 +91,115 @@ fn not_configured(postfix: &Postfix, wanted: &str) -> Finding {
         ),
     )
     .evidence(format!("smtpd_milters = {value}"))
-    .why(unsigned())
-    .command(format!(
-        "postconf -e 'smtpd_milters = {list}' 'non_smtpd_milters = $smtpd_milters'"
-    ))
-    .command("postfix reload")
+    .why(unsigned());
+    let of_role = |role| callers.iter().filter(move |caller| caller.role == role);
+    let all: Vec<_> = of_role(Role::Arriving)
+        .chain(of_role(Role::Submission))
+        .collect();
+    // Where others use their filters, whoever was told not to is meant to be without.
+    let is_meant = |caller: &&&Caller<'_>| !caller.switched_off || caller.role == Role::Submission;
+    let open: Vec<_> = all.iter().filter(is_meant).copied().collect();
+    let entrances = if open.is_empty() { all } else { open };
+    let local: Vec<_> = of_role(Role::Local).collect();
+    let chroot = entrances
+        .iter()
+        .chain(&local)
+        .any(|caller| caller.service.chroot);
+    let plain = finding.clone();
+    let Some((mut mended, wanted)) = reaching(site, callers, chroot, finding) else {
+        return unknown_address(plain);
+    };
+    for caller in entrances {
+        mended = named(mended, site.postfix, caller, &wanted);
+    }
+    // Local mail takes the same list where it has none of its own.
+    let main = site.postfix.main.value("non_smtpd_milters");
+    let own = !main.is_empty() && main != value;
+    for caller in local {
+        let has = site.ours(caller.used()).is_some();
+        let inherits = !caller.service.overrides.contains_key(caller.parameter);
+        mended = match inherits && !own {
+            _ if has => mended,
+            true => mended.with(Edit::main(caller.parameter, "$smtpd_milters")),
+            false => named(mended, site.postfix, caller, &wanted),
+        };
+    }
+    mended
 }
 
-fn joined(list: &str, more: &str) -> String {
-    match list.is_empty() {
-        true => more.to_owned(),
-        false => format!("{list}, {more}"),
+/// The address of our server for services that are to use it, and what makes it reachable there.
+fn reaching(
+    site: &Site<'_>,
+    callers: &[Caller<'_>],
+    chroot: bool,
+    finding: Finding,
+) -> Option<(Mended, String)> {
+    if let Some(address) = wanted_address(site, callers, chroot) {
+        return Some((finding.into(), address));
+    }
+    match site.socket {
+        Some(SocketSpec::Unix(_)) => Some(site.moved_into_queue(finding)),
+        _ => None,
     }
 }
 
-fn service_without(caller: &Caller<'_>, wanted: &str, signs: bool) -> Finding {
+/// A service gets our server at the end of its filters.
+fn named(mended: Mended, postfix: &Postfix, caller: &Caller<'_>, wanted: &str) -> Mended {
+    let mended = match caller.switched_off {
+        true => mended.with(switched_on(caller, postfix)),
+        false => mended,
+    };
+    let id = caller.service.id();
+    let parameter = caller.parameter;
+    match caller.service.overrides.get(parameter) {
+        // Taken away from it alone: what all others have is right for it, too.
+        Some(own) if own.is_empty() && postfix.main.value(parameter).contains(wanted) => mended
+            .with(Edit::Set(Change::Inherit {
+                service: id,
+                parameter: parameter.to_owned(),
+            })),
+        _ => {
+            let place = ListPlace::of(caller, postfix);
+            mended.with(Edit::List(place, How::Append(wanted.to_owned())))
+        }
+    }
+}
+
+/// The change that lets a service use its filters.
+fn switched_on(caller: &Caller<'_>, postfix: &Postfix) -> Edit {
+    let id = caller.service.id();
+    let value = postfix
+        .value_for(caller.service, OPTIONS)
+        .unwrap_or_default();
+    let kept: Vec<_> = words(value)
+        .into_iter()
+        .filter(|word| *word != OFF)
+        .collect();
+    let in_main = words(postfix.main.value(OPTIONS)).contains(&OFF);
+    match caller.service.overrides.contains_key(OPTIONS) {
+        true if kept.is_empty() && !in_main => Edit::Set(Change::Inherit {
+            service: id,
+            parameter: OPTIONS.to_owned(),
+        }),
+        true => Edit::service(&id, OPTIONS, &kept.join(",")),
+        false => Edit::service(&id, OPTIONS, &kept.join(",")),
+    }
+}
+
+fn unknown_address(finding: Finding) -> Mended {
+    Mended::from(finding.advice(text!(
+        "name the server's socket in smtpd_milters and non_smtpd_milters; where it listens is not known \
+         here",
+        "nombre el socket del servidor en smtpd_milters y non_smtpd_milters; aquí no se sabe dónde escucha"
+    )))
+}
+
+fn service_without(
+    site: &Site<'_>,
+    callers: &[Caller<'_>],
+    caller: &Caller<'_>,
+    signs: bool,
+) -> Mended {
     let id = caller.service.id();
     let what = text!(
         "the service {id} does not hand its mail to dkimd",
@@ -148,21 +210,14 @@ fn service_without(caller: &Caller<'_>, wanted: &str, signs: bool) -> Finding {
         false => Finding::info("milter-service-without", id.clone(), what),
     };
     let finding = finding.evidence(evidence(caller));
-    let finding = match caller.switched_off {
-        true => finding.command(format!("postconf -PX '{id}/receive_override_options'")),
-        false if caller.service.overrides.contains_key(caller.parameter) => {
-            match caller.filters.is_empty() {
-                true => finding.command(format!("postconf -PX '{id}/{}'", caller.parameter)),
-                false => {
-                    let written: Vec<_> =
-                        caller.filters.iter().map(|f| f.written.as_str()).collect();
-                    finding.command(caller.command(&joined(&written.join(", "), wanted)))
-                }
-            }
-        }
-        false => finding.command(caller.command(wanted)),
-    };
-    finding.command("postfix reload")
+    if caller.switched_off && site.ours(&caller.filters).is_some() {
+        return Mended::from(finding).with(switched_on(caller, site.postfix));
+    }
+    let plain = finding.clone();
+    match reaching(site, callers, caller.service.chroot, finding) {
+        Some((mended, wanted)) => named(mended, site.postfix, caller, &wanted),
+        None => unknown_address(plain),
+    }
 }
 
 fn evidence(caller: &Caller<'_>) -> String {
@@ -194,14 +249,9 @@ fn port_without(caller: &Caller<'_>) -> Finding {
     .evidence(evidence(caller))
 }
 
-fn local_unsigned(postfix: &Postfix, wanted: &str) -> Finding {
-    let value = postfix.main.value("non_smtpd_milters");
-    let same = postfix.main.value("smtpd_milters").contains(wanted);
-    let list = match (same, value.is_empty()) {
-        (true, true) => "$smtpd_milters".to_owned(),
-        _ => joined(value, wanted),
-    };
-    Finding::fail(
+fn local_unsigned(site: &Site<'_>, callers: &[Caller<'_>]) -> Mended {
+    let value = site.postfix.main.value("non_smtpd_milters");
+    let finding = Finding::fail(
         "milter-local-mail-unsigned",
         "non_smtpd_milters",
         text!(
@@ -210,45 +260,66 @@ fn local_unsigned(postfix: &Postfix, wanted: &str) -> Finding {
         ),
     )
     .evidence(format!("non_smtpd_milters = {value}"))
-    .why(unsigned())
-    .command(format!("postconf -e 'non_smtpd_milters = {list}'"))
-    .command("postfix reload")
+    .why(unsigned());
+    let local: Vec<_> = callers
+        .iter()
+        .filter(|caller| caller.role == Role::Local)
+        .collect();
+    let chroot = local.iter().any(|caller| caller.service.chroot);
+    let plain = finding.clone();
+    let Some((mut mended, wanted)) = reaching(site, callers, chroot, finding) else {
+        return unknown_address(plain);
+    };
+    let same = items(site.postfix.main.value("smtpd_milters")).contains(&wanted.as_str());
+    for caller in local {
+        let inherits = !caller.service.overrides.contains_key(caller.parameter);
+        mended = match inherits && same && value.is_empty() {
+            true => mended.with(Edit::main(caller.parameter, "$smtpd_milters")),
+            false => named(mended, site.postfix, caller, &wanted),
+        };
+    }
+    mended
 }
 
 /// The same filter two times in one list.
-fn named_twice(caller: &Caller<'_>, queue: &Path, socket: Option<&SocketSpec>) -> Option<Finding> {
-    let (milter, _) = ours(caller.used(), queue, socket)?;
+fn named_twice(site: &Site<'_>, caller: &Caller<'_>) -> Option<Mended> {
+    let (milter, _) = site.ours(caller.used())?;
     let same = |filter: &&Milter| filter.endpoint == milter.endpoint;
-    if caller.filters.iter().filter(same).count() < 2 {
-        return None;
-    }
-    let mut once: Vec<&str> = Vec::new();
-    for filter in &caller.filters {
-        if !same(&filter) || !once.contains(&milter.written.as_str()) {
-            once.push(&filter.written);
-        }
-    }
-    let (parameter, written) = (caller.parameter, &milter.written);
-    Some(
-        Finding::warn(
-            "milter-double-signing",
-            parameter,
-            text!(
-                "{parameter} names {written} twice: every message is signed twice",
-                "{parameter} nombra dos veces {written}: cada mensaje se firma dos veces"
-            ),
-        )
-        .evidence(evidence(caller))
-        .command(caller.command(&once.join(", ")))
-        .command("postfix reload"),
+    let all: Vec<_> = caller.filters.iter().filter(same).collect();
+    let (_, more) = all.split_first().filter(|(_, more)| !more.is_empty())?;
+    let place = ListPlace::of(caller, site.postfix);
+    let (parameter, written) = (place.shown(), &milter.written);
+    let finding = Finding::warn(
+        "milter-double-signing",
+        parameter.clone(),
+        text!(
+            "{parameter} names {written} twice: every message is signed twice",
+            "{parameter} nombra dos veces {written}: cada mensaje se firma dos veces"
+        ),
     )
+    .evidence(evidence(caller));
+    let endpoint = endpoint_of(&milter.written).to_owned();
+    // Two spellings of one address become one spelling first.
+    let alike = more
+        .iter()
+        .filter(|other| endpoint_of(&other.written) != endpoint)
+        .map(|other| {
+            Edit::List(
+                place.clone(),
+                How::Replace(other.written.clone(), milter.written.clone()),
+            )
+        });
+    let mended = alike.fold(Mended::from(finding), Mended::with);
+    Some(mended.with(Edit::List(place.clone(), How::Once(endpoint))))
 }
 
-fn twice(caller: &Caller<'_>) -> Finding {
+fn twice(postfix: &Postfix, caller: &Caller<'_>) -> Mended {
     let id = caller.service.id();
-    let old = caller.service.overrides.get("receive_override_options");
-    let options = joined(old.map_or("", String::as_str), "no_milters").replace(", ", ",");
-    Finding::warn(
+    let old = postfix
+        .value_for(caller.service, OPTIONS)
+        .unwrap_or_default();
+    let options: Vec<_> = words(old).into_iter().chain([OFF]).collect();
+    let finding = Finding::warn(
         "milter-double-signing",
         id.clone(),
         text!(
@@ -260,11 +331,8 @@ fn twice(caller: &Caller<'_>) -> Finding {
     .why(text!(
         "the first signature is broken by what the filter changed, and Amazon SES refuses mail with two (554 Duplicate header)",
         "la primera firma queda rota por los cambios del filtro, y Amazon SES rechaza el correo con dos (554 Duplicate header)"
-    ))
-    .command(format!(
-        "postconf -P '{id}/receive_override_options={options}'"
-    ))
-    .command("postfix reload")
+    ));
+    Mended::from(finding).with(Edit::service(&id, OPTIONS, &options.join(",")))
 }
 
 /// `smtpd_milter_maps` may switch filters off for some clients.
@@ -308,9 +376,12 @@ fn disabled_for_clients(postfix: &Postfix) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::{
-        checks::milter::wiring::callers,
-        finding::{Fix, Level},
+    use crate::{
+        config::settings::Mode,
+        doctor::{
+            checks::milter::{remedy::Trial, spelling, wiring::callers},
+            finding::{Fix, Level},
+        },
     };
 
     const MASTER: &str = "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n\
@@ -320,9 +391,42 @@ mod tests {
     const QUIET: &str = "127.0.0.1:10025/inet/receive_override_options = no_milters\n";
 
     fn judged(main: &str, overrides: &str) -> Vec<Finding> {
+        at(
+            "local:/var/spool/postfix/opendkim/opendkim.sock",
+            main,
+            overrides,
+        )
+    }
+
+    /// With our server's Socket.
+    fn at(socket: &str, main: &str, overrides: &str) -> Vec<Finding> {
         let postfix = Postfix::of_texts(main, MASTER, overrides);
-        let socket = SocketSpec::parse("local:/var/spool/postfix/opendkim/opendkim.sock").ok();
-        judge(&postfix, &callers(&postfix), socket.as_ref(), true)
+        let socket = SocketSpec::parse(socket).ok();
+        let mut site = Site::new(&postfix, socket.as_ref());
+        site.chroot_hosts = "127.0.0.1 localhost\n".to_owned();
+        let mode = Mode {
+            sign: true,
+            verify: true,
+        };
+        let trial = Trial { mode, server: None };
+        let callers = callers(&postfix);
+        let mut found = spelling::judge(&site, &callers);
+        if found.is_empty() {
+            found = judge(&site, &callers, true);
+        }
+        trial.told(found, &site)
+    }
+
+    fn commands(found: &[Finding]) -> Vec<&str> {
+        let command = |fix| match fix {
+            &Fix::Command(ref command) => Some(command.as_str()),
+            _ => None,
+        };
+        found
+            .iter()
+            .flat_map(|finding| &finding.fix)
+            .filter_map(command)
+            .collect()
     }
 
     fn codes(main: &str, overrides: &str) -> Vec<&'static str> {
@@ -405,11 +509,91 @@ mod tests {
     #[test]
     fn opendkims_spelling_is_named_with_the_right_one() {
         let main = BOTH.replace("unix:opendkim/opendkim.sock", "inet:8891@localhost");
-        let found = judged(&main, QUIET);
+        let found = at("inet:8891@localhost", &main, QUIET);
         assert_eq!(found[0].code, "milter-address-spelling");
         assert_eq!(
             found[0].fix[0],
             Fix::Command("postconf -e 'smtpd_milters = inet:localhost:8891'".to_owned())
+        );
+    }
+
+    // The class of `doctor-remedy-for-milter-address`: a printed command leads to where Postfix finds us.
+    #[test]
+    fn a_list_without_us_gets_the_address_that_its_services_see() {
+        let none = "smtpd_milters =\nnon_smtpd_milters =\n";
+        let told = |socket: &str, main: &str, overrides: &str| {
+            let found = at(socket, main, overrides);
+            assert_eq!(found[0].code, "milter-not-configured");
+            commands(&found).join("; ")
+        };
+        let inside = "local:/var/spool/postfix/opendkim/o";
+        assert_eq!(
+            told(inside, none, QUIET),
+            "postconf -e 'smtpd_milters = unix:opendkim/o' 'non_smtpd_milters = $smtpd_milters'; \
+             postfix reload"
+        );
+        assert_eq!(
+            told("inet:8891@localhost", none, QUIET),
+            "postconf -e 'smtpd_milters = inet:localhost:8891' 'non_smtpd_milters = $smtpd_milters'; \
+             postfix reload"
+        );
+        // The chrooted services do not see it where it is: it comes to them.
+        let found = at("local:/run/opendkim/o", none, QUIET);
+        assert!(
+            found[0].fix.contains(&Fix::Setting {
+                file: "/etc/opendkim.conf".to_owned(),
+                line: "Socket local:/var/spool/postfix/opendkim/opendkim.sock".to_owned()
+            }),
+            "{found:?}"
+        );
+        assert!(commands(&found)[2].contains("'smtpd_milters = unix:opendkim/opendkim.sock'"));
+        // Other filters stay, each way with its own; what comes back from the filter is not signed again.
+        let others = "smtpd_milters = inet:localhost:11332\nnon_smtpd_milters = inet:localhost:8893\n\
+                      mynetworks = 127.0.0.0/8\n";
+        let own = "submission/inet/smtpd_milters = inet:localhost:11334,inet:localhost:11335\n";
+        assert_eq!(
+            told(inside, others, own),
+            "postconf -e 'smtpd_milters = inet:localhost:11332, unix:opendkim/o'; \
+             postconf -P 'submission/inet/smtpd_milters=inet:localhost:11334,inet:localhost:11335,unix:opendkim/o'; \
+             postconf -e 'non_smtpd_milters = inet:localhost:8893, unix:opendkim/o'; \
+             postconf -P '127.0.0.1:10025/inet/receive_override_options=no_milters'; postfix reload"
+        );
+    }
+
+    #[test]
+    fn options_of_a_service_stay_when_its_filters_come_back() {
+        let options = "submission/inet/receive_override_options = no_address_mappings,no_milters\n";
+        let found = judged(BOTH, &format!("{QUIET}{options}"));
+        assert_eq!(
+            commands(&found)[0],
+            "postconf -P 'submission/inet/receive_override_options=no_address_mappings'"
+        );
+    }
+
+    #[test]
+    fn one_wrong_list_is_one_finding_wherever_it_is_read() {
+        let main = "smtpd_milters = unix:opendkim/opendkim.sock # opendkim\n\
+                    non_smtpd_milters = $smtpd_milters\n";
+        let found = judged(main, QUIET);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(
+            commands(&found)[0],
+            "postconf -e 'smtpd_milters = unix:opendkim/opendkim.sock'"
+        );
+        let main =
+            "smtpd_milters = unix:opendkim/opendkim.sock\nnon_smtpd_milters = smtpd_milters\n";
+        assert_eq!(
+            commands(&judged(main, QUIET))[0],
+            "postconf -e 'non_smtpd_milters = $smtpd_milters'"
+        );
+        let own = format!("{QUIET}submission/inet/smtpd_milters = inet:8891@localhost\n");
+        assert_eq!(
+            commands(&at(
+                "inet:8891@localhost",
+                &BOTH.replace("unix:opendkim/opendkim.sock", "inet:localhost:8891"),
+                &own
+            ))[0],
+            "postconf -P 'submission/inet/smtpd_milters=inet:localhost:8891'"
         );
     }
 }

@@ -7,6 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::wiring::same_file;
+use crate::socket::SocketSpec;
+
 /// Names that the server's process goes by.
 const PROCESS_NAMES: [&str; 2] = ["opendkim", "dkimd"];
 /// Subcommands of ours that are no server.
@@ -24,7 +27,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// As Postfix writes it.
+    /// As Postfix writes it, seen from outside of its chroot.
     pub(super) fn for_postfix(&self) -> String {
         match self {
             Self::Unix(path) => format!("unix:{}", path.display()),
@@ -33,6 +36,32 @@ impl Place {
                 SocketAddr::V6(v6) => format!("inet:[::1]:{}", v6.port()),
             },
             Self::Tcp(address) => format!("inet:{address}"),
+        }
+    }
+
+    /// As our server's configuration would have it.
+    pub(super) fn socket(&self) -> SocketSpec {
+        let host = |ip: IpAddr| (!ip.is_unspecified()).then(|| ip.to_string());
+        match self {
+            Self::Unix(path) => SocketSpec::Unix(path.clone()),
+            Self::Tcp(SocketAddr::V4(v4)) => SocketSpec::Inet {
+                host: host((*v4.ip()).into()),
+                port: v4.port(),
+            },
+            Self::Tcp(SocketAddr::V6(v6)) => SocketSpec::Inet6 {
+                host: host((*v6.ip()).into()),
+                port: v6.port(),
+            },
+        }
+    }
+
+    /// Whether it is where a configuration says.
+    pub(super) fn is(&self, socket: &SocketSpec) -> bool {
+        use SocketSpec::{Inet, Inet6, Unix};
+        match (self, socket) {
+            (Self::Unix(path), Unix(other)) => same_file(path, other),
+            (Self::Tcp(address), Inet { port, .. } | Inet6 { port, .. }) => address.port() == *port,
+            _ => false,
         }
     }
 }

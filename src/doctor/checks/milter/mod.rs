@@ -2,10 +2,12 @@
 //! as Postfix's own processes reach it.
 //!
 //! [`wiring`] tells which service uses which filters, [`coverage`] whether every way of mail leads
-//! past the signer, [`settings`] and [`order`] how Postfix treats its filters, [`bounces`] what
+//! past the signer, [`spelling`] whether Postfix understands its lists, [`settings`] and [`order`] how Postfix treats its filters, [`bounces`] what
 //! becomes of its own notices, [`ignored`] whether a socket is set where nobody looks. [`reach`]
 //! judges what a knock at the socket came to, by [`access`] (permissions on the way),
-//! [`listening`] (where the server really is) and [`groups`] (what running services know).
+//! [`listening`] (where the server really is) and [`groups`] (what running services know). A
+//! [`remedy`] is tried on the settings in memory before it is told; [`place`] knows where a list stands
+//! and how our server is written there.
 
 mod access;
 mod bounces;
@@ -14,8 +16,11 @@ mod groups;
 mod ignored;
 mod listening;
 mod order;
+mod place;
 mod reach;
+mod remedy;
 mod settings;
+mod spelling;
 pub(super) mod ways;
 mod wiring;
 
@@ -25,7 +30,10 @@ use tokio::task::spawn_blocking;
 
 use self::{
     access::{Visitor, Way},
+    listening::Server,
+    place::Site,
     reach::{Door, Scene},
+    remedy::{Mended, Trial},
     wiring::{Caller, Fit, callers, ours},
 };
 use super::each::side_by_side;
@@ -78,14 +86,33 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         },
         |server| server.settings.decision.mode,
     );
-    let callers = callers(postfix);
-    let mut report = Report::from(coverage::judge(postfix, &callers, socket, mode.sign));
-    report.merge(knock_everywhere(&host, postfix, &callers).await);
-    for finding in settings::judge(postfix, &callers, socket, server)
-        .into_iter()
-        .chain(order::judge(postfix, &callers, socket, mode))
-        .chain(ignored::findings(&host.config, socket))
-    {
+    let servers = listening::servers();
+    let standing = standing(socket, &servers);
+    let mut site = Site::new(postfix, standing.as_ref());
+    site.config = &host.config;
+    let user = server.and_then(|server| server.settings.process.user.as_deref());
+    if let Some((name, _)) = user.map(|user| user.split_once(':').unwrap_or((user, ""))) {
+        site.user = name;
+    }
+    let trial = Trial { mode, server };
+    let found = callers(postfix);
+    let mut mended = spelling::judge(&site, &found);
+    let changes: Vec<_> = mended
+        .iter()
+        .flat_map(|found| &found.edits)
+        .filter_map(|edit| edit.change(postfix))
+        .collect();
+    // The rest is judged as it is with all addresses spelt right.
+    let spelt = postfix.with(&changes);
+    let spelt = site.after(&spelt, site.socket);
+    let callers = callers(spelt.postfix);
+    mended.extend(coverage::judge(&spelt, &callers, mode.sign));
+    let mut report = Report::default();
+    mended.extend(knock_everywhere(&host, &site, &found, &servers, &mut report).await);
+    mended.extend(settings::judge(&spelt, &callers, server));
+    mended.extend(order::judge(&spelt, &callers, mode));
+    report.findings.splice(0..0, trial.told(mended, &site));
+    for finding in ignored::findings(&host.config, socket) {
         report.add(finding);
     }
     if let Some(server) = server {
@@ -95,9 +122,30 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     report
 }
 
+/// Where our server listens: as its configuration says, unless one runs that listens elsewhere.
+fn standing(socket: Option<&SocketSpec>, servers: &[Server]) -> Option<SocketSpec> {
+    let mut places = servers.iter().flat_map(|server| &server.places);
+    let known = socket.filter(|socket| !matches!(socket, SocketSpec::Inherited(_)));
+    match known {
+        Some(socket) if servers.is_empty() || places.any(|place| place.is(socket)) => {
+            Some(socket.clone())
+        }
+        _ => {
+            let running = servers.iter().flat_map(|server| &server.places).next();
+            running.map(listening::Place::socket).or(known.cloned())
+        }
+    }
+}
+
 /// Knocks at our server's address wherever Postfix has it, once for each address and view.
-async fn knock_everywhere(host: &Host, postfix: &Postfix, callers: &[Caller<'_>]) -> Report {
-    let queue = postfix.queue_directory();
+async fn knock_everywhere(
+    host: &Host,
+    site: &Site<'_>,
+    callers: &[Caller<'_>],
+    servers: &[Server],
+    report: &mut Report,
+) -> Vec<Mended> {
+    let (postfix, queue) = (site.postfix, site.queue());
     let socket = socket_of(host);
     let owner = Some(postfix.main.value("mail_owner"))
         .filter(|owner| !owner.is_empty())
@@ -107,7 +155,7 @@ async fn knock_everywhere(host: &Host, postfix: &Postfix, callers: &[Caller<'_>]
         let Some((milter, fit)) = ours(caller.used(), queue, socket) else {
             continue;
         };
-        if wiring::misspelt(milter).is_some() {
+        if spelling::is_misspelt(milter) {
             continue;
         }
         let chroot = caller.service.chroot;
@@ -120,19 +168,20 @@ async fn knock_everywhere(host: &Host, postfix: &Postfix, callers: &[Caller<'_>]
         }
     }
     if doors.is_empty() {
-        return Report::default();
+        return Vec::new();
     }
     if !nix::unistd::geteuid().is_root() {
-        return Report::from(vec![not_seen(&text!(
+        report.add(not_seen(&text!(
             "only root can look as Postfix does",
             "solo root puede mirar como lo hace Postfix"
-        ))]);
+        )));
+        return Vec::new();
     }
     let visitor = Visitor::find(owner);
     let scene = Scene {
-        queue,
+        site,
         visitor: visitor.clone(),
-        servers: &listening::servers(),
+        servers,
         socket,
         config: &host.config,
     };
@@ -141,10 +190,10 @@ async fn knock_everywhere(host: &Host, postfix: &Postfix, callers: &[Caller<'_>]
         directory: queue.to_owned(),
         chroot: *chroot,
         families: families(postfix),
-        endpoint: endpoint_of(milter),
+        endpoint: spelling::endpoint_of(&milter.written).to_owned(),
     });
     let answers = ask_all(knocks).await;
-    let mut report = Report::default();
+    let mut mended = Vec::new();
     let mut open = true;
     for ((milter, fit, chroot, users), knocked) in doors.into_iter().zip(answers) {
         let door = match knocked {
@@ -171,14 +220,14 @@ async fn knock_everywhere(host: &Host, postfix: &Postfix, callers: &[Caller<'_>]
             false => reach::judge(&door, &scene),
         };
         open &= finding.is_none();
-        finding.into_iter().for_each(|finding| report.add(finding));
+        mended.extend(finding);
     }
     if let (true, Some(visitor), Some(SocketSpec::Unix(path))) = (open, visitor, socket) {
         let way = Way::to(path, std::path::Path::new("/"));
         let groups: Vec<_> = way.shared_by_group().map(|step| step.gid).collect();
         report.findings.extend(groups::judge(&visitor, &groups));
     }
-    report
+    mended
 }
 
 fn cause_is_known(host: &Host) -> bool {
@@ -213,13 +262,6 @@ fn families(postfix: &Postfix) -> Families {
         v4: speaks("ipv4"),
         v6: speaks("ipv6"),
     }
-}
-
-/// The address without settings in braces.
-fn endpoint_of(milter: &Milter) -> String {
-    let first = milter.written.trim_start_matches(['{', ' ']);
-    let end = first.find([',', ' ', '}']).unwrap_or(first.len());
-    first[..end].to_owned()
 }
 
 /// Asks all at once; the answers come in their order.

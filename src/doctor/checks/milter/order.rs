@@ -1,12 +1,13 @@
 //! The order of filters: the verifier before those who read its results, the signer after those
 //! who change mail.
 
-use super::wiring::{Caller, Role, ours};
+use super::{
+    place::{ListPlace, Site},
+    remedy::{How, Mended},
+    wiring::{Caller, Role},
+};
 use crate::{
-    config::settings::Mode,
-    doctor::finding::Finding,
-    postfix::{Postfix, milters::Milter},
-    socket::SocketSpec,
+    config::settings::Mode, doctor::finding::Finding, postfix::milters::Milter, socket::SocketSpec,
     text,
 };
 
@@ -16,16 +17,10 @@ const DMARC_PORT: u16 = 8893;
 const REWRITERS: [&str; 4] = ["mimedefang", "altermime", "amavis", "disclaimer"];
 
 /// Judges the lists of all services; each fault once.
-pub(super) fn judge(
-    postfix: &Postfix,
-    callers: &[Caller<'_>],
-    socket: Option<&SocketSpec>,
-    mode: Mode,
-) -> Vec<Finding> {
-    let queue = postfix.queue_directory();
-    let mut findings: Vec<Finding> = Vec::new();
+pub(super) fn judge(site: &Site<'_>, callers: &[Caller<'_>], mode: Mode) -> Vec<Mended> {
+    let mut findings: Vec<Mended> = Vec::new();
     for caller in callers {
-        let Some((milter, _)) = ours(caller.used(), queue, socket) else {
+        let Some((milter, _)) = site.ours(caller.used()) else {
             continue;
         };
         let filters = caller.used();
@@ -34,18 +29,19 @@ pub(super) fn judge(
         let dmarc = before.iter().find(|filter| reads_results(filter));
         let rewriter = after.iter().skip(1).find(|filter| rewrites(filter));
         if let Some(dmarc) = dmarc.filter(|_| mode.verify && caller.role == Role::Arriving) {
-            push(&mut findings, results_too_late(caller, milter, dmarc));
+            push(&mut findings, results_too_late(site, caller, milter, dmarc));
         }
         if let Some(rewriter) = rewriter.filter(|_| mode.sign) {
-            push(&mut findings, changed_after(caller, milter, rewriter));
+            push(&mut findings, changed_after(site, caller, milter, rewriter));
         }
     }
     findings
 }
 
-fn push(findings: &mut Vec<Finding>, finding: Finding) {
-    if !findings.iter().any(|known| known.what == finding.what) {
-        findings.push(finding);
+fn push(findings: &mut Vec<Mended>, found: Mended) {
+    let same = |known: &Mended| known.finding.what == found.finding.what;
+    if !findings.iter().any(same) {
+        findings.push(found);
     }
 }
 
@@ -68,23 +64,25 @@ fn rewrites(filter: &Milter) -> bool {
     REWRITERS.iter().any(|name| written.contains(name))
 }
 
-/// The command that puts `first` before `second` and leaves the others as they are.
-fn exchanged(caller: &Caller<'_>, first: &Milter, second: &Milter) -> String {
-    let list = caller.filters.iter().map(|filter| {
-        if filter == first {
-            second.written.as_str()
-        } else if filter == second {
-            first.written.as_str()
-        } else {
-            filter.written.as_str()
-        }
-    });
-    caller.command(&list.collect::<Vec<_>>().join(", "))
+/// The finding, mended by two filters that change places.
+fn exchanged(
+    finding: Finding,
+    site: &Site<'_>,
+    caller: &Caller<'_>,
+    (one, other): (&Milter, &Milter),
+) -> Mended {
+    let how = How::Exchange(one.written.clone(), other.written.clone());
+    Mended::list(finding, ListPlace::of(caller, site.postfix), how)
 }
 
-fn results_too_late(caller: &Caller<'_>, milter: &Milter, dmarc: &Milter) -> Finding {
+fn results_too_late(
+    site: &Site<'_>,
+    caller: &Caller<'_>,
+    milter: &Milter,
+    dmarc: &Milter,
+) -> Mended {
     let (parameter, other) = (caller.parameter, &dmarc.written);
-    Finding::warn(
+    let finding = Finding::warn(
         "milter-order",
         parameter,
         text!(
@@ -96,14 +94,18 @@ fn results_too_late(caller: &Caller<'_>, milter: &Milter, dmarc: &Milter) -> Fin
     .why(text!(
         "DMARC then sees no DKIM result, and good mail fails",
         "DMARC no ve entonces ningún resultado de DKIM y el correo bueno falla"
-    ))
-    .command(exchanged(caller, dmarc, milter))
-    .command("postfix reload")
+    ));
+    exchanged(finding, site, caller, (dmarc, milter))
 }
 
-fn changed_after(caller: &Caller<'_>, milter: &Milter, rewriter: &Milter) -> Finding {
+fn changed_after(
+    site: &Site<'_>,
+    caller: &Caller<'_>,
+    milter: &Milter,
+    rewriter: &Milter,
+) -> Mended {
     let (parameter, other) = (caller.parameter, &rewriter.written);
-    Finding::warn(
+    let finding = Finding::warn(
         "milter-order",
         parameter,
         text!(
@@ -115,9 +117,8 @@ fn changed_after(caller: &Caller<'_>, milter: &Milter, rewriter: &Milter) -> Fin
     .why(text!(
         "a changed body breaks the signature: the signer comes last",
         "un cuerpo cambiado rompe la firma: el firmante va al final"
-    ))
-    .command(exchanged(caller, milter, rewriter))
-    .command("postfix reload")
+    ));
+    exchanged(finding, site, caller, (milter, rewriter))
 }
 
 fn list(caller: &Caller<'_>) -> String {
@@ -132,7 +133,13 @@ fn list(caller: &Caller<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::{checks::milter::wiring::callers, finding::Fix};
+    use crate::{
+        doctor::{
+            checks::milter::{remedy::Trial, wiring::callers},
+            finding::Fix,
+        },
+        postfix::Postfix,
+    };
 
     fn judged(list: &str) -> Vec<Finding> {
         let main = format!("smtpd_milters = {list}\n");
@@ -141,7 +148,9 @@ mod tests {
             sign: true,
             verify: true,
         };
-        judge(&postfix, &callers(&postfix), None, mode)
+        let site = Site::new(&postfix, None);
+        let trial = Trial { mode, server: None };
+        trial.told(judge(&site, &callers(&postfix), mode), &site)
     }
 
     #[test]

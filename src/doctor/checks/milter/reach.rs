@@ -8,11 +8,14 @@ use nix::errno::Errno;
 use super::{
     access::{Kind, Visitor, Way, opening},
     listening::{Place, Server},
-    wiring::{Caller, Fit, Role, same_file},
+    place::{ListPlace, Site},
+    remedy::{Edit, How, Mended},
+    spelling::endpoint_of,
+    wiring::{Caller, Fit, Role, callers, same_file},
 };
 use crate::{
     doctor::{finding::Finding, knock::Knocked},
-    postfix::milters::Milter,
+    postfix::{change::quoted_path, milters::Milter},
     socket::SocketSpec,
     text,
     text::Text,
@@ -21,8 +24,8 @@ use crate::{
 /// What the judgement looks at besides the knock.
 #[derive(Debug)]
 pub(super) struct Scene<'a> {
-    /// Postfix's queue directory.
-    pub(super) queue: &'a Path,
+    /// Postfix's settings.
+    pub(super) site: &'a Site<'a>,
     /// Postfix's user with the groups that it has by now.
     pub(super) visitor: Option<Visitor>,
     /// The milters that run.
@@ -70,17 +73,22 @@ impl Door<'_> {
             .why(consequence(&self.default_action))
     }
 
-    /// The finding with the commands that make Postfix connect to `place`.
-    fn connecting_to(&self, mut finding: Finding, place: &str) -> Finding {
-        let mut told = Vec::new();
-        for caller in &self.callers {
-            let command = caller.command(&caller.list_with(self.milter, place));
-            if !told.contains(&command) {
-                told.push(command.clone());
-                finding = finding.command(command);
-            }
+    /// The finding, mended by making Postfix connect to `place`.
+    fn connecting_to(&self, mended: Mended, site: &Site<'_>, place: &str) -> Mended {
+        let how = || How::Replace(self.milter.written.clone(), self.with_settings(place));
+        self.callers.iter().fold(mended, |mended, caller| {
+            let list = ListPlace::of(caller, site.postfix);
+            mended.with(Edit::List(list, how()))
+        })
+    }
+
+    /// The filter at another place, with the settings that it has in braces.
+    fn with_settings(&self, place: &str) -> String {
+        let written = &self.milter.written;
+        match written.starts_with('{') {
+            true => written.replacen(endpoint_of(written), place, 1),
+            false => place.to_owned(),
         }
-        finding.command("postfix reload")
     }
 }
 
@@ -107,29 +115,30 @@ pub(super) fn consequence(default_action: &str) -> Text {
 }
 
 /// Judges one door; `None` where it is open.
-pub(super) fn judge(door: &Door<'_>, scene: &Scene<'_>) -> Option<Finding> {
+pub(super) fn judge(door: &Door<'_>, scene: &Scene<'_>) -> Option<Mended> {
     match &door.knocked {
         Knocked::Open { .. } => somebody_else(door, scene),
         Knocked::NotAsPostfix { .. } => None,
-        Knocked::Silent => Some(silent(door)),
-        Knocked::Unresolvable { host, cause } => Some(unresolvable(door, host, cause)),
+        Knocked::Silent => Some(silent(door).into()),
+        Knocked::Unresolvable { host, cause } => Some(unresolvable(door, scene, host, cause)),
         Knocked::Closed { errno, tries } => {
-            let finding = match (door.path(scene.queue), Errno::from_raw(*errno)) {
-                (Some(path), Errno::EACCES | Errno::EPERM) => denied(door, scene, &path),
+            let mut mended = match (door.path(scene.site.queue()), Errno::from_raw(*errno)) {
+                (Some(path), Errno::EACCES | Errno::EPERM) => denied(door, scene, &path).into(),
                 (Some(path), Errno::ENOENT | Errno::ENOTDIR) => missing(door, scene, &path),
                 (Some(path), errno) => nobody_behind(door, scene, &path, errno),
                 (None, errno) => closed_port(door, scene, errno),
             };
-            Some(tries.iter().fold(finding, Finding::evidence))
+            mended.finding.evidence.extend(tries.iter().cloned());
+            Some(mended)
         }
     }
 }
 
 /// Somebody answers at an address that is not our server's.
-fn somebody_else(door: &Door<'_>, scene: &Scene<'_>) -> Option<Finding> {
+fn somebody_else(door: &Door<'_>, scene: &Scene<'_>) -> Option<Mended> {
     let socket = scene.socket.filter(|_| door.fit == Fit::SeemsOurs)?;
     let ours = |place: &Place| match (place, &door.milter.endpoint) {
-        (Place::Unix(place), _) => door.path(scene.queue).as_deref() == Some(place),
+        (Place::Unix(place), _) => door.path(scene.site.queue()).as_deref() == Some(place),
         (
             Place::Tcp(address),
             Ok(SocketSpec::Inet { port, .. } | SocketSpec::Inet6 { port, .. }),
@@ -161,7 +170,7 @@ fn silent(door: &Door<'_>) -> Finding {
     .command("systemctl restart opendkim")
 }
 
-fn unresolvable(door: &Door<'_>, host: &str, cause: &str) -> Finding {
+fn unresolvable(door: &Door<'_>, scene: &Scene<'_>, host: &str, cause: &str) -> Mended {
     let what = match door.chroot {
         true => text!(
             "Postfix's chrooted service does not find the address of {host}",
@@ -175,14 +184,17 @@ fn unresolvable(door: &Door<'_>, host: &str, cause: &str) -> Finding {
     let finding = door
         .fail("milter-host-unresolvable", what)
         .evidence(format!("{host}: {cause}"));
-    let port = door.milter.written.rsplit(':').next().unwrap_or("8891");
-    let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
-    match host {
-        "localhost" => door.connecting_to(finding, &format!("inet:127.0.0.1:{digits}")),
-        _ => finding.advice(text!(
+    match (host, &door.milter.endpoint) {
+        ("localhost", Ok(SocketSpec::Inet { port, .. } | SocketSpec::Inet6 { port, .. })) => door
+            .connecting_to(
+                finding.into(),
+                scene.site,
+                &format!("inet:127.0.0.1:{port}"),
+            ),
+        _ => Mended::from(finding.advice(text!(
             "write the address instead of the name",
             "escriba la dirección en lugar del nombre"
-        )),
+        ))),
     }
 }
 
@@ -236,10 +248,10 @@ fn denied(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Finding {
 }
 
 /// ENOENT: nothing at the path, as the service sees it.
-fn missing(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Finding {
+fn missing(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Mended {
     let other_side = door
         .milter
-        .path_for(!door.chroot, scene.queue)
+        .path_for(!door.chroot, scene.site.queue())
         .filter(|other| other != path && is_socket(other));
     if let Some(outside) = other_side {
         return across_the_chroot(door, scene, path, &outside);
@@ -250,7 +262,7 @@ fn missing(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Finding {
     let shown = path.display();
     match scene.socket {
         Some(SocketSpec::Unix(socket)) if same_file(socket, path) => {
-            not_running(door, "milter-not-listening", path)
+            not_running(door, "milter-not-listening", path).into()
         }
         Some(socket) => set_up_elsewhere(door, scene, socket),
         None => {
@@ -265,13 +277,14 @@ fn missing(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Finding {
                 ),
             )
             .command("systemctl restart opendkim")
+            .into()
         }
     }
 }
 
 /// The path is right on the one side of the chroot, and Postfix is on the other.
-fn across_the_chroot(door: &Door<'_>, scene: &Scene<'_>, path: &Path, outside: &Path) -> Finding {
-    let (services, queue) = (door.services(), scene.queue.display());
+fn across_the_chroot(door: &Door<'_>, scene: &Scene<'_>, path: &Path, outside: &Path) -> Mended {
+    let (services, queue) = (door.services(), scene.site.queue().display());
     let (inside, outside_shown) = (path.display(), outside.display());
     let what = match door.chroot {
         true => text!(
@@ -284,31 +297,33 @@ fn across_the_chroot(door: &Door<'_>, scene: &Scene<'_>, path: &Path, outside: &
         ),
     };
     let finding = door.fail("milter-chroot", what);
-    if let Ok(relative) = outside.strip_prefix(scene.queue) {
-        // Relative paths begin in the queue directory, with and without chroot.
-        return door.connecting_to(finding, &format!("unix:{}", relative.display()));
-    }
-    moved_into_queue(door, scene, finding)
+    leading_to(door, scene, finding, &SocketSpec::Unix(outside.to_owned()))
 }
 
-/// The remedy that lets the server listen where every service of Postfix can see it.
-fn moved_into_queue(door: &Door<'_>, scene: &Scene<'_>, finding: Finding) -> Finding {
-    let (queue, file) = (scene.queue.display(), scene.config.display().to_string());
-    let finding = finding
-        .command(format!(
-            "install -d -o opendkim -g postfix -m 2750 {queue}/opendkim"
-        ))
-        .setting(
-            file.clone(),
-            format!("Socket local:{queue}/opendkim/opendkim.sock"),
-        )
-        .setting(file, "UMask 007")
-        .command("systemctl restart opendkim");
-    door.connecting_to(finding, "unix:opendkim/opendkim.sock")
+/// The remedy that leads Postfix to a socket, or the socket to where Postfix can see it.
+fn leading_to(door: &Door<'_>, scene: &Scene<'_>, finding: Finding, socket: &SocketSpec) -> Mended {
+    let site = scene.site.after(scene.site.postfix, Some(socket));
+    // Others may read the same list from the other side of the chroot.
+    let place = |caller: &Caller<'_>| ListPlace::of(caller, site.postfix);
+    let places: Vec<_> = door.callers.iter().map(|caller| place(caller)).collect();
+    let chroot = callers(site.postfix)
+        .iter()
+        .any(|caller| caller.service.chroot && places.contains(&place(caller)));
+    match (site.address(chroot), socket) {
+        (Some(address), _) => Mended {
+            socket: Some(socket.clone()),
+            ..door.connecting_to(finding.into(), &site, &address)
+        },
+        (None, SocketSpec::Unix(_)) => {
+            let (mended, address) = site.moved_into_queue(finding);
+            door.connecting_to(mended, &site, &address)
+        }
+        (None, _) => finding.into(),
+    }
 }
 
 /// The server runs, and listens at another place than Postfix connects to.
-fn listens_elsewhere(door: &Door<'_>, scene: &Scene<'_>, place: &Place) -> Finding {
+fn listens_elsewhere(door: &Door<'_>, scene: &Scene<'_>, place: &Place) -> Mended {
     let (written, found) = (&door.milter.written, place.for_postfix());
     let finding = door.fail(
         "milter-socket-differs",
@@ -323,18 +338,11 @@ fn listens_elsewhere(door: &Door<'_>, scene: &Scene<'_>, place: &Place) -> Findi
             server.name, server.pid
         ))
     });
-    match place {
-        Place::Tcp(_) => door.connecting_to(finding, &found),
-        Place::Unix(path) => match path.strip_prefix(scene.queue) {
-            Ok(relative) => door.connecting_to(finding, &format!("unix:{}", relative.display())),
-            Err(_) if door.chroot => moved_into_queue(door, scene, finding),
-            Err(_) => door.connecting_to(finding, &found),
-        },
-    }
+    leading_to(door, scene, finding, &place.socket())
 }
 
 /// No server runs; its configuration names another place than Postfix.
-fn set_up_elsewhere(door: &Door<'_>, scene: &Scene<'_>, socket: &SocketSpec) -> Finding {
+fn set_up_elsewhere(door: &Door<'_>, scene: &Scene<'_>, socket: &SocketSpec) -> Mended {
     let (written, config) = (&door.milter.written, scene.config.display());
     let finding = door
         .fail(
@@ -345,23 +353,9 @@ fn set_up_elsewhere(door: &Door<'_>, scene: &Scene<'_>, socket: &SocketSpec) -> 
             ),
         )
         .evidence(format!("{config}: Socket {socket}"));
-    let finding = match socket {
-        SocketSpec::Unix(path) => match path.strip_prefix(scene.queue) {
-            Ok(relative) => door.connecting_to(finding, &format!("unix:{}", relative.display())),
-            Err(_) if door.chroot => return moved_into_queue(door, scene, finding),
-            Err(_) => door.connecting_to(finding, &format!("unix:{}", path.display())),
-        },
-        SocketSpec::Inet { host, port } => {
-            let host = host.as_deref().unwrap_or("127.0.0.1");
-            door.connecting_to(finding, &format!("inet:{host}:{port}"))
-        }
-        SocketSpec::Inet6 { host, port } => {
-            let host = host.as_deref().unwrap_or("::1");
-            door.connecting_to(finding, &format!("inet:[{host}]:{port}"))
-        }
-        SocketSpec::Inherited(_) => finding,
-    };
-    finding.command("systemctl start opendkim")
+    let mut mended = leading_to(door, scene, finding, socket);
+    mended.then.push("systemctl start opendkim".to_owned());
+    mended
 }
 
 fn not_running(door: &Door<'_>, code: &'static str, at: &Path) -> Finding {
@@ -378,7 +372,7 @@ fn not_running(door: &Door<'_>, code: &'static str, at: &Path) -> Finding {
 }
 
 /// There is something at the path, but it does not answer.
-fn nobody_behind(door: &Door<'_>, scene: &Scene<'_>, path: &Path, errno: Errno) -> Finding {
+fn nobody_behind(door: &Door<'_>, scene: &Scene<'_>, path: &Path, errno: Errno) -> Mended {
     let shown = path.display();
     if errno != Errno::ECONNREFUSED || !is_socket(path) {
         return door
@@ -387,18 +381,21 @@ fn nobody_behind(door: &Door<'_>, scene: &Scene<'_>, path: &Path, errno: Errno) 
                 text!("{shown} is no socket", "{shown} no es un socket"),
             )
             .evidence(format!("connect: {}", errno.desc()))
-            .command(format!("rm {shown}"))
-            .command("systemctl restart opendkim");
+            .command(format!("rm {}", quoted_path(&path.to_string_lossy())))
+            .command("systemctl restart opendkim")
+            .into();
     }
-    let finding = match elsewhere(scene, |place| *place != Place::Unix(path.to_owned())) {
+    let mut mended = match elsewhere(scene, |place| *place != Place::Unix(path.to_owned())) {
         Some(place) => listens_elsewhere(door, scene, &place),
-        None => not_running(door, "milter-not-listening", path),
+        None => not_running(door, "milter-not-listening", path).into(),
     };
-    finding.evidence(format!("{shown}: {}", errno.desc()))
+    let cause = format!("{shown}: {}", errno.desc());
+    mended.finding.evidence.push(cause);
+    mended
 }
 
 /// The port is shut, or can't be reached.
-fn closed_port(door: &Door<'_>, scene: &Scene<'_>, errno: Errno) -> Finding {
+fn closed_port(door: &Door<'_>, scene: &Scene<'_>, errno: Errno) -> Mended {
     if errno == Errno::EACCES || errno == Errno::EPERM {
         return door
             .fail(
@@ -411,7 +408,8 @@ fn closed_port(door: &Door<'_>, scene: &Scene<'_>, errno: Errno) -> Finding {
             .advice(text!(
                 "see what the firewall or SELinux forbids: nft list ruleset; semanage port -l | grep milter",
                 "vea qué prohíben el cortafuegos o SELinux: nft list ruleset; semanage port -l | grep milter"
-            ));
+            ))
+            .into();
     }
     if let Some(place) = elsewhere(scene, |_| true) {
         return listens_elsewhere(door, scene, &place);
@@ -425,6 +423,7 @@ fn closed_port(door: &Door<'_>, scene: &Scene<'_>, errno: Errno) -> Finding {
     }
     not_running(door, "milter-not-listening", Path::new(written))
         .evidence(format!("connect: {}", errno.desc()))
+        .into()
 }
 
 fn names_same_port(socket: &SocketSpec, milter: &Milter) -> bool {
@@ -457,7 +456,7 @@ fn is_socket(path: &Path) -> bool {
 /// What a service sees as the root of all paths.
 fn root_of<'a>(door: &Door<'_>, scene: &Scene<'a>) -> &'a Path {
     match door.chroot {
-        true => scene.queue,
+        true => scene.site.queue(),
         false => Path::new("/"),
     }
 }

@@ -3,13 +3,22 @@
 
 use std::time::Duration;
 
-use super::wiring::{Caller, Role, ours};
+use super::{
+    place::{ListPlace, Site},
+    remedy::{Edit, How, Mended},
+    spelling::endpoint_of,
+    wiring::{Caller, Role},
+};
 use crate::{
     config::snapshot::Snapshot,
     dns::MESSAGE_DEADLINE,
     doctor::finding::Finding,
-    postfix::{Postfix, main_cf::time, milters::Milter},
-    socket::SocketSpec,
+    postfix::{
+        Postfix,
+        change::Change,
+        main_cf::time,
+        milters::{Milter, items},
+    },
     text,
 };
 
@@ -17,6 +26,12 @@ use crate::{
 const PROTOCOL: u32 = 6;
 /// What Postfix does unless told otherwise.
 const USUAL_ACTION: &str = "tempfail";
+/// How long Postfix waits by itself.
+const PATIENCE: [(&str, &str); 2] = [("command_timeout", "30s"), ("content_timeout", "300s")];
+/// The name of our users' daemon by custom.
+const USUAL_NAME: &str = "ORIGINATING";
+/// Where a daemon's name stands.
+const NAME: &str = "milter_macro_daemon_name";
 /// What our server reads of what Postfix tells, and where Postfix tells it.
 const MACROS: [(&str, &str); 2] = [
     ("milter_mail_macros", "{auth_type}"),
@@ -37,15 +52,14 @@ pub(super) fn default_action(postfix: &Postfix, caller: &Caller<'_>, milter: &Mi
 
 /// Judges all settings.
 pub(super) fn judge(
-    postfix: &Postfix,
+    site: &Site<'_>,
     callers: &[Caller<'_>],
-    socket: Option<&SocketSpec>,
     server: Option<&Snapshot>,
-) -> Vec<Finding> {
-    let queue = postfix.queue_directory();
+) -> Vec<Mended> {
+    let postfix = site.postfix;
     let pairs: Vec<_> = callers
         .iter()
-        .filter_map(|caller| Some((caller, ours(caller.used(), queue, socket)?.0)))
+        .filter_map(|caller| Some((caller, site.ours(caller.used())?.0)))
         .collect();
     let Some((first, milter)) = pairs.first() else {
         return Vec::new();
@@ -65,7 +79,7 @@ pub(super) fn judge(
     }
     if signs && pairs.iter().any(|(caller, _)| caller.role != Role::Local) {
         findings.extend(macros(postfix, server));
-        findings.extend(daemon_names(postfix, callers, server));
+        findings.extend(daemon_names(site, callers, server));
     }
     findings
 }
@@ -83,7 +97,7 @@ fn setting<'a>(
         .unwrap_or_default()
 }
 
-fn action(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<Finding> {
+fn action(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<Mended> {
     let action = default_action(postfix, caller, milter);
     let what = match action.as_str() {
         "accept" => text!(
@@ -96,43 +110,75 @@ fn action(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<Fin
         ),
         _ => return None,
     };
-    let parameter = match milter.settings.contains_key("default_action") {
+    let of_itself = milter.settings.contains_key("default_action");
+    let parameter = match of_itself {
         true => caller.parameter,
         false => "milter_default_action",
     };
-    let endpoint = milter
-        .written
-        .trim_start_matches(['{', ' '])
-        .split([',', ' '])
-        .next()
-        .unwrap_or_default();
-    let others = caller.used().len() > 1 || parameter != "milter_default_action";
-    let command = match others {
+    let finding = Finding::warn("milter-default-action", parameter, what)
+        .evidence(format!("{}: {}", caller.service.id(), milter.written))
+        .evidence(format!("milter_default_action = {action}"))
+        .why(text!(
+            "a signature that is missing now and then costs reputation, and nobody notices; with tempfail mail waits at its sender until dkimd is back",
+            "una firma que falta de vez en cuando cuesta reputación y nadie lo nota; con tempfail el correo espera en su origen hasta que dkimd vuelve"
+        ));
+    let others = caller.used().len() > 1 || of_itself;
+    let edit = match others {
         // The other filters keep what they have.
-        true => caller.command(&caller.list_with(
-            milter,
-            &format!("{{ {endpoint}, default_action=tempfail }}"),
-        )),
-        false => "postconf -e 'milter_default_action = tempfail'".to_owned(),
+        true => {
+            let now = with_setting(milter, "default_action", USUAL_ACTION);
+            let place = ListPlace::of(caller, postfix);
+            Edit::List(place, How::Replace(milter.written.clone(), now))
+        }
+        false => changed(postfix, caller, milter, "default_action", USUAL_ACTION),
     };
-    Some(
-        Finding::warn("milter-default-action", parameter, what)
-            .evidence(format!("{}: {}", caller.service.id(), milter.written))
-            .evidence(format!("milter_default_action = {action}"))
-            .why(text!(
-                "a signature that is missing now and then costs reputation, and nobody notices; with tempfail mail waits at its sender until dkimd is back",
-                "una firma que falta de vez en cuando cuesta reputación y nadie lo nota; con tempfail el correo espera en su origen hasta que dkimd vuelve"
-            ))
-            .command(command)
-            .command("postfix reload"),
-    )
+    Some(Mended::from(finding).with(edit))
 }
 
-fn protocol(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<Finding> {
+/// The change of a setting where it comes from: the filter's own in braces, its service's, or that of
+/// `main.cf`.
+fn changed(
+    postfix: &Postfix,
+    caller: &Caller<'_>,
+    milter: &Milter,
+    own: &str,
+    value: &str,
+) -> Edit {
+    let parameter = format!("milter_{own}");
+    if milter.settings.contains_key(own) {
+        let now = with_setting(milter, own, value);
+        let place = ListPlace::of(caller, postfix);
+        return Edit::List(place, How::Replace(milter.written.clone(), now));
+    }
+    match caller.service.overrides.contains_key(&parameter) {
+        true => Edit::service(&caller.service.id(), &parameter, value),
+        false => Edit::main(&parameter, value),
+    }
+}
+
+/// The filter with one setting of its own in braces.
+fn with_setting(milter: &Milter, name: &str, value: &str) -> String {
+    let inner = milter.written.trim_start_matches('{').trim_end_matches('}');
+    let is_it = |setting: &&str| {
+        let setting = setting.trim_start_matches(['{', ' ']);
+        setting
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.trim_start().starts_with('='))
+    };
+    let kept = items(inner).into_iter().skip(1).filter(|part| !is_it(part));
+    let now = format!("{name}={value}");
+    let parts: Vec<_> = std::iter::once(endpoint_of(&milter.written))
+        .chain(kept)
+        .chain([now.as_str()])
+        .collect();
+    format!("{{ {} }}", parts.join(", "))
+}
+
+fn protocol(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<Mended> {
     let written = setting(postfix, caller, milter, "protocol", "milter_protocol");
     let version: u32 = written.split_whitespace().next()?.parse().ok()?;
     (version < PROTOCOL).then(|| {
-        Finding::warn(
+        let finding = Finding::warn(
             "milter-protocol-old",
             "milter_protocol",
             text!(
@@ -144,21 +190,21 @@ fn protocol(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<F
         .why(text!(
             "before version 6 white space at the beginning of header values gets lost, and signatures with a simple header break",
             "antes de la versión 6 se pierden los espacios iniciales de las cabeceras y se rompen las firmas con cabecera simple"
-        ))
-        .command("postconf -e 'milter_protocol = 6'")
-        .command("postfix reload")
+        ));
+        let edit = changed(postfix, caller, milter, "protocol", &PROTOCOL.to_string());
+        Mended::from(finding).with(edit)
     })
 }
 
 /// Our answers wait for DNS while mail is verified.
-fn patience(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<Finding> {
+fn patience(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<Mended> {
     let deadline = MESSAGE_DEADLINE.as_secs();
-    ["command_timeout", "content_timeout"].iter().find_map(|own| {
+    PATIENCE.iter().find_map(|(own, usual)| {
         let parameter = format!("milter_{own}");
         let written = setting(postfix, caller, milter, own, &parameter);
         let given = time(written)?;
         (given <= MESSAGE_DEADLINE && given > Duration::ZERO).then(|| {
-            Finding::warn(
+            let finding = Finding::warn(
                 "milter-timeout-short",
                 parameter.clone(),
                 text!(
@@ -170,15 +216,14 @@ fn patience(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<F
             .why(text!(
                 "when DNS is slow, Postfix gives dkimd up and defers the message",
                 "cuando el DNS va lento, Postfix da a dkimd por perdido y aplaza el mensaje"
-            ))
-            .command(format!("postconf -# {parameter}"))
-            .command("postfix reload")
+            ));
+            Mended::from(finding).with(changed(postfix, caller, milter, own, usual))
         })
     })
 }
 
 /// What Postfix would have to tell and was told to keep to itself.
-fn macros(postfix: &Postfix, server: Option<&Snapshot>) -> Option<Finding> {
+fn macros(postfix: &Postfix, server: Option<&Snapshot>) -> Option<Mended> {
     let by_name = server.is_some_and(|server| !server.mta_names.is_empty());
     let needed = MACROS
         .iter()
@@ -190,9 +235,8 @@ fn macros(postfix: &Postfix, server: Option<&Snapshot>) -> Option<Finding> {
             .is_some_and(|list| !list.contains(name))
     });
     let (parameter, name) = missing.next()?;
-    let value = postfix.main.value(parameter);
-    Some(
-        Finding::fail(
+    let value = postfix.plain.value(parameter);
+    let finding = Finding::fail(
             "milter-macro-missing",
             *parameter,
             text!(
@@ -204,68 +248,88 @@ fn macros(postfix: &Postfix, server: Option<&Snapshot>) -> Option<Finding> {
         .why(text!(
             "mail of authenticated users counts as a stranger's and is not signed",
             "el correo de los usuarios autenticados pasa por ajeno y no se firma"
-        ))
-        .command(format!("postconf -# {parameter}"))
-        .command("postfix reload"),
-    )
+        ));
+    let value = format!("{value} {name}");
+    Some(Mended::from(finding).with(Edit::main(parameter, value.trim_start())))
 }
 
 /// MTA must name the daemons of our users, and not the one of the world.
 fn daemon_names(
-    postfix: &Postfix,
+    site: &Site<'_>,
     callers: &[Caller<'_>],
     server: Option<&Snapshot>,
-) -> Vec<Finding> {
-    let names = server.map_or(&[][..], |server| &server.mta_names);
-    if names.is_empty() {
-        return Vec::new();
-    }
+) -> Option<Mended> {
+    let names = &server?.mta_names;
+    let first = names.first()?;
     let name_of = |caller: &Caller<'_>| {
-        let name = postfix.value_for(caller.service, "milter_macro_daemon_name");
+        let name = site.postfix.value_for(caller.service, NAME);
         name.unwrap_or_default().to_owned()
     };
     let listed = |caller: &&Caller<'_>| names.contains(&name_of(caller));
     let of = |role| callers.iter().filter(move |caller| caller.role == role);
-    let mut findings = Vec::new();
     let shown = names.join(", ");
     if let Some(open) = of(Role::Arriving).find(listed) {
         let (id, name) = (open.service.id(), name_of(open));
-        findings.push(
-            Finding::fail(
-                "milter-signs-strangers",
-                id.clone(),
-                text!(
-                    "MTA names {name}, the daemon of {id}: mail of strangers that forges your domain gets your signature",
-                    "MTA nombra {name}, el demonio de {id}: el correo ajeno que falsifica su dominio recibe su firma"
-                ),
-            )
-            .evidence(format!("MTA {shown}"))
-            .evidence(format!("{id}: milter_macro_daemon_name = {name}"))
-            .command("postconf -P 'submission/inet/milter_macro_daemon_name=ORIGINATING'")
-            .advice(text!(
-                "write MTA ORIGINATING in opendkim.conf",
-                "escriba MTA ORIGINATING en opendkim.conf"
-            )),
-        );
-    } else if !callers.iter().any(|caller| listed(&caller)) {
-        let first = names.first().map_or("ORIGINATING", String::as_str);
-        findings.push(
-            Finding::warn(
-                "milter-daemon-name",
-                "milter_macro_daemon_name",
-                text!(
-                    "MTA names {shown}, but no service of Postfix goes by that name",
-                    "MTA nombra {shown}, pero ningún servicio de Postfix lleva ese nombre"
-                ),
-            )
-            .evidence(format!("MTA {shown}"))
-            .command(format!(
-                "postconf -P 'submission/inet/milter_macro_daemon_name={first}'"
-            ))
-            .command("postfix reload"),
-        );
+        let finding = Finding::fail(
+            "milter-signs-strangers",
+            id.clone(),
+            text!(
+                "MTA names {name}, the daemon of {id}: mail of strangers that forges your domain gets your signature",
+                "MTA nombra {name}, el demonio de {id}: el correo ajeno que falsifica su dominio recibe su firma"
+            ),
+        )
+        .evidence(format!("MTA {shown}"))
+        .evidence(format!("{id}: {NAME} = {name}"))
+        .setting(site.config.display().to_string(), format!("MTA {USUAL_NAME}"))
+        .command("systemctl reload opendkim");
+        let mut mended = Mended {
+            elsewhere: true,
+            ..Mended::from(finding)
+        };
+        for caller in of(Role::Arriving).filter(|caller| name_of(caller) == USUAL_NAME) {
+            mended = mended.with(Edit::Set(
+                match caller.service.overrides.contains_key(NAME) {
+                    true => Change::Inherit {
+                        service: caller.service.id(),
+                        parameter: NAME.to_owned(),
+                    },
+                    false => Change::Main {
+                        parameter: NAME.to_owned(),
+                        value: "$myhostname".to_owned(),
+                    },
+                },
+            ));
+        }
+        for caller in of(Role::Submission) {
+            mended = mended.with(Edit::service(&caller.service.id(), NAME, USUAL_NAME));
+        }
+        return Some(mended);
     }
-    findings
+    if callers.iter().any(|caller| listed(&caller)) {
+        return None;
+    }
+    let finding = Finding::warn(
+        "milter-daemon-name",
+        NAME,
+        text!(
+            "MTA names {shown}, but no service of Postfix goes by that name",
+            "MTA nombra {shown}, pero ningún servicio de Postfix lleva ese nombre"
+        ),
+    )
+    .evidence(format!("MTA {shown}"));
+    let services: Vec<_> = of(Role::Submission)
+        .map(|caller| caller.service.id())
+        .collect();
+    if services.is_empty() {
+        return Some(Mended::from(finding.advice(text!(
+            "there is no submission service that could have this name: take MTA out of the configuration, \
+             or give the name to the service that your users send through",
+            "no hay servicio de envío que pueda llevar ese nombre: quite MTA de la configuración, o dele el \
+             nombre al servicio por el que envían sus usuarios"
+        ))));
+    }
+    let named = |mended: Mended, id: &String| mended.with(Edit::service(id, NAME, first));
+    Some(services.iter().fold(Mended::from(finding), named))
 }
 
 #[cfg(test)]
@@ -273,7 +337,10 @@ mod tests {
     use super::*;
     use crate::{
         config::resolve::Overrides,
-        doctor::{checks::milter::wiring::callers, finding::Fix},
+        doctor::{
+            checks::milter::{remedy::Trial, wiring::callers},
+            finding::Fix,
+        },
     };
 
     const MASTER: &str = "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n\
@@ -289,7 +356,13 @@ mod tests {
             options: options.collect(),
         };
         let (server, _) = Snapshot::load(None, &overrides);
-        judge(&postfix, &callers(&postfix), None, server.as_ref())
+        let site = Site::new(&postfix, None);
+        let trial = Trial {
+            mode: server.as_ref().unwrap().settings.decision.mode,
+            server: server.as_ref(),
+        };
+        let found = judge(&site, &callers(&postfix), server.as_ref());
+        trial.told(found, &site)
     }
 
     fn codes(main: &str, overrides: &str, options: &[(&'static str, &str)]) -> Vec<&'static str> {

@@ -62,24 +62,6 @@ impl Caller<'_> {
             false => &self.filters,
         }
     }
-
-    /// The command that gives its list another value.
-    pub(super) fn command(&self, value: &str) -> String {
-        let parameter = self.parameter;
-        match self.service.overrides.contains_key(parameter) {
-            true => format!("postconf -P '{}/{parameter}={value}'", self.service.id()),
-            false => format!("postconf -e '{parameter} = {value}'"),
-        }
-    }
-
-    /// Its list with one filter replaced.
-    pub(super) fn list_with(&self, old: &Milter, new: &str) -> String {
-        let replaced = self.filters.iter().map(|filter| match filter == old {
-            true => new,
-            false => &filter.written,
-        });
-        replaced.collect::<Vec<_>>().join(", ")
-    }
 }
 
 /// Every service that may hand mail to filters, in the order of `master.cf`.
@@ -231,32 +213,6 @@ pub(super) fn ours<'a>(
     })
 }
 
-/// What is wrong with how an address is written: Postfix knows `inet:HOST:PORT` and `unix:PATH`
-/// (also called `local:`) alone. Gives what would be right.
-pub(super) fn misspelt(milter: &Milter) -> Option<String> {
-    let endpoint = milter
-        .written
-        .trim_start_matches(['{', ' '])
-        .split([',', ' ', '}'])
-        .next()
-        .unwrap_or_default();
-    let right = match (endpoint.split_once(':'), &milter.endpoint) {
-        (Some(("unix" | "local", path)), _) if !path.is_empty() => return None,
-        (Some(("inet", place)), Ok(_)) if !place.contains('@') && place.contains(':') => {
-            return None;
-        }
-        (_, Ok(SocketSpec::Unix(path))) => format!("unix:{}", path.display()),
-        (_, Ok(SocketSpec::Inet { host, port })) => {
-            format!("inet:{}:{port}", host.as_deref().unwrap_or("127.0.0.1"))
-        }
-        (_, Ok(SocketSpec::Inet6 { host, port })) => {
-            format!("inet:[{}]:{port}", host.as_deref().unwrap_or("::1"))
-        }
-        _ => "unix:opendkim/opendkim.sock".to_owned(),
-    };
-    Some(right)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,10 +236,6 @@ mod tests {
         );
         assert!(callers[2].used().is_empty() && callers[0].used().len() == 1);
         assert_eq!(callers[4].used()[0].written, "unix:b");
-        assert_eq!(
-            callers[0].command("unix:c"),
-            "postconf -e 'smtpd_milters = unix:c'"
-        );
     }
 
     #[test]
@@ -314,26 +266,5 @@ mod tests {
         );
         assert_eq!(only("inet:localhost:11332"), None);
         assert_eq!(only("unix:a, unix:b"), None);
-    }
-
-    #[test]
-    fn addresses_in_opendkims_spelling_are_no_addresses_to_postfix() {
-        let misspelt = |text: &str| misspelt(&milters::parse(text)[0]);
-        for right in [
-            "unix:opendkim/o.sock",
-            "local:/x",
-            "inet:localhost:8891",
-            "inet:[::1]:8891",
-            "{ unix:/x, default_action=accept }",
-        ] {
-            assert_eq!(misspelt(right), None, "{right}");
-        }
-        assert_eq!(
-            misspelt("inet:8891@localhost").unwrap(),
-            "inet:localhost:8891"
-        );
-        assert_eq!(misspelt("inet:8891").unwrap(), "inet:127.0.0.1:8891");
-        assert_eq!(misspelt("inet6:8891@[::1]").unwrap(), "inet:[::1]:8891");
-        assert_eq!(misspelt("/run/o.sock").unwrap(), "unix:/run/o.sock");
     }
 }

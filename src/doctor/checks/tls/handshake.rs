@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 
 use rustls_pki_types::CertificateDer;
-use tokio::net::TcpStream;
 
 use super::NEAR;
 use crate::{
     doctor::smtp::{
         SmtpError,
         reply::{Reply, printable},
-        session::{Session, connect},
+        session::{connect, greet},
     },
     postfix::finger::{Call, Finger, Handshake},
 };
@@ -36,7 +35,7 @@ pub(super) enum Offer {
 /// If nobody answers, or not in SMTP.
 pub(super) async fn offer(finger: &Finger, call: Call<'_>, helo: &str) -> Result<Offer, SmtpError> {
     if !call.wraps {
-        let (session, ehlo) = greet(call.to, helo).await?;
+        let (session, ehlo) = greet(call.to, helo, NEAR).await?;
         session.quit().await;
         if !ehlo.offers("STARTTLS") {
             return Ok(Offer::Missing(ehlo));
@@ -55,20 +54,9 @@ pub(super) async fn offer(finger: &Finger, call: Call<'_>, helo: &str) -> Result
     Ok(refused?.map_or(without_tls, Offer::Refused))
 }
 
-/// Calls a server and hears what it offers.
-async fn greet(to: SocketAddr, helo: &str) -> Result<(Session<TcpStream>, Reply), SmtpError> {
-    let mut session = Session::over(connect(to, None, NEAR).await?, NEAR);
-    let greeting = session.reply().await?;
-    if !greeting.is_positive() {
-        return Err(SmtpError::Refused(greeting));
-    }
-    let ehlo = session.agree(&format!("EHLO {helo}")).await?;
-    Ok((session, ehlo))
-}
-
 /// The reply of a server that refuses to begin TLS.
 async fn refusal(to: SocketAddr, helo: &str) -> Result<Option<Reply>, SmtpError> {
-    let (mut session, _) = greet(to, helo).await?;
+    let (mut session, _) = greet(to, helo, NEAR).await?;
     // Whoever goes away now has said nothing.
     let Ok(reply) = session.say("STARTTLS").await else {
         return Ok(None);

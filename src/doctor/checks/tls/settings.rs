@@ -189,18 +189,13 @@ fn allows_ssl(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postfix::{MainCf, master_cf};
 
     fn codes(main: &str, overrides: &str) -> Vec<&'static str> {
-        let postfix = Postfix {
-            directory: "/etc/postfix".into(),
-            main: MainCf::parse(&format!("inet_interfaces = all\n{main}")),
-            services: master_cf::parse(
-                "smtp inet n - y - - smtpd\nsmtp unix - - y - - smtp\n",
-                overrides,
-            ),
-            complaints: Vec::new(),
-        };
+        let postfix = Postfix::of_texts(
+            &format!("inet_interfaces = all\n{main}"),
+            "smtp inet n - y - - smtpd\nsmtp unix - - y - - smtp\n",
+            overrides,
+        );
         findings(&postfix)
             .iter()
             .map(|finding| finding.code)

@@ -2,7 +2,11 @@ use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixListener};
 
 use super::*;
 use crate::{
-    doctor::{checks::milter::wiring::callers, finding::Fix},
+    config::settings::Mode,
+    doctor::{
+        checks::milter::{remedy::Trial, wiring::callers},
+        finding::Fix,
+    },
     postfix::Postfix,
 };
 
@@ -18,9 +22,11 @@ impl World {
     /// Postfix connects to `milter` from its chroot (`y`) or not (`n`).
     fn new(milter: &str, chroot: char) -> Self {
         let master = format!("smtp inet n - {chroot} - - smtpd\n");
-        let main = format!("smtpd_milters = {milter}\n");
+        let folder = tempfile::tempdir().unwrap();
+        let queue = folder.path().display();
+        let main = format!("queue_directory = {queue}\nsmtpd_milters = {milter}\n");
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder,
             postfix: Postfix::of_texts(&main, &master, ""),
             servers: Vec::new(),
             socket: None,
@@ -47,8 +53,9 @@ impl World {
             default_action: "accept".to_owned(),
             knocked,
         };
+        let site = Site::new(&self.postfix, self.socket.as_ref());
         let scene = Scene {
-            queue: self.folder.path(),
+            site: &site,
             visitor: Some(Visitor {
                 name: "postfix".to_owned(),
                 uid: 60101,
@@ -58,7 +65,14 @@ impl World {
             socket: self.socket.as_ref(),
             config: Path::new("/etc/opendkim.conf"),
         };
-        judge(&door, &scene)
+        let mode = Mode {
+            sign: true,
+            verify: false,
+        };
+        let trial = Trial { mode, server: None };
+        trial
+            .told(judge(&door, &scene).into_iter().collect(), &site)
+            .pop()
     }
 }
 

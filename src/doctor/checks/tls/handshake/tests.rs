@@ -19,7 +19,7 @@ use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
 use tokio_rustls::TlsAcceptor;
 
