@@ -28,7 +28,7 @@ const SHOWN: usize = 120;
 /// All that is to be said of a key.
 pub(super) fn judge(key: &OwnKey, served: &Served) -> Vec<Finding> {
     if !key.used {
-        return vec![unused(key, served)];
+        return unused(key, served).into_iter().collect();
     }
     let mut findings = of_record(key, served);
     findings.extend(
@@ -72,21 +72,92 @@ fn publish(finding: Finding, key: &OwnKey) -> Finding {
     }
 }
 
-fn unused(key: &OwnKey, served: &Served) -> Finding {
+/// A key that signs nothing: it is to sign soon, or does no more. Silent where nobody answered.
+fn unused(key: &OwnKey, served: &Served) -> Option<Finding> {
+    let answers: Vec<&Answered> = served
+        .servers
+        .iter()
+        .filter_map(|server| server.answer.as_ref().ok())
+        .chain(&served.resolver)
+        .collect();
+    let first = answers.first()?;
     let name = key.name();
-    let published = matches!(&served.resolver, Ok(answer) if !answer.texts.is_empty());
-    let what = match published {
-        true => text!(
-            "no line of the SigningTable uses the key {name}; its record is still published",
-            "ninguna línea de la SigningTable usa la clave {name}; su registro sigue publicado"
+    if answers.iter().all(|answer| is_good(key, answer)) {
+        let what = text!(
+            "no line of the SigningTable uses the key {name}; its record is published",
+            "ninguna línea de la SigningTable usa la clave {name}; su registro está publicado"
+        );
+        return Some(found_in(key, Finding::info("dkim-key-unused", name, what)));
+    }
+    if answers.iter().all(|answer| is_revoked(answer)) {
+        let what = text!(
+            "no line of the SigningTable uses the key {name}, and its record says that it is no longer \
+             valid",
+            "ninguna línea de la SigningTable usa la clave {name}, y su registro dice que ya no es válida"
+        );
+        return Some(found_in(key, Finding::info("dkim-key-unused", name, what)));
+    }
+    let somewhere = answers.iter().any(|answer| is_good(key, answer));
+    let what = match (somewhere, first.texts.is_empty()) {
+        (true, _) => text!(
+            "the record of the key {name}, which no line of the SigningTable uses yet, is not published \
+             everywhere yet",
+            "el registro de la clave {name}, que ninguna línea de la SigningTable usa aún, todavía no está \
+             publicado en todas partes"
         ),
-        false => text!(
-            "no line of the SigningTable uses the key {name}",
-            "ninguna línea de la SigningTable usa la clave {name}"
+        (false, true) => text!(
+            "the record of the key {name}, which no line of the SigningTable uses yet, is not published yet",
+            "el registro de la clave {name}, que ninguna línea de la SigningTable usa aún, todavía no está \
+             publicado"
+        ),
+        (false, false) => text!(
+            "the record at {name}, whose key no line of the SigningTable uses yet, is not that of the key",
+            "el registro de {name}, cuya clave ninguna línea de la SigningTable usa aún, no es el de la clave"
         ),
     };
-    let finding = Finding::info("dkim-key-unused", name, what);
+    let finding = found_in(key, Finding::warn("dkim-not-yet-published", &name, what));
+    let servers = served.servers.iter().filter_map(|server| {
+        let answer = server.answer.as_ref().ok()?;
+        Some((format!("{} ({})", server.name, server.address), answer))
+    });
+    let resolver = served
+        .resolver
+        .iter()
+        .map(|answer| ("DNS".to_owned(), answer));
+    let finding = servers
+        .chain(resolver)
+        .fold(finding, |finding, (from, answer)| {
+            match (is_good(key, answer), answer.texts.first()) {
+                (true, _) => finding.evidence(format!("{from}: ok")),
+                (false, None) => finding.evidence(format!("{from}: -")),
+                (false, Some(text)) => finding.evidence(shown(&from, text)),
+            }
+        });
+    let finding = finding.why(text!(
+        "whoever lets it sign before every receiver can see the record sends broken signatures",
+        "quien la haga firmar antes de que todos los receptores vean el registro envía firmas inválidas"
+    ));
+    let finding = match somewhere {
+        true => finding,
+        false => publish(finding, key),
+    };
+    Some(finding.advice(text!(
+        "let the SigningTable lead to it when this is no longer found; a key that will sign no more is \
+         taken out of the KeyTable",
+        "no la ponga en la SigningTable hasta que esto desaparezca; una clave que ya no va a firmar se quita \
+         de la KeyTable"
+    )))
+}
+
+fn found_in(key: &OwnKey, finding: Finding) -> Finding {
     key.place.iter().fold(finding, Finding::evidence)
+}
+
+fn is_revoked(answer: &Answered) -> bool {
+    let [text] = answer.texts.as_slice() else {
+        return false;
+    };
+    matches!(KeyRecord::parse(text), Ok(record) if matches!(record.key, PublishedKeyData::Revoked))
 }
 
 fn size(key: &OwnKey, private: &dyn PrivateKey) -> Option<Finding> {

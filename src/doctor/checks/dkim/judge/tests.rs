@@ -123,11 +123,46 @@ fn small_keys_are_told_beside_the_record_and_unused_ones_only_mentioned() {
     let facts = served(answer(&[&small.expected().unwrap()]), Vec::new());
     assert_eq!(codes(&small, &facts), ["dkim-key-small"]);
     small.used = false;
-    let finding = judge(&small, &served(answer(&[]), Vec::new())).remove(0);
+    let finding = judge(&small, &facts).remove(0);
     assert_eq!(
         (finding.level, finding.code),
         (Level::Info, "dkim-key-unused")
     );
+}
+
+#[test]
+fn a_key_that_is_to_sign_soon_is_not_well_before_everybody_sees_its_record() {
+    let mut next = key(KeyKind::Ed25519);
+    next.used = false;
+    let good = answer(&[&next.expected().unwrap()]);
+    let none = answer(&[]);
+    let everywhere = vec![server(1, Ok(good.clone())), server(2, Ok(good.clone()))];
+    let somewhere = vec![server(1, Ok(good.clone())), server(2, Ok(none.clone()))];
+    let nowhere = vec![server(1, Ok(none.clone())), server(2, Ok(none.clone()))];
+    let other = answer(&["v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="]);
+    for (facts, code) in [
+        (served(good.clone(), everywhere.clone()), "dkim-key-unused"),
+        (served(none.clone(), everywhere), "dkim-not-yet-published"),
+        (served(good.clone(), somewhere), "dkim-not-yet-published"),
+        (served(none.clone(), nowhere), "dkim-not-yet-published"),
+        (served(none, Vec::new()), "dkim-not-yet-published"),
+        (served(other, Vec::new()), "dkim-not-yet-published"),
+        (
+            served(answer(&["v=DKIM1; p="]), Vec::new()),
+            "dkim-key-unused",
+        ),
+    ] {
+        let found = judge(&next, &facts).remove(0);
+        assert_eq!(found.code, code, "{facts:?}");
+        let level = match code {
+            "dkim-key-unused" => Level::Info,
+            _ => Level::Warn,
+        };
+        assert_eq!(found.level, level);
+    }
+    let mut silent = served(good, vec![server(1, Err(DnsFailure::Timeout))]);
+    silent.resolver = Err(DnsFailure::Timeout);
+    assert_eq!(judge(&next, &silent), []);
 }
 
 #[test]
