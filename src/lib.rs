@@ -21,6 +21,7 @@ pub mod decide;
 pub mod diagnostic;
 pub mod dns;
 pub mod doctor;
+pub mod hand;
 pub mod headers;
 pub mod keys;
 pub mod log;

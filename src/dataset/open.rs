@@ -2,9 +2,9 @@
 
 use std::{
     borrow::Cow,
-    fs::{self, File},
+    fs::{self, OpenOptions},
     io::{self, Read},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -20,7 +20,11 @@ use super::{
     keyed::KeyedSet,
     refile::PatternSet,
 };
-use crate::{diagnostic::Diagnostic, secret};
+use crate::{
+    diagnostic::Diagnostic,
+    hand::{self, PlaceError},
+    secret,
+};
 
 /// Findings told one by one for one table; the rest is only counted.
 pub const MAX_FINDINGS_PER_SET: usize = 50;
@@ -185,9 +189,18 @@ pub fn errno_text(error: &io::Error) -> String {
 }
 
 /// Reads a regular file whole.
+///
+/// What may stand there instead (a pipe that nobody writes to, `/dev/zero`) is neither waited for nor
+/// read: the very file that was opened is judged.
 pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    // Asked before opening: opening a FIFO would wait for a writer.
-    let metadata = fs::metadata(path)?;
+    if let Some(read) = hand::read_if_meant(path) {
+        return read;
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("Not a regular file"));
     }
@@ -195,16 +208,27 @@ pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("larger than 4 GiB"));
     }
     let mut octets = Vec::with_capacity(metadata.len() as usize + 1);
-    File::open(path)?
-        .take(MAX_TEXT_OCTETS as u64)
-        .read_to_end(&mut octets)?;
+    file.take(MAX_TEXT_OCTETS as u64).read_to_end(&mut octets)?;
     Ok(octets)
+}
+
+/// The same, as text.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read_file(path)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8"))
 }
 
 /// Why a file can't be read, with its owner and mode if that matters, and what to do about it.
 pub fn unreadable(path: &Path, error: &io::Error) -> (String, String) {
     let shown = path.display();
     let reason = errno_text(error);
+    // It says itself what mends it.
+    if error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<PlaceError>())
+    {
+        return (reason, "then run the same command again".to_owned());
+    }
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             let (blocked, facts) = match fs::metadata(path) {

@@ -6,7 +6,7 @@
 
 use std::{
     fmt::{self, Debug, Formatter},
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -16,6 +16,8 @@ use hickory_resolver::proto::{
     rr::Name,
     serialize::txt::trust_anchor::{Entry, Parser},
 };
+
+use crate::dataset::open::read_text;
 
 /// Flags of a key-signing key (RFC 4034 section 2.1.1): zone key and secure entry point.
 const KEY_SIGNING_FLAGS: u16 = 257;
@@ -69,7 +71,7 @@ pub enum TrustAnchorError {
 impl TrustAnchor {
     /// Reads and checks a file.
     pub fn load(path: &Path) -> Result<Self, TrustAnchorError> {
-        let text = fs::read_to_string(path).map_err(|cause| TrustAnchorError::Unreadable {
+        let text = read_text(path).map_err(|cause| TrustAnchorError::Unreadable {
             path: path.to_owned(),
             cause,
         })?;

@@ -1,7 +1,6 @@
 //! One change on this host: made, found made, taken back.
 
 use std::{
-    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -11,10 +10,8 @@ use data_encoding::HEXLOWER;
 use nix::unistd::{Group, User};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    disk::{self, Attributes},
-    hunks::{self, Hunk},
-};
+use super::hunks::{self, Hunk};
+use crate::hand::{Attributes, Kind, MOST_OCTETS, Place, PlaceError};
 
 /// A change, as the journal holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,14 +79,9 @@ pub enum ChangeError {
     /// The file is not what the plan was made for.
     #[error("{} was changed by somebody else meanwhile", .0.display())]
     ChangedMeanwhile(PathBuf),
-    /// The system refuses.
-    #[error("{}: {cause}", .path.display())]
-    System {
-        /// What was to be changed.
-        path: PathBuf,
-        /// Why it can't be.
-        cause: io::Error,
-    },
+    /// It can't be read or changed.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// A program that changes accounts failed.
     #[error("{command} failed: {complaint}")]
     Program {
@@ -145,18 +137,21 @@ impl Change {
     pub fn make(&self, key: Option<&[u8]>) -> Result<(), ChangeError> {
         match self {
             Self::File(change) => change.make(),
-            Self::Directory { path, attributes } => match fs::symlink_metadata(path) {
-                Ok(found) if found.is_dir() => Ok(()),
-                // What else is there, a link too, makes this fail.
-                _ => disk::make_directory(path, *attributes).map_err(system(path)),
-            },
-            Self::Attributes { path, after, .. } => after.give_to(path).map_err(system(path)),
+            Self::Directory { path, attributes } => {
+                let place = Place::find(path)?;
+                match place.look()? {
+                    Some(found) if found.kind == Kind::Directory => Ok(()),
+                    // What else is there makes this fail.
+                    _ => Ok(place.make_directory(*attributes)?),
+                }
+            }
+            Self::Attributes { path, after, .. } => Ok(Place::find(path)?.give(*after)?),
             Self::Member { user, group } => match is_member(user, group) {
                 true => Ok(()),
                 false => run("gpasswd", &["-a", user, group]),
             },
             Self::Key { path, attributes } => match key {
-                Some(key) => disk::create(path, key, *attributes).map_err(system(path)),
+                Some(key) => Ok(Place::find(path)?.create(key, *attributes)?),
                 None => Ok(()),
             },
         }
@@ -170,38 +165,33 @@ impl Change {
         match self {
             Self::File(change) => {
                 let now = change.read()?;
-                let found = match &now {
-                    Some(_) => Some(Attributes::of(&change.path).map_err(system(&change.path))?),
-                    None => None,
-                };
-                Ok(change.reversal(now.as_deref(), found))
+                let content = now.as_ref().map(|(content, _)| content.as_slice());
+                Ok(change.reversal(content, now.as_ref().map(|(_, attributes)| *attributes)))
             }
-            Self::Directory { path, .. } => match fs::read_dir(path) {
-                Ok(mut entries) => Ok(match entries.next() {
-                    None => Reversal::RemoveDirectory,
-                    Some(_) => Reversal::KeepDirectory,
-                }),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Reversal::Nothing),
-                Err(error) => Err(system(path)(error)),
-            },
+            Self::Directory { path, .. } => Ok(match Place::find(path)?.is_empty()? {
+                Some(true) => Reversal::RemoveDirectory,
+                Some(false) => Reversal::KeepDirectory,
+                None => Reversal::Nothing,
+            }),
             Self::Attributes {
                 path,
                 before,
                 after,
-            } => match Attributes::of(path) {
-                Ok(now) if now == *after => Ok(Reversal::GiveBack(*before)),
-                Ok(now) if now == *before => Ok(Reversal::Nothing),
-                Ok(_) => Ok(Reversal::Impossible),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Reversal::Nothing),
-                Err(error) => Err(system(path)(error)),
-            },
+            } => {
+                let now = Place::find(path)?.look()?.map(|found| found.attributes);
+                Ok(match now {
+                    Some(now) if now == *after => Reversal::GiveBack(*before),
+                    Some(now) if now != *before => Reversal::Impossible,
+                    _ => Reversal::Nothing,
+                })
+            }
             Self::Member { user, group } => Ok(match is_member(user, group) {
                 true => Reversal::Leave,
                 false => Reversal::Nothing,
             }),
-            Self::Key { path, .. } => Ok(match path.exists() {
-                true => Reversal::KeepKey,
-                false => Reversal::Nothing,
+            Self::Key { path, .. } => Ok(match Place::find(path)?.look()? {
+                Some(_) => Reversal::KeepKey,
+                None => Reversal::Nothing,
             }),
         }
     }
@@ -218,17 +208,12 @@ impl Change {
             | Reversal::KeepKey
             | Reversal::Impossible => Ok(()),
             Reversal::Write(Some(content), attributes) => {
-                disk::replace(path, content, *attributes).map_err(system(path))
+                Ok(Place::find(path)?.replace(content, *attributes)?)
             }
-            Reversal::Write(None, _) => disk::remove(path).map_err(system(path)),
-            Reversal::RemoveDirectory => match fs::remove_dir(path) {
-                // What others put there since is theirs.
-                Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
-                    Err(system(path)(error))
-                }
-                _ => Ok(()),
-            },
-            Reversal::GiveBack(attributes) => attributes.give_to(path).map_err(system(path)),
+            Reversal::Write(None, _) => Ok(Place::find(path)?.remove_file()?),
+            // What others put there since is theirs, and keeps it.
+            Reversal::RemoveDirectory => Ok(Place::find(path)?.remove_directory().map(drop)?),
+            Reversal::GiveBack(attributes) => Ok(Place::find(path)?.give(*attributes)?),
             Reversal::Leave => match self {
                 Self::Member { user, group } => run("gpasswd", &["-d", user, group]),
                 _ => Ok(()),
@@ -239,7 +224,7 @@ impl Change {
 
 impl FileChange {
     fn make(&self) -> Result<(), ChangeError> {
-        let now = self.read()?;
+        let now = self.read()?.map(|(content, _)| content);
         let sum = now.as_deref().map(sha256);
         if sum.as_ref() == Some(&self.after.sha256) {
             return Ok(());
@@ -252,11 +237,12 @@ impl FileChange {
         let new =
             hunks::forward(now.as_deref().unwrap_or_default(), &self.hunks).ok_or_else(changed)?;
         let attributes = self.after.attributes;
+        let place = Place::find(&self.path)?;
         match now {
-            Some(_) => disk::replace(&self.path, &new, attributes),
-            None => disk::create(&self.path, &new, attributes),
+            Some(_) => place.replace(&new, attributes)?,
+            None => place.create(&new, attributes)?,
         }
-        .map_err(system(&self.path))
+        Ok(())
     }
 
     /// How the change is taken back in a file that now has this content and these attributes.
@@ -294,16 +280,12 @@ impl FileChange {
         now.map(sha256) == self.before.as_ref().map(|before| before.sha256.clone())
     }
 
-    /// What the file holds now.
+    /// What the file holds now, and whose it is.
     ///
     /// # Errors
     /// When it is there and can't be read.
-    pub fn read(&self) -> Result<Option<Vec<u8>>, ChangeError> {
-        match fs::read(&self.path) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(system(&self.path)(error)),
-        }
+    pub fn read(&self) -> Result<Option<(Vec<u8>, Attributes)>, PlaceError> {
+        Place::find(&self.path)?.read(MOST_OCTETS)
     }
 }
 
@@ -314,13 +296,6 @@ pub fn is_member(user: &str, group: &str) -> bool {
     };
     let own = matches!(User::from_name(user), Ok(Some(user)) if user.gid == group.gid);
     own || group.mem.iter().any(|member| member == user)
-}
-
-fn system(path: &Path) -> impl Fn(io::Error) -> ChangeError + '_ {
-    move |cause| ChangeError::System {
-        path: path.to_owned(),
-        cause,
-    }
 }
 
 fn run(program: &str, arguments: &[&str]) -> Result<(), ChangeError> {
@@ -342,12 +317,19 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), ChangeError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    fn attributes_of(path: &Path) -> Attributes {
+        let found = Place::find(path).unwrap().look().unwrap();
+        found.unwrap().attributes
+    }
 
     fn change(path: &Path, before: Option<&str>, after: &str) -> Change {
         let attributes = Attributes {
             mode: 0o640,
-            ..Attributes::of(path.parent().unwrap()).unwrap()
+            ..attributes_of(path.parent().unwrap())
         };
         let state = |text: &str| FileState {
             sha256: sha256(text.as_bytes()),
@@ -410,20 +392,27 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_somebody_planted_is_not_taken_for_the_directory() {
+    fn a_directory_that_is_there_already_keeps_its_owner_and_mode() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("keys");
-        let attributes = Attributes::of(dir.path()).unwrap();
+        let before = attributes_of(dir.path());
         std::os::unix::fs::symlink(dir.path(), &path).unwrap();
-        let change = Change::Directory { path, attributes };
-        change.make(None).unwrap_err();
+        let attributes = Attributes {
+            mode: 0o777,
+            ..before
+        };
+        for path in [path, dir.path().to_owned()] {
+            let change = Change::Directory { path, attributes };
+            change.make(None).unwrap();
+            assert_eq!(attributes_of(dir.path()), before);
+        }
     }
 
     #[test]
     fn a_directory_with_something_in_it_stays() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("keys");
-        let attributes = Attributes::of(dir.path()).unwrap();
+        let attributes = attributes_of(dir.path());
         let change = Change::Directory {
             path: path.clone(),
             attributes,

@@ -2,11 +2,9 @@
 
 use std::{io, path::Path};
 
-use super::{
-    disk::Attributes,
-    draft::{Draft, Words},
-};
+use super::draft::{Draft, Words};
 use crate::config::parse::WrittenOption;
+use crate::hand::Attributes;
 
 /// Where values begin in the packaged configuration.
 const VALUE_COLUMN: usize = 24;

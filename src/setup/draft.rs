@@ -2,17 +2,20 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 use super::{
     change::{Change, FileChange, FileState, sha256},
-    disk::{self, Attributes},
     hunks::{self, Hunk},
     journal::Entry,
 };
-use crate::{text, text::Text};
+use crate::{
+    hand::{self, Attributes, MOST_OCTETS, Place, PlaceError},
+    text,
+    text::Text,
+};
 
 /// One step of a plan.
 #[derive(Clone, Debug)]
@@ -20,7 +23,7 @@ pub struct Step {
     /// What is done and why.
     pub words: Words,
     /// The places in the file that change.
-    pub places: Vec<Place>,
+    pub places: Vec<Spot>,
     /// The change.
     pub entry: Entry,
 }
@@ -69,7 +72,7 @@ impl Words {
 
 /// A place in a file that changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Spot {
     /// The line that it begins at, counted from 1.
     pub line: usize,
     /// Lines that go.
@@ -83,6 +86,37 @@ pub struct Place {
 pub struct Draft {
     files: BTreeMap<PathBuf, Planned>,
     steps: Vec<Step>,
+    word: Option<Word>,
+}
+
+/// A file that says where something is to be changed, though others than root can change the file.
+#[derive(Clone, Debug)]
+pub struct Word {
+    /// The file.
+    pub file: PathBuf,
+    /// Who can change it.
+    pub user: String,
+    /// What may be changed all the same, and what stands directly in it: the file does not decide on it.
+    pub free: Vec<PathBuf>,
+}
+
+impl Word {
+    /// Refuses that root changes a place because this file says so.
+    ///
+    /// # Errors
+    /// Where root would, and the place is not free.
+    pub fn permits(&self, place: &Place) -> Result<(), PlaceError> {
+        let path = place.path();
+        let is_free = |free: &PathBuf| free == path || Some(free.as_path()) == path.parent();
+        match place.owner().is_some() || self.free.iter().any(is_free) {
+            true => Ok(()),
+            false => Err(PlaceError::Word {
+                path: path.to_owned(),
+                file: self.file.clone(),
+                user: self.user.clone(),
+            }),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -93,6 +127,14 @@ struct Planned {
 }
 
 impl Draft {
+    /// A draft that goes by the word of a file that others can change.
+    pub fn by_word(word: Option<Word>) -> Self {
+        Self {
+            word,
+            ..Self::default()
+        }
+    }
+
     /// The content that a file will have; `None`: there is no such file.
     ///
     /// # Errors
@@ -113,11 +155,17 @@ impl Draft {
         attributes: Attributes,
         words: Words,
     ) -> io::Result<()> {
-        let path = disk::target(path);
+        let place = Place::find(path)?;
+        let path = place.path().to_owned();
+        let word = self.word.clone();
         let planned = self.planned(&path)?;
         if planned.content.as_ref() == Some(&content) {
             return Ok(());
         }
+        if let Some(word) = word {
+            word.permits(&place)?;
+        }
+        place.may_write_beside()?;
         let state = |content: &[u8], attributes| FileState {
             sha256: sha256(content),
             attributes,
@@ -126,10 +174,11 @@ impl Draft {
         let old = before.unwrap_or_default();
         let hunks = hunks::diff(old, &content);
         let places = places(old, &hunks);
-        let attributes = planned.attributes.unwrap_or(attributes);
+        let present = planned.attributes.unwrap_or(attributes);
+        let attributes = place.attributes(present);
         let change = Change::File(FileChange {
             path: path.clone(),
-            before: before.map(|before| state(before, attributes)),
+            before: before.map(|before| state(before, present)),
             after: state(&content, attributes),
             hunks,
         });
@@ -143,23 +192,56 @@ impl Draft {
     }
 
     /// Plans a change that is not a file's content.
-    pub fn change(&mut self, words: Words, change: Change) {
+    ///
+    /// # Errors
+    /// When it can't be made as it is wanted.
+    pub fn change(&mut self, words: Words, mut change: Change) -> Result<(), PlaceError> {
+        let place = match &change {
+            Change::Member { .. } => None,
+            other => Some(Place::find(other.path())?),
+        };
+        if let Some(place) = place {
+            if let Some(word) = &self.word {
+                word.permits(&place)?;
+            }
+            match &mut change {
+                Change::Key { attributes, .. } | Change::Directory { attributes, .. } => {
+                    place.may_write_beside()?;
+                    *attributes = place.fitting(*attributes)?;
+                }
+                Change::Attributes { after, .. } if place.fitting(*after)? != *after => {
+                    return Err(place.denied());
+                }
+                _ => {}
+            }
+        }
         self.push(words, Vec::new(), change);
+        Ok(())
     }
 
     /// Plans directories that are missing on the way to and with `directory`. Those on the way are
     /// root's: their owner could put a link in the place of what root makes in them.
-    pub fn directories(&mut self, directory: &Path, attributes: Attributes, why: &Text) {
+    ///
+    /// # Errors
+    /// When one can't be made as it is wanted.
+    pub fn directories(
+        &mut self,
+        directory: &Path,
+        attributes: Attributes,
+        why: &Text,
+    ) -> Result<(), PlaceError> {
         let planned = |path: &Path| {
             self.steps().iter().any(
                 |step| matches!(&step.entry.change, Change::Directory { path: made, .. } if made == path),
             )
         };
-        let mut missing: Vec<PathBuf> = directory
-            .ancestors()
-            .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
-            .map(Path::to_owned)
-            .collect();
+        let mut missing = Vec::new();
+        for path in directory.ancestors() {
+            if path.as_os_str().is_empty() || hand::exists(path)? {
+                break;
+            }
+            missing.push(path.to_owned());
+        }
         missing.retain(|path| !planned(path));
         for path in missing.into_iter().rev() {
             let attributes = match path == directory {
@@ -172,8 +254,9 @@ impl Draft {
                 why.clone(),
             )
             .by(format!("install -d {attributes} {shown}"));
-            self.change(words, Change::Directory { path, attributes });
+            self.change(words, Change::Directory { path, attributes })?;
         }
+        Ok(())
     }
 
     /// The files that change, with what they will hold.
@@ -194,7 +277,7 @@ impl Draft {
         self.steps
     }
 
-    fn push(&mut self, words: Words, places: Vec<Place>, change: Change) {
+    fn push(&mut self, words: Words, places: Vec<Spot>, change: Change) {
         let shared = words.shared;
         self.steps.push(Step {
             words,
@@ -204,17 +287,10 @@ impl Draft {
     }
 
     fn planned(&mut self, path: &Path) -> io::Result<&mut Planned> {
-        let path = disk::target(path);
+        let place = Place::find(path)?;
+        let path = place.path().to_owned();
         if !self.files.contains_key(&path) {
-            let content = match fs::read(&path) {
-                Ok(content) => Some(content),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                Err(error) => return Err(named(&path, error)),
-            };
-            let attributes = match &content {
-                Some(_) => Some(Attributes::of(&path).map_err(|error| named(&path, error))?),
-                None => None,
-            };
+            let (content, attributes) = place.read(MOST_OCTETS)?.unzip();
             let planned = Planned {
                 content,
                 attributes,
@@ -230,11 +306,7 @@ impl Draft {
     }
 }
 
-fn named(path: &Path, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-}
-
-fn places(before: &[u8], hunks: &[Hunk]) -> Vec<Place> {
+fn places(before: &[u8], hunks: &[Hunk]) -> Vec<Spot> {
     let lines = |text: &[u8]| {
         String::from_utf8_lossy(text)
             .lines()
@@ -248,7 +320,7 @@ fn places(before: &[u8], hunks: &[Hunk]) -> Vec<Place> {
         let upto = hunk.at.min(before.len());
         line += memchr::memchr_iter(b'\n', &before[read..upto]).count();
         read = upto;
-        let mut place = Place {
+        let mut place = Spot {
             line,
             removed: lines(&hunk.old.0),
             added: lines(&hunk.new.0),
@@ -268,6 +340,8 @@ fn places(before: &[u8], hunks: &[Hunk]) -> Vec<Place> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn words() -> Words {
@@ -292,7 +366,7 @@ mod tests {
         assert_eq!(draft.steps().len(), 1);
         assert_eq!(
             draft.steps()[0].places,
-            [Place {
+            [Spot {
                 line: 2,
                 removed: vec![],
                 added: vec!["x".to_owned()]
@@ -310,7 +384,10 @@ mod tests {
             group: 113,
             mode: 0o700,
         };
-        draft.directories(&dir.path().join("a/b"), daemons, &text!("why", "por qué"));
+        let why = text!("why", "por qué");
+        draft
+            .directories(&dir.path().join("a/b"), daemons, &why)
+            .unwrap();
         let made: Vec<_> = draft
             .steps()
             .iter()
@@ -326,7 +403,7 @@ mod tests {
     fn a_line_after_an_unfinished_one_is_shown_alone() {
         assert_eq!(
             places(b"a\nb", &hunks::diff(b"a\nb", b"a\nb\nc")),
-            [Place {
+            [Spot {
                 line: 3,
                 removed: vec![],
                 added: vec!["c".to_owned()]

@@ -4,12 +4,11 @@ use std::net::IpAddr;
 
 use super::{
     config_file,
-    disk::Attributes,
     draft::{Draft, Words},
     situation::{Refusal, Situation, Wanted},
     table_lines::table_directory,
 };
-use crate::{postfix::Postfix, text};
+use crate::{hand::Attributes, postfix::Postfix, text};
 
 /// The file of trusted hosts.
 const FILE: &str = "TrustedHosts";
@@ -34,7 +33,7 @@ pub fn plan(wanted: &Wanted, situation: &Situation, draft: &mut Draft) -> Result
             "Ahí van las tablas del demonio."
         );
         if let Some(directory) = path.parent() {
-            draft.directories(directory, Attributes::PUBLIC_DIRECTORY, &why);
+            draft.directories(directory, Attributes::PUBLIC_DIRECTORY, &why)?;
         }
         let shown = path.display();
         let words = Words::shared(

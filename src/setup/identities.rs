@@ -1,11 +1,10 @@
 //! Keys and selectors of the domain: which are there, which are made, which sign.
 
-use std::{io::ErrorKind, path::Path};
+use std::path::{Path, PathBuf};
 
 use super::{
     change::Change,
-    disk::Attributes,
-    draft::{Draft, Words},
+    draft::{Draft, Word, Words},
     key_files::{self, Layout, PublicKey, public_key},
     options,
     present::{self, Present, usual_key_name},
@@ -13,6 +12,9 @@ use super::{
     table_lines,
 };
 use crate::{
+    config::settings::Identities,
+    dataset::DataSetKind,
+    hand::{self, Attributes, Place},
     keys::{KeySource, generate::KeyKind},
     text,
     text::Text,
@@ -104,7 +106,13 @@ pub fn plan(
             need.in_signing_table = false;
         }
     }
+    let word = word_of_key_table(wanted, situation)?;
     for need in &needs {
+        if let (Some(word), KeySource::File(path), None) =
+            (&word, &need.key.source, &need.key.public)
+        {
+            word.permits(&Place::find(path)?)?;
+        }
         key_step(situation, &need.key, draft)?;
     }
     table_lines::plan(wanted, situation, &present, &needs, rotation, draft)?;
@@ -175,7 +183,7 @@ fn need_of_own(own: &present::OwnKey, domain: &str, kind: KeyKind) -> Result<Nee
 /// Whether there certainly is no such file; in a directory that only root may look into, nobody
 /// else can tell.
 fn is_missing(path: &Path) -> bool {
-    matches!(path.metadata(), Err(error) if error.kind() == ErrorKind::NotFound)
+    matches!(Place::find(path).and_then(|place| place.look()), Ok(None))
 }
 
 fn unusable(cause: &str) -> Refusal {
@@ -296,6 +304,29 @@ fn weak_key(keys: &[SigningKey], domain: &str) -> Option<Text> {
     ))
 }
 
+/// The KeyTable, where others than root can change it: new keys go where its last one is.
+fn word_of_key_table(wanted: &Wanted, situation: &Situation) -> Result<Option<Word>, Refusal> {
+    let settings = situation.configuration.settings();
+    let Identities::Tables { keys, .. } = &settings.signing.identities else {
+        return Ok(None);
+    };
+    let (DataSetKind::File(path) | DataSetKind::Refile(path)) = &keys.kind else {
+        return Ok(None);
+    };
+    let file = settings.process.resolve(path);
+    let usual = PathBuf::from(key_files::USUAL_DIRECTORY);
+    Ok(hand::author(&file)?.map(|user| Word {
+        file,
+        user,
+        free: wanted
+            .key_directory
+            .iter()
+            .cloned()
+            .chain([usual])
+            .collect(),
+    }))
+}
+
 /// The key's file, and the directories on its way that are missing.
 fn key_step(situation: &Situation, key: &SigningKey, draft: &mut Draft) -> Result<(), Refusal> {
     let (None, KeySource::File(path)) = (&key.public, &key.source) else {
@@ -315,7 +346,7 @@ fn key_step(situation: &Situation, key: &SigningKey, draft: &mut Draft) -> Resul
                 "Only the daemon's user may look for keys there.",
                 "Solo el usuario del demonio puede buscar claves ahí."
             ),
-        );
+        )?;
     }
     let (kind, shown, user) = (key.kind, path.display(), &daemon.name);
     let words = Words::own(
@@ -340,6 +371,6 @@ fn key_step(situation: &Situation, key: &SigningKey, draft: &mut Draft) -> Resul
         path: path.clone(),
         attributes: attributes(KEY_MODE),
     };
-    draft.change(words, change);
+    draft.change(words, change)?;
     Ok(())
 }

@@ -17,9 +17,10 @@ use std::{
 use nix::unistd::{getegid, geteuid};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    change::Change,
-    disk::{self, Attributes},
+use super::change::Change;
+use crate::{
+    hand::{Attributes, Place, PlaceError},
+    keys::safe::shell_word,
 };
 
 /// Where the journal is unless told otherwise.
@@ -76,6 +77,19 @@ pub enum JournalError {
         /// What the system said.
         cause: io::Error,
     },
+    /// It is where others than this user can change it, and root would believe them.
+    #[error("the journal {} is where user {user} could change it, and root takes back what it says. Choose another directory with --journal, or make it root's: chown -R root {}", .path.display(), shell_word(&.directory.to_string_lossy()))]
+    Foreign {
+        /// The directory of the journal.
+        path: PathBuf,
+        /// The directory that others can change.
+        directory: PathBuf,
+        /// Who.
+        user: String,
+    },
+    /// There is no way to it.
+    #[error("the journal: {0}")]
+    Place(#[from] PlaceError),
     /// A run file is no longer what was written.
     #[error("{} is damaged ({cause}); nothing was changed. Look at it, and move it away if it is of no use", .path.display())]
     Damaged {
@@ -96,11 +110,13 @@ impl Journal {
             path: directory.to_owned(),
             cause,
         };
+        own(directory)?;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(directory)
             .map_err(failed)?;
+        own(&directory.join(LOCK))?;
         let lock = File::options()
             .create(true)
             .truncate(false)
@@ -182,7 +198,7 @@ impl Journal {
             group: getegid().as_raw(),
             mode: 0o600,
         };
-        disk::replace(path, &text, private).map_err(failed)
+        Ok(Place::find(path)?.replace(&text, private)?)
     }
 
     /// Forgets a run that was taken back.
@@ -190,10 +206,19 @@ impl Journal {
     /// # Errors
     /// When its file can't be removed.
     pub fn forget(&self, path: &Path) -> Result<(), JournalError> {
-        disk::remove(path).map_err(|cause| JournalError::System {
+        Ok(Place::find(path)?.remove_file()?)
+    }
+}
+
+/// Refuses what another user can change.
+fn own(path: &Path) -> Result<(), JournalError> {
+    match Place::find(path)?.owner() {
+        None => Ok(()),
+        Some(owner) => Err(JournalError::Foreign {
             path: path.to_owned(),
-            cause,
-        })
+            directory: owner.directory.clone(),
+            user: owner.name.clone(),
+        }),
     }
 }
 

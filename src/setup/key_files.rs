@@ -1,19 +1,17 @@
 //! Where the keys of a domain are, and where new ones go.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::situation::{Configuration, Wanted};
 use crate::{
     config::snapshot::SigningIdentities,
     dkim::Algorithm,
-    keys::{KeySource, generate::KeyKind, load::private_key},
+    hand::Place,
+    keys::{KeySource, file::MAX_KEY_FILE_OCTETS, generate::KeyKind, load::private_key},
 };
 
 /// Where keys are kept on Debian.
-const USUAL_DIRECTORY: &str = "/etc/dkimkeys";
+pub const USUAL_DIRECTORY: &str = "/etc/dkimkeys";
 
 /// The kind of RSA key that is made: what every receiver verifies and fits into DNS well.
 pub const RSA: KeyKind = KeyKind::Rsa(2048);
@@ -34,7 +32,11 @@ pub struct PublicKey {
 pub fn public_key(source: &KeySource) -> Result<PublicKey, String> {
     let octets = match source {
         KeySource::File(path) => {
-            fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?
+            let read = Place::find(path).and_then(|place| place.read(MAX_KEY_FILE_OCTETS));
+            let content = read.map_err(|error| error.to_string())?;
+            content
+                .map(|(content, _)| content)
+                .ok_or_else(|| format!("{}: there is no such file", path.display()))?
         }
         KeySource::Inline(text) => text.as_bytes().to_vec(),
     };

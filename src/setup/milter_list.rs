@@ -1,10 +1,8 @@
 //! The daemon among Postfix's filters: found, added, given its temporary failure.
 
-use super::{
-    disk::target,
-    socket::{Endpoint, talks_to_milters},
-};
+use super::socket::{Endpoint, talks_to_milters};
 use crate::{
+    hand::resolved,
     postfix::{
         Postfix,
         milters::{self, Milter},
@@ -29,7 +27,7 @@ pub(super) fn is_ours(postfix: &Postfix, milter: &Milter, endpoint: &Endpoint) -
             [true, false].into_iter().any(|chroot| {
                 let there = milter.path_for(chroot, queue);
                 let used = talks_to_milters(postfix).any(|service| service.chroot == chroot);
-                used && there.is_some_and(|there| target(&there) == target(path))
+                used && there.is_some_and(|there| resolved(&there) == resolved(path))
             })
         }
         (

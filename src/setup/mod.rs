@@ -5,13 +5,13 @@
 //! [`services`] tells the daemons; [`undo`] takes it back.
 //!
 //! What is done to the host is a list of [`change`]s, which [`journal`] holds before the first is
-//! made; [`hunks`] and [`disk`] change files line by line and put them in place whole. [`records`]
+//! made; [`hunks`] changes files line by line, and all of it
+//! goes through [`crate::hand`]. [`records`]
 //! builds what is to be published, without asking anybody; [`published`] asks what is there.
 
 pub mod apply;
 pub mod change;
 mod config_file;
-pub mod disk;
 pub mod draft;
 mod hosts;
 pub mod hunks;

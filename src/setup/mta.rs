@@ -1,7 +1,6 @@
 //! Postfix's side: its name, its milters, what happens when the milter is away.
 
 use super::{
-    disk::Attributes,
     draft::{Draft, Words},
     milter_list::{braces, inserted, is_ours, item, waits, with_tempfail},
     scratch::Scratch,
@@ -9,6 +8,7 @@ use super::{
     socket::{Endpoint, talks_to_milters},
 };
 use crate::{
+    hand::Attributes,
     postfix::{Postfix, edit::with_parameter, leaving, main_cf::mentions, milters},
     text,
     text::Text,

@@ -1,18 +1,21 @@
 //! The plan: everything that `setup` will do for a domain, tried out before anything is done.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
-    disk::Attributes,
-    draft::{Draft, Step, Words},
+    draft::{Draft, Step, Word, Words},
     hosts,
     identities::{self, Signing},
-    mta,
+    key_files, mta,
     situation::{Refusal, Situation, Wanted},
     socket::{self, Endpoint},
     trial,
 };
-use crate::{text, text::Text};
+use crate::{
+    hand::{Attributes, resolved},
+    text,
+    text::Text,
+};
 
 /// What will be done.
 #[derive(Debug)]
@@ -38,8 +41,8 @@ pub struct Plan {
 /// # Errors
 /// When the present configuration can't be extended, or would not work afterwards.
 pub fn plan(wanted: &Wanted, situation: &Situation) -> Result<Plan, Refusal> {
-    let mut draft = Draft::default();
     let postfix = situation.postfix.as_ref();
+    let mut draft = Draft::by_word(word(wanted, situation));
     template(situation, &mut draft)?;
     let one_signature = postfix
         .and_then(mta::one_signature)
@@ -63,6 +66,26 @@ pub fn plan(wanted: &Wanted, situation: &Situation) -> Result<Plan, Refusal> {
         hostname,
         endpoint,
         notes,
+    })
+}
+
+/// A configuration that others than root can change does not decide where root changes something.
+fn word(wanted: &Wanted, situation: &Situation) -> Option<Word> {
+    let configuration = &situation.configuration;
+    let (file, user) = configuration.of_others.first()?.clone();
+    let own = configuration.of_others.iter().map(|(file, _)| file.clone());
+    let named = [&wanted.key_directory, &wanted.table_directory];
+    let mut free: Vec<PathBuf> = own.chain(named.into_iter().flatten().cloned()).collect();
+    free.push(key_files::USUAL_DIRECTORY.into());
+    if let Some(postfix) = &situation.postfix {
+        free.push(postfix.directory.clone());
+        let socket = postfix.queue_directory().join(socket::IN_QUEUE);
+        free.extend(socket.parent().map(Path::to_owned));
+    }
+    Some(Word {
+        file,
+        user,
+        free: free.iter().map(|path| resolved(path)).collect(),
     })
 }
 

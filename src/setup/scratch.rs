@@ -10,6 +10,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use crate::hand::Place;
+
+/// Where temporary files go by default.
+const USUAL: &str = "/tmp";
 /// Names tried before giving up.
 const TRIES: u32 = 100;
 
@@ -24,10 +28,11 @@ impl Scratch {
     /// Those of the system.
     pub fn new() -> io::Result<Self> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let directory = directory();
         let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
         for _ in 0..TRIES {
             let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let path = env::temp_dir().join(format!("dkimd-{}-{number}", process::id()));
+            let path = directory.join(format!("dkimd-{}-{number}", process::id()));
             // Fails where somebody has planted a directory of this name.
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Self(path)),
@@ -40,6 +45,15 @@ impl Scratch {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+}
+
+/// Where temporary files go; not where another user could put something else in the place of ours.
+fn directory() -> PathBuf {
+    let wanted = env::temp_dir();
+    match Place::find(&wanted.join("dkimd")) {
+        Ok(place) if place.owner().is_none() => wanted,
+        _ => PathBuf::from(USUAL),
     }
 }
 

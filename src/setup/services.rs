@@ -1,11 +1,10 @@
 //! Telling the running services of their new settings.
 
 use std::{
-    fs,
+    fs, io,
     net::{TcpStream, ToSocketAddrs},
-    os::unix::net::UnixStream,
     path::Path,
-    process::Command,
+    process::{self, Command},
     thread,
     time::{Duration, Instant},
 };
@@ -14,8 +13,11 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::{postfix::DEFAULT_DIRECTORY, socket::SocketSpec, tools::configuration::DEFAULT_FILE};
+use crate::{
+    hand::Place, postfix::DEFAULT_DIRECTORY, socket::SocketSpec, tools::configuration::DEFAULT_FILE,
+};
 
 /// How long the daemon may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,7 +26,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long one connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The names that the daemon runs by.
-const NAMES: [&str; 2] = ["opendkim", "dkimd"];
+pub const NAMES: [&str; 2] = ["opendkim", "dkimd"];
+/// Nobody's pid file is longer.
+const MOST_PID_OCTETS: u64 = 64;
 const SYSTEMD: &str = "/run/systemd/system";
 const INIT_SCRIPT: &str = "/etc/init.d/opendkim";
 
@@ -165,7 +169,12 @@ fn run(command: &str) -> Result<(), String> {
 
 /// The daemon that a pid file names, if it is one and lives.
 pub fn running(pid_file: &Path) -> Option<Pid> {
-    let number: i32 = fs::read_to_string(pid_file).ok()?.trim().parse().ok()?;
+    // The daemon's user can put something else there.
+    let (text, _) = Place::find(pid_file).ok()?.read(MOST_PID_OCTETS).ok()??;
+    let number: i32 = str::from_utf8(&text).ok()?.trim().parse().ok()?;
+    if number == i32::try_from(process::id()).ok()? {
+        return None;
+    }
     let name = fs::read_to_string(format!("/proc/{number}/comm")).ok()?;
     NAMES
         .contains(&name.trim())
@@ -189,10 +198,23 @@ fn listens(socket: &SocketSpec) -> bool {
 /// Whether somebody listens now.
 pub fn connects(socket: &SocketSpec) -> bool {
     match socket {
-        SocketSpec::Unix(path) => UnixStream::connect(path).is_ok(),
+        SocketSpec::Unix(path) => unix(path),
         SocketSpec::Inet { host, port } => tcp(host.as_deref().unwrap_or("127.0.0.1"), *port),
         SocketSpec::Inet6 { host, port } => tcp(host.as_deref().unwrap_or("::1"), *port),
         SocketSpec::Inherited(_) => true,
+    }
+}
+
+/// Does not wait for somebody who listens and takes no connections.
+fn unix(path: &Path) -> bool {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None);
+    let (Ok(socket), Ok(address)) = (socket, SockAddr::unix(path)) else {
+        return false;
+    };
+    match socket.connect(&address) {
+        Ok(()) => true,
+        // Its queue is full.
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
     }
 }
 

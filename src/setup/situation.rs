@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     net::IpAddr,
-    os::unix::process::CommandExt,
+    os::unix::{fs::MetadataExt, process::CommandExt},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -19,8 +19,12 @@ use crate::{
     },
     diagnostic::Diagnostic,
     dkim::name::{Domain, Selector},
-    keys::accounts::{group_name, user_name},
-    postfix::{Postfix, PostfixError, leaving::Leaving},
+    hand::{self, Kind, Place, PlaceError},
+    keys::{
+        accounts::{group_name, user_name},
+        safe::shell_word,
+    },
+    postfix::{DEFAULT_DIRECTORY, Postfix, PostfixError, leaving::Leaving},
     process::user::Account,
     setup::services,
     text,
@@ -101,6 +105,8 @@ pub struct Configuration {
     pub snapshot: Snapshot,
     /// Whether it signs by its Mode.
     pub signs: bool,
+    /// Those of its files that others than root can change, and who.
+    pub of_others: Vec<(PathBuf, String)>,
 }
 
 impl Configuration {
@@ -149,7 +155,16 @@ impl Refusal {
 
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
-        Self::new(text!("{error}", "{error}"))
+        match error.downcast::<PlaceError>() {
+            Ok(error) => error.into(),
+            Err(error) => Self::new(text!("{error}", "{error}")),
+        }
+    }
+}
+
+impl From<PlaceError> for Refusal {
+    fn from(error: PlaceError) -> Self {
+        Self::new(error.text())
     }
 }
 
@@ -159,6 +174,7 @@ impl Situation {
     /// # Errors
     /// When the present configuration can't be built upon.
     pub fn look_around(wanted: &Wanted) -> Result<Self, Refusal> {
+        hand::read_by_hand();
         let postfix = match wanted.without_postfix {
             true => None,
             false => postfix(wanted.postfix_directory.as_deref())?,
@@ -176,6 +192,9 @@ impl Situation {
 }
 
 fn postfix(directory: Option<&Path>) -> Result<Option<Postfix>, Refusal> {
+    for name in ["main.cf", "master.cf"] {
+        of_root(&directory.unwrap_or(Path::new(DEFAULT_DIRECTORY)).join(name))?;
+    }
     match Postfix::read(directory) {
         Ok(postfix) => Ok(Some(postfix)),
         Err(PostfixError::NotInstalled(_)) => Ok(None),
@@ -188,11 +207,36 @@ fn postfix(directory: Option<&Path>) -> Result<Option<Postfix>, Refusal> {
     }
 }
 
+/// Refuses a file that Postfix's programs, which run with our rights, could be led astray by.
+fn of_root(file: &Path) -> Result<(), Refusal> {
+    let place = Place::find(file)?;
+    let found = place.look()?;
+    if let Some(owner) = place.owner() {
+        let (shown, user) = (place.path().display(), &owner.name);
+        let directory = shell_word(&owner.directory.to_string_lossy());
+        return Err(Refusal::new(text!(
+            "{shown} is where user {user} can change it, though Postfix runs as root by what it says. \
+             Make it root's: chown -R root {directory}; or leave Postfix alone with --without-postfix.",
+            "{shown} está donde el usuario {user} puede cambiarlo, aunque Postfix corre como root según \
+             lo que dice. Haga que sea de root: chown -R root {directory}; o deje Postfix como está con \
+             --without-postfix."
+        )));
+    }
+    match found {
+        Some(found) if found.kind != Kind::File => Err(PlaceError::Other {
+            path: place.path().to_owned(),
+            kind: found.kind,
+            owner: user_name(found.attributes.owner),
+        }
+        .into()),
+        _ => Ok(()),
+    }
+}
+
 fn configuration(file: &Path, postfix: Option<&Postfix>) -> Result<Configuration, Refusal> {
-    let template = match fs::symlink_metadata(file) {
-        Ok(_) => None,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(filled_template(postfix)),
-        Err(error) => return Err(error.into()),
+    let template = match Place::find(file)?.look()? {
+        Some(_) => None,
+        None => Some(filled_template(postfix)),
     };
     let (written, findings) = match &template {
         Some(text) => parse::parse(text, file),
@@ -222,9 +266,19 @@ fn configuration(file: &Path, postfix: Option<&Postfix>) -> Result<Configuration
              directorio. Quítelo (systemd ya confina el servicio) o añada el dominio a mano."
         )));
     }
+    let mut of_others = Vec::new();
+    let mut files: Vec<&Path> = written.iter().map(|option| &*option.file).collect();
+    files.push(file);
+    files.dedup();
+    for file in files {
+        if let Some(user) = hand::author(file)? {
+            of_others.push((hand::resolved(file), user));
+        }
+    }
     Ok(Configuration {
         file: file.to_owned(),
         template,
+        of_others,
         written,
         snapshot,
         signs,
@@ -253,10 +307,20 @@ fn broken(file: &Path, findings: &[Diagnostic]) -> Refusal {
 fn original(configuration: &Configuration) -> Option<PathBuf> {
     let pid_file = configuration.settings().process.pid_file.as_deref();
     let program = match pid_file.and_then(services::running) {
-        Some(pid) => PathBuf::from(format!("/proc/{pid}/exe")),
+        Some(pid) => fs::read_link(format!("/proc/{pid}/exe")).ok()?,
         None if configuration.file == Path::new(DEFAULT_FILE) => PathBuf::from(USUAL_PROGRAM),
         None => return None,
     };
+    // Whoever runs as that process chose its program; only one of the system's is run here.
+    let found = fs::metadata(&program).ok()?;
+    let of_system = found.uid() == 0 && found.mode() & 0o022 == 0;
+    let named = program.file_name().and_then(|name| name.to_str());
+    if !of_system
+        || !named.is_some_and(|name| services::NAMES.contains(&name))
+        || !matches!(hand::author(&program), Ok(None))
+    {
+        return None;
+    }
     let told = Command::new(&program)
         .arg0("opendkim")
         .arg("-V")

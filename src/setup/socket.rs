@@ -1,21 +1,17 @@
 //! The socket between Postfix and the daemon: where it is, and who may reach it.
 
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use nix::unistd::User;
 
 use super::{
     change::{Change, is_member},
     config_file,
-    disk::{Attributes, target},
     draft::{Draft, Words},
     situation::{Refusal, Situation},
 };
 use crate::{
+    hand::{Attributes, Kind, Place, PlaceError, resolved},
     keys::accounts::{group_name, user_name},
     postfix::Postfix,
     socket::SocketSpec,
@@ -60,10 +56,10 @@ pub fn plan(situation: &Situation, draft: &mut Draft) -> Result<Endpoint, Refusa
     };
     let process = &situation.configuration.settings().process;
     let chrooted = talks_to_milters(postfix).any(|service| service.chroot);
-    let queue = target(postfix.queue_directory());
+    let queue = resolved(postfix.queue_directory());
     let (socket, moved) = match &process.socket {
         Some(SocketSpec::Unix(path)) => {
-            let path = target(path);
+            let path = Place::find(path)?.path().to_owned();
             match chrooted && !path.starts_with(&queue) {
                 true => (SocketSpec::Unix(queue.join(IN_QUEUE)), true),
                 false => (SocketSpec::Unix(path), false),
@@ -84,7 +80,7 @@ pub fn plan(situation: &Situation, draft: &mut Draft) -> Result<Endpoint, Refusa
     };
     let mut restart = moved;
     if let SocketSpec::Unix(path) = &socket {
-        directory(situation, draft, postfix, path);
+        directory(situation, draft, postfix, path)?;
         restart |= open_to_group(situation, draft)?;
     }
     if moved {
@@ -175,30 +171,39 @@ fn open_to_group(situation: &Situation, draft: &mut Draft) -> Result<bool, Refus
 }
 
 /// Sees to it that the daemon may make the socket and Postfix may reach it.
-fn directory(situation: &Situation, draft: &mut Draft, postfix: &Postfix, socket: &Path) {
+fn directory(
+    situation: &Situation,
+    draft: &mut Draft,
+    postfix: &Postfix,
+    socket: &Path,
+) -> Result<(), PlaceError> {
     let daemon = &situation.daemon;
     let owner = match postfix.main.value("mail_owner") {
         "" => "postfix",
         owner => owner,
     };
     let Ok(Some(mail_owner)) = User::from_name(owner) else {
-        return;
+        return Ok(());
     };
     let mail_group = mail_owner.gid.as_raw();
     let Some(path) = socket.parent().map(Path::to_owned) else {
-        return;
+        return Ok(());
     };
-    let Ok(found) = fs::metadata(&path) else {
+    let place = Place::find(&path)?;
+    let Some(found) = place.look()? else {
         if !path.starts_with("/run") && !path.starts_with("/var/run") {
-            make(draft, path, daemon.uid, mail_group, owner);
+            make(draft, path, daemon.uid, mail_group, owner)?;
         }
-        return;
+        return Ok(());
     };
-    let present = Attributes {
-        owner: found.uid(),
-        group: found.gid(),
-        mode: found.mode() & 0o7777,
-    };
+    let present = found.attributes;
+    if found.kind != Kind::Directory {
+        return Err(PlaceError::Other {
+            path,
+            kind: found.kind,
+            owner: user_name(present.owner),
+        });
+    }
     let daemon_may_write = daemon.uid == 0
         || (present.owner == daemon.uid && present.mode & 0o300 == 0o300)
         || (present.group == daemon.gid && present.mode & 0o030 == 0o030)
@@ -214,24 +219,31 @@ fn directory(situation: &Situation, draft: &mut Draft, postfix: &Postfix, socket
     };
     let may_enter_as_is = may_enter(mail_group);
     if daemon_may_write && may_enter_as_is && belongs(socket_group) {
-        return;
+        return Ok(());
     }
     // The guides' way is kept where it was begun: the directory belongs to the daemon's group.
     if daemon_may_write && may_enter(daemon.gid) && socket_group == daemon.gid {
-        join(draft, owner, &daemon.group);
+        join(draft, owner, &daemon.group)?;
     } else if !of_others(&path, postfix) {
-        attributes(draft, path, present, daemon.uid, mail_group, owner);
+        attributes(draft, path, present, daemon.uid, mail_group, owner)?;
     }
+    Ok(())
 }
 
 fn of_others(path: &Path, postfix: &Postfix) -> bool {
-    let queue = target(postfix.queue_directory());
+    let queue = resolved(postfix.queue_directory());
     OF_OTHERS
         .iter()
         .any(|other| *path == queue.join(other) || (!other.is_empty() && path == Path::new(other)))
 }
 
-fn make(draft: &mut Draft, path: PathBuf, uid: u32, gid: u32, mail_owner: &str) {
+fn make(
+    draft: &mut Draft,
+    path: PathBuf,
+    uid: u32,
+    gid: u32,
+    mail_owner: &str,
+) -> Result<(), PlaceError> {
     let attributes = Attributes {
         owner: uid,
         group: gid,
@@ -250,7 +262,7 @@ fn make(draft: &mut Draft, path: PathBuf, uid: u32, gid: u32, mail_owner: &str) 
         ),
     )
     .by(format!("install -d {attributes} {}", path.display()));
-    draft.change(words, Change::Directory { path, attributes });
+    draft.change(words, Change::Directory { path, attributes })
 }
 
 fn attributes(
@@ -260,7 +272,7 @@ fn attributes(
     uid: u32,
     gid: u32,
     mail_owner: &str,
-) {
+) -> Result<(), PlaceError> {
     let after = Attributes {
         owner: uid,
         group: gid,
@@ -289,10 +301,10 @@ fn attributes(
             before,
             after,
         },
-    );
+    )
 }
 
-fn join(draft: &mut Draft, user: &str, group: &str) {
+fn join(draft: &mut Draft, user: &str, group: &str) -> Result<(), PlaceError> {
     let words = Words::shared(
         text!(
             "Let user {user} join the group {group}",
@@ -310,7 +322,7 @@ fn join(draft: &mut Draft, user: &str, group: &str) {
             user: user.to_owned(),
             group: group.to_owned(),
         },
-    );
+    )
 }
 
 /// A path inside the queue directory is written relative to it: that is right with and without

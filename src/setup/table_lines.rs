@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::{
     config_file,
-    disk::Attributes,
     draft::{Draft, Words},
     identities::Need,
     present::{Present, usual_key_name},
@@ -15,6 +14,7 @@ use super::{
 use crate::{
     config::{settings::Identities, snapshot::SigningIdentities},
     dataset::{DataSetKind, DataSetSpec, entries::Entries},
+    hand::Attributes,
     keys::KeySource,
     text,
     text::Text,
@@ -316,7 +316,7 @@ fn new_table(draft: &mut Draft, path: &Path, head: &str) -> Result<(), Refusal> 
                 "The tables of the daemon go there.",
                 "Ahí van las tablas del demonio."
             ),
-        );
+        )?;
     }
     let shown = path.display();
     let words = Words::shared(

@@ -9,7 +9,6 @@ use std::{
 };
 
 use super::{
-    disk::target,
     draft::Draft,
     identities::Signing,
     present::{signers, signers_of},
@@ -22,6 +21,7 @@ use crate::{
         resolve::Overrides,
         snapshot::{SigningIdentities, Snapshot},
     },
+    hand::resolved,
     text,
 };
 
@@ -42,7 +42,7 @@ pub fn run(
 ) -> Result<(), Refusal> {
     let scratch = Scratch::new()?;
     let copies = copies(configuration, draft, &scratch)?;
-    let copy = &copies[&target(&configuration.file)];
+    let copy = &copies[&resolved(&configuration.file)];
     let (snapshot, findings) = Snapshot::load(Some(copy), &Overrides::default());
     let Some(snapshot) = snapshot else {
         let original = |mut text: String| {
@@ -148,7 +148,7 @@ fn copies(
     let mut paths: Vec<PathBuf> = draft.changed().map(|(path, _)| path.to_owned()).collect();
     let files = configuration.written.iter().map(|option| &*option.file);
     for file in files.chain([configuration.file.as_path()]) {
-        let path = target(file);
+        let path = resolved(file);
         if !paths.contains(&path) {
             paths.push(path);
         }
@@ -167,11 +167,11 @@ fn copies(
             Some(content) => content.to_vec(),
             None => continue,
         };
-        let is_configuration = *path == target(&configuration.file)
+        let is_configuration = *path == resolved(&configuration.file)
             || configuration
                 .written
                 .iter()
-                .any(|option| target(&option.file) == *path);
+                .any(|option| resolved(&option.file) == *path);
         let content = match is_configuration {
             true => naming_copies(&content, &copies, base),
             false => content,
@@ -201,7 +201,9 @@ fn naming_copies(text: &[u8], copies: &BTreeMap<PathBuf, PathBuf>, base: Option<
                     .unwrap_or_default();
                 let path = Path::new(value[kind.len()..].trim());
                 let path = base.map_or_else(|| path.to_owned(), |base| base.join(path));
-                let copy = copies.get(&target(&path)).filter(|_| path.is_absolute())?;
+                let copy = copies
+                    .get(&resolved(&path))
+                    .filter(|_| path.is_absolute())?;
                 Some(format!("{name} {kind}{}", copy.display()))
             });
         new.push_str(replaced.as_deref().unwrap_or(line));

@@ -10,9 +10,10 @@ use std::{
 
 use super::{
     change::{Change, ChangeError, Reversal},
-    disk::{self, Attributes},
     journal::{Entry, Journal, JournalError, Run},
 };
+use crate::hand::{Attributes, MOST_OCTETS, Place};
+
 /// What was taken back.
 #[derive(Debug, Default)]
 pub struct Undone {
@@ -38,7 +39,9 @@ impl Undone {
     pub fn remove_emptied(&mut self) {
         let (removed, stay) = std::mem::take(&mut self.directories)
             .into_iter()
-            .partition(|path| std::fs::remove_dir(path).is_ok());
+            .partition(|path| {
+                Place::find(path).is_ok_and(|place| matches!(place.remove_directory(), Ok(true)))
+            });
         self.directories = stay;
         self.removed.extend::<Vec<_>>(removed);
     }
@@ -214,13 +217,7 @@ fn simulate(entries: &[Entry], copies: &mut Copies) -> Result<Vec<PathBuf>, Chan
         };
         let path = &change.path;
         if !overlay.contains_key(path) {
-            let now = change.read()?;
-            let now = now.map(|now| Ok((now, Attributes::of(path)?)));
-            let now = now.transpose().map_err(|cause| ChangeError::System {
-                path: path.clone(),
-                cause,
-            })?;
-            overlay.insert(path.clone(), now);
+            overlay.insert(path.clone(), change.read()?);
         }
         let Some(now) = overlay.get_mut(path) else {
             continue;
@@ -254,24 +251,24 @@ fn put(
     wanted: Option<&Option<(Vec<u8>, Attributes)>>,
     undone: &mut Undone,
 ) -> Result<(), ChangeError> {
-    let system = |cause| ChangeError::System {
-        path: path.to_owned(),
-        cause,
+    let Some(wanted) = wanted else {
+        return Ok(());
     };
-    match wanted {
-        Some(Some((content, attributes))) => {
-            let same = std::fs::read(path).is_ok_and(|now| now == *content)
-                && Attributes::of(path).is_ok_and(|now| now == *attributes);
-            if !same {
-                disk::replace(path, content, *attributes).map_err(system)?;
+    let place = Place::find(path)?;
+    let now = place.read(MOST_OCTETS)?;
+    match (wanted, &now) {
+        (Some((content, attributes)), _) => {
+            let attributes = place.attributes(*attributes);
+            if !matches!(&now, Some((now, found)) if now == content && *found == attributes) {
+                place.replace(content, attributes)?;
                 undone.restored.push(path.to_owned());
             }
         }
-        Some(None) if path.exists() => {
-            disk::remove(path).map_err(system)?;
+        (None, Some(_)) => {
+            place.remove_file()?;
             undone.removed.push(path.to_owned());
         }
-        Some(None) | None => {}
+        (None, None) => {}
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! Opening all that the settings name: data sets, tables, the trust anchor.
 
-use std::{fs, path::Path, sync::Arc, thread};
+use std::{path::Path, sync::Arc, thread};
 
 use super::{KeyOrigin, SigningIdentities, Snapshot, VerifySets};
 use crate::{
     config::settings::{Identities, KeyAction, MinimumCover, Settings},
     dataset::{
         Case, DataSet, DataSetSpec,
-        open::{OpenSet, at, in_base, push_bounded, unreadable},
+        open::{OpenSet, at, in_base, push_bounded, read_text, unreadable},
     },
     diagnostic::Diagnostic,
     dkim::{
@@ -191,7 +191,7 @@ fn key_origin(
 }
 
 fn test_keys(path: &Path) -> Result<FileRecords, Diagnostic> {
-    let text = fs::read_to_string(path).map_err(|error| {
+    let text = read_text(path).map_err(|error| {
         let (reason, remedy) = unreadable(path, &error);
         Diagnostic::error(format!("TestPublicKeys {}: {reason}", path.display())).remedy(remedy)
     })?;

@@ -8,9 +8,9 @@ use std::{
 use super::{End, SetupArgs, json, open_journal, print::write_told};
 use crate::{
     config::{parse, resolve, resolve::Overrides},
+    hand::{self, resolved},
     process::ExitCode,
     setup::{
-        disk,
         services::{self, Told},
         undo::{self, UndoError, Undone},
     },
@@ -20,6 +20,7 @@ use crate::{
 
 /// Takes back what was set up for a domain, or for all.
 pub(super) fn run(args: &SetupArgs, domain: Option<&str>, lang: Lang) -> Result<ExitCode, End> {
+    hand::read_by_hand();
     let journal = open_journal(args)?;
     let all = text!("all domains", "todos los dominios");
     let whom = domain.unwrap_or_else(|| all.to(lang));
@@ -82,7 +83,7 @@ fn tell_services(args: &SetupArgs, undone: &Undone) -> Vec<Told> {
     let mut told = Vec::new();
     let mut of_postfix = BTreeSet::new();
     for postfix in &undone.postfix {
-        let main_cf = disk::target(&postfix.join("main.cf"));
+        let main_cf = resolved(&postfix.join("main.cf"));
         if undone.restored.contains(&main_cf) && of_postfix.insert(main_cf) {
             told.push(match args.no_reload {
                 true => Told::ToDo(services::postfix_command(postfix, "reload")),
@@ -92,7 +93,7 @@ fn tell_services(args: &SetupArgs, undone: &Undone) -> Vec<Told> {
     }
     let mut restored = undone.restored.iter();
     let others = !undone.removed.is_empty() || restored.any(|path| !of_postfix.contains(path));
-    if !others || !args.config.exists() {
+    if !others || !hand::exists(&args.config).unwrap_or(false) {
         return told;
     }
     let (written, _) = parse::read(&args.config);
