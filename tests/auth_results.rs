@@ -148,7 +148,7 @@ fn a_field_of_any_length_is_judged_by_its_id() {
     let deep = format!(" {}m.example; dkim=pass", "(".repeat(1 << 20));
     let rules = RemovalRules::new("m.example");
     assert!(rules.matches(long.as_bytes()));
-    assert!(!rules.matches(deep.as_bytes()));
+    assert!(rules.matches(deep.as_bytes()));
 }
 
 /// White space and comments as they may stand between the parts of a field.

@@ -6,5 +6,6 @@
 
 pub mod auth_results;
 pub mod auth_results_parse;
+mod authserv_readings;
 pub mod report;
 mod value;
