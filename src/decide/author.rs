@@ -90,6 +90,8 @@ fn first_mailbox(text: &str) -> Result<String, AuthorError> {
     let mut gap = false;
     let mut broken = false;
     let mut in_group = false;
+    // Whether `plain` holds an at sign that is not quoted; noted, so that nothing is read twice.
+    let mut has_at = false;
     while let Some(c) = scan.rest.chars().next() {
         match c {
             '(' => {
@@ -114,7 +116,7 @@ fn first_mailbox(text: &str) -> Result<String, AuthorError> {
                 scan.expect_no_other(in_group)?;
                 return Ok(spec);
             }
-            ':' if unquoted_ats(&plain).next().is_none() => {
+            ':' if !has_at => {
                 // The words so far name a group; its members follow.
                 in_group = true;
                 plain.clear();
@@ -131,6 +133,7 @@ fn first_mailbox(text: &str) -> Result<String, AuthorError> {
                 let mut buffer = [0; 4];
                 broken |= gap && !joins(&plain, c.encode_utf8(&mut buffer));
                 plain.push(c);
+                has_at |= c == '@';
                 gap = false;
             }
         }
