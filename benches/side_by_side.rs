@@ -26,7 +26,9 @@ use dkimd::{
         select::HeaderSelection,
         sign::{BodyLength, Signer, SigningPolicy, SigningRequest},
     },
-    milter::{self, Agreed, Client, Conversation, EndOfMessage, Reply, Shutdown, Wishes},
+    milter::{
+        self, Agreed, Client, Conversation, EndOfMessage, Reply, Shutdown, Wishes, memory::Budget,
+    },
     socket::{Listener, SocketSpec},
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -514,6 +516,12 @@ impl Conversation for Nothing {
         self.0 = false;
     }
 
+    fn held(&self) -> usize {
+        0
+    }
+
+    fn give_up(&mut self) {}
+
     fn in_message(&self) -> bool {
         self.0
     }
@@ -527,6 +535,14 @@ fn serve_bare_loop(socket: &str) {
         let spec = SocketSpec::parse(socket).expect("a form of Socket follows the command");
         let listener = Listener::open(&spec).expect("the temporary folder takes a socket");
         let report = |incident: milter::Incident| eprintln!("{incident}");
-        milter::serve(vec![listener], || Nothing(false), &Shutdown::new(), report).await;
+        let budget = Budget::within(u64::MAX);
+        milter::serve(
+            vec![listener],
+            || Nothing(false),
+            &budget,
+            &Shutdown::new(),
+            report,
+        )
+        .await;
     });
 }

@@ -23,12 +23,27 @@ pub struct HeaderSection {
     spans: Vec<Span>,
 }
 
-/// Where one field stands: `start..colon` its name, `colon + 1..end` its value.
+/// Where one field stands: its name from the field before it to the colon, its value from there to
+/// `end`. Small, since a field may be no larger than this itself.
 #[derive(Clone, Copy, Debug)]
 struct Span {
-    start: usize,
-    colon: usize,
-    end: usize,
+    colon: u32,
+    end: u32,
+}
+
+impl Span {
+    fn colon(self) -> usize {
+        self.colon as usize
+    }
+
+    fn end(self) -> usize {
+        self.end as usize
+    }
+
+    /// Where the next field begins.
+    fn after(self) -> usize {
+        self.end() + 2
+    }
 }
 
 /// One field of a [`HeaderSection`].
@@ -44,8 +59,7 @@ impl<'a> Field<'a> {
     /// The name without the white space that RFC 5322's obsolete syntax allows before the colon
     /// (section 4.5): the name by which a field is known, in `h=` and everywhere else.
     pub fn bare_name(&self) -> &'a [u8] {
-        let blanks = self.name.iter().rev().take_while(|octet| is_wsp(**octet));
-        &self.name[..self.name.len() - blanks.count()]
+        bare_name(self.name)
     }
 
     fn is_named(&self, name: &[u8]) -> bool {
@@ -53,21 +67,32 @@ impl<'a> Field<'a> {
     }
 }
 
+/// A name as spelled, without the white space before the colon: see [`Field::bare_name`].
+pub fn bare_name(name: &[u8]) -> &[u8] {
+    let blanks = name.iter().rev().take_while(|octet| is_wsp(**octet));
+    &name[..name.len() - blanks.count()]
+}
+
 impl HeaderSection {
-    /// Appends a field whose value comes from a milter `L` command or from a file.
+    /// Appends a field whose value comes from a milter `L` command or from a file. A section of 2 GiB
+    /// takes no more.
     pub fn push(&mut self, name: &[u8], value: &[u8], leading: LeadingSpace) {
+        // With room for every LF to become CRLF.
+        let most = self.octets.len() + name.len() + 2 * value.len() + 4;
+        if most > u32::MAX as usize {
+            return;
+        }
         self.octets.reserve(name.len() + value.len() + 8);
-        let start = self.octets.len();
         self.octets.extend_from_slice(name);
-        let colon = self.octets.len();
+        let colon = self.octets.len() as u32;
         self.octets.push(b':');
         if leading == LeadingSpace::Eaten {
             self.octets.push(b' ');
         }
         append_with_crlf_folds(&mut self.octets, value);
-        let end = self.octets.len();
+        let end = self.octets.len() as u32;
         self.octets.extend_from_slice(b"\r\n");
-        self.spans.push(Span { start, colon, end });
+        self.spans.push(Span { colon, end });
     }
 
     /// Number of fields.
@@ -89,23 +114,29 @@ impl HeaderSection {
 
     /// The field at `index` in message order.
     pub fn get(&self, index: usize) -> Option<Field<'_>> {
-        self.spans.get(index).map(|span| self.field(span))
+        let span = *self.spans.get(index)?;
+        Some(self.field(self.start(index), span))
     }
 
     /// The field at `index` exactly as it stands in the message, final CRLF included.
     pub fn line(&self, index: usize) -> Option<&[u8]> {
         let span = self.spans.get(index)?;
-        Some(&self.octets[span.start..span.end + 2])
+        Some(&self.octets[self.start(index)..span.after()])
     }
 
     /// All fields in message order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Field<'_>> + ExactSizeIterator {
-        self.spans.iter().map(|span| self.field(span))
+        (0..self.spans.len()).map(|index| self.field(self.start(index), self.spans[index]))
     }
 
     /// The fields of that name (compared without case), in message order.
     pub fn named<'a>(&'a self, name: &'a [u8]) -> impl DoubleEndedIterator<Item = Field<'a>> {
         self.iter().filter(move |field| field.is_named(name))
+    }
+
+    /// Octets that are allocated.
+    pub fn held(&self) -> usize {
+        self.octets.capacity() + self.spans.capacity() * size_of::<Span>()
     }
 
     /// Gives back what is allocated beyond so many octets of text.
@@ -120,10 +151,17 @@ impl HeaderSection {
         self.spans.clear();
     }
 
-    fn field(&self, span: &Span) -> Field<'_> {
+    fn start(&self, index: usize) -> usize {
+        index
+            .checked_sub(1)
+            .and_then(|before| self.spans.get(before))
+            .map_or(0, |before| before.after())
+    }
+
+    fn field(&self, start: usize, span: Span) -> Field<'_> {
         Field {
-            name: &self.octets[span.start..span.colon],
-            value: &self.octets[span.colon + 1..span.end],
+            name: &self.octets[start..span.colon()],
+            value: &self.octets[span.colon() + 1..span.end()],
         }
     }
 }

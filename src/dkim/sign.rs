@@ -122,6 +122,16 @@ impl Signer {
         }
     }
 
+    /// How many signatures are to be made.
+    pub fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
     /// Feeds body octets, in chunks of any size.
     pub fn body(&mut self, chunk: &[u8]) {
         self.body.update(chunk);

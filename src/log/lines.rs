@@ -127,6 +127,12 @@ pub fn too_much_header(octets: usize, limit: u64) -> String {
     format!("too much header data ({octets} octets, MaximumHeaders allows {limit})")
 }
 
+/// So much is under way that a message had to be given up.
+pub const MEMORY_SHORT: &str = "too much is under way: no memory for this message";
+
+/// Recipients beyond the bound, where something depends on them.
+pub const TOO_MANY_RECIPIENTS: &str = "too many recipients: not all of them can be looked at";
+
 /// Header fields whose names can't be listed in `h=`: the first, and how many more.
 pub fn fields_ignored(first: &str, others: usize) -> String {
     match others {

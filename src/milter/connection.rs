@@ -16,14 +16,18 @@ use std::{
 };
 
 use indymilter::message::reply::Reply as WireReply;
-use tokio::time::{self, Instant, MissedTickBehavior, Sleep};
+use tokio::{
+    task,
+    time::{self, Instant, MissedTickBehavior, Sleep},
+};
 
 use super::{
     Client, Conversation, EndOfMessage, Reply, Stage,
     frame::{FrameError, FrameReader, Piece, strings},
+    memory::{Account, PATIENCE, STALL_LIMIT},
     negotiate::Terms,
     reply,
-    scratch::{Input, Pool},
+    scratch::{Input, Pool, READ_SIZE},
     serve::Stopping,
 };
 use crate::socket::Stream;
@@ -40,6 +44,25 @@ pub const FRESH_SESSION: Duration = Duration::from_secs(1);
 
 /// What a reply buffer may hold on to between messages.
 const KEPT_CAPACITY: usize = 1024;
+
+/// Replies that wait are written when there are more octets of them than this.
+const FULL_REPLIES: usize = 16 * 1024;
+
+/// How long a connection may work on what it is sent without letting others have their turn.
+const TURN: Duration = Duration::from_millis(2);
+
+/// The least that is read at once: a connection that may hold no more waits for memory first.
+const LEAST_READ: usize = 2 * 1024;
+
+/// How often a connection that waits for the MTA looks whether others wait for what it holds.
+const LOOK_INTERVAL: Duration = Duration::from_secs(3);
+
+/// Octets of a client's name that can be one (RFC 1035 section 2.3.4, in presentation form, with room
+/// for an address in brackets); what is longer is none, and must not be cut to look like one.
+const MAX_CLIENT_NAME: usize = 300;
+
+/// What MTAs call a client without a name.
+const UNKNOWN_CLIENT: &str = "unknown";
 
 /// Why a connection ended before the MTA wanted it to.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +89,9 @@ pub enum ConnectionError {
         /// What can't be done without.
         need: u32,
     },
+    /// Other connections needed the memory.
+    #[error("too much is under way: no memory for what the MTA sends")]
+    MemoryShort,
     /// Nothing came for [`READ_TIMEOUT`].
     #[error("the MTA was silent for {limit} s", limit = READ_TIMEOUT.as_secs())]
     Timeout,
@@ -119,10 +145,19 @@ pub(super) struct Connection<C, F> {
     out: Vec<u8>,
     silence: Pin<Box<Sleep>>,
     last_read: Instant,
+    /// Since when nobody else had a turn on this thread.
+    turn: Instant,
+    account: Account,
 }
 
 impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
-    pub(super) fn new(stream: Stream, make: Arc<F>, pool: Pool, stopping: Stopping) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        make: Arc<F>,
+        pool: Pool,
+        stopping: Stopping,
+        account: Account,
+    ) -> Self {
         let last_read = Instant::now();
         Self {
             stream,
@@ -135,8 +170,10 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
             terms: None,
             mail_announced: false,
             out: Vec::new(),
-            silence: Box::pin(time::sleep_until(last_read + READ_TIMEOUT)),
+            silence: Box::pin(time::sleep_until(last_read + LOOK_INTERVAL)),
             last_read,
+            turn: last_read,
+            account,
         }
     }
 
@@ -150,8 +187,9 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
     }
 
     async fn serve(&mut self) -> Result<(), ConnectionError> {
+        let pool = self.pool.clone();
         let mut reader = FrameReader::default();
-        while let Some(mut input) = self.read().await? {
+        while let Some(mut input) = self.read(&mut reader).await? {
             let mut position = 0;
             loop {
                 let (used, piece) = reader.next(&input[position..])?;
@@ -166,7 +204,7 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
                             match poll_once(deciding.as_mut()).await {
                                 Poll::Ready(decision) => decision,
                                 Poll::Pending => {
-                                    input = input.keep_from(position, &self.pool);
+                                    input = input.keep_from(position, &pool);
                                     position = 0;
                                     deciding.await
                                 }
@@ -180,37 +218,94 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
                             match poll_once(ending.as_mut()).await {
                                 Poll::Ready(end) => end,
                                 Poll::Pending => {
-                                    input = input.keep_from(position, &self.pool);
+                                    input = input.keep_from(position, &pool);
                                     position = 0;
                                     with_progress(ending, &mut self.stream, &mut self.out).await?
                                 }
                             }
                         };
-                        self.end_of_message(end);
-                        self.flush().await?;
+                        {
+                            let mut telling = pin!(self.end_of_message(end));
+                            match poll_once(telling.as_mut()).await {
+                                Poll::Ready(told) => told?,
+                                Poll::Pending => {
+                                    input = input.keep_from(position, &pool);
+                                    position = 0;
+                                    telling.await?;
+                                }
+                            }
+                        }
                         if self.stopping.requested() {
-                            input.release(&self.pool);
+                            input.release(&pool);
                             return Ok(());
                         }
                     }
                 }
+                if !self.account.settle(self.held(&reader)) {
+                    input = input.keep_from(position, &pool);
+                    position = 0;
+                    self.make_room(&mut reader, 0).await?;
+                }
             }
-            input.release(&self.pool);
+            input.release(&pool);
             self.flush().await?;
         }
         Ok(())
     }
 
-    /// Waits for octets; `None` at the end of the stream, and when an idle connection is to stop.
-    async fn read(&mut self) -> Result<Option<Input>, ConnectionError> {
+    /// Octets that this connection holds.
+    fn held(&self, reader: &FrameReader) -> usize {
+        self.conversation.held() + reader.held() + self.out.capacity()
+    }
+
+    /// Waits until so many octets more than now may be held. If that takes too long the message is
+    /// given up, or the connection where there is none.
+    async fn make_room(
+        &mut self,
+        reader: &mut FrameReader,
+        more: usize,
+    ) -> Result<(), ConnectionError> {
+        if self.account.grow(self.held(reader) + more).await {
+            return Ok(());
+        }
+        self.give_up(reader)
+    }
+
+    fn give_up(&mut self, reader: &mut FrameReader) -> Result<(), ConnectionError> {
+        if !self.conversation.in_message() || !reader.skip() {
+            return Err(ConnectionError::MemoryShort);
+        }
+        self.conversation.give_up();
+        if self.account.settle(self.held(reader)) {
+            Ok(())
+        } else {
+            Err(ConnectionError::MemoryShort)
+        }
+    }
+
+    /// Waits for octets, no more than may be held; `None` at the end of the stream, and when an idle
+    /// connection is to stop.
+    async fn read(&mut self, reader: &mut FrameReader) -> Result<Option<Input>, ConnectionError> {
+        if self.last_read.duration_since(self.turn) > TURN {
+            task::yield_now().await;
+            self.turn = Instant::now();
+        }
+        let held = self.held(reader);
+        if self.account.allowance() < held + LEAST_READ && !self.account.settle(held + LEAST_READ) {
+            self.make_room(reader, LEAST_READ).await?;
+        }
+        let room = self.account.allowance().saturating_sub(self.held(reader));
+        let most = (room.max(LEAST_READ) + reader.passing()).min(READ_SIZE);
         let idle = !self.in_message();
+        let mut waited = false;
         let (length, buffer) = poll_fn(|cx| {
             let mut buffer = self.pool.take();
-            match self.stream.poll_read(cx, &mut buffer) {
+            match self.stream.poll_read(cx, &mut buffer[..most]) {
                 Poll::Ready(Ok(length)) => return Poll::Ready(Ok((length, Some(buffer)))),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                 Poll::Pending => self.pool.put(buffer),
             }
+            waited = true;
             if idle {
                 if self.leaves_at.is_none() && self.stopping.poll_requested(cx).is_ready() {
                     self.leaves_at = Some(self.last_read + self.stopping.patience());
@@ -228,17 +323,33 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
                 if idle && self.leaves_at.is_some_and(|leaves_at| now >= leaves_at) {
                     return Poll::Ready(Ok((0, None)));
                 }
-                // Moved on only here, so that a read costs no timer.
+                // Set anew only here, so that a read costs no timer.
                 let deadline = self.last_read + READ_TIMEOUT;
                 if now >= deadline {
                     return Poll::Ready(Err(ConnectionError::Timeout));
                 }
-                self.silence.as_mut().reset(deadline);
+                if self.account.is_wanted_back()
+                    && let Err(error) = self.give_up(reader)
+                {
+                    return Poll::Ready(Err(error));
+                }
+                if self.account.shuts_out()
+                    && now.duration_since(self.last_read) >= STALL_LIMIT
+                    && self.in_the_middle(reader)
+                {
+                    return Poll::Ready(Err(ConnectionError::MemoryShort));
+                }
+                self.silence
+                    .as_mut()
+                    .reset(deadline.min(now + LOOK_INTERVAL));
             }
             Poll::Pending
         })
         .await?;
         self.last_read = Instant::now();
+        if waited {
+            self.turn = self.last_read;
+        }
         Ok(match buffer {
             Some(buffer) if length > 0 => Some(Input::Lent { buffer, length }),
             Some(buffer) => {
@@ -249,9 +360,24 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
         })
     }
 
+    /// Whether the MTA is where it has no reason to wait: before its first word, or in a frame, a
+    /// header or a body.
+    fn in_the_middle(&self, reader: &FrameReader) -> bool {
+        let phase = matches!(
+            self.phase,
+            Phase::Opening | Phase::Header | Phase::Body { .. } | Phase::Decided(_)
+        );
+        phase || reader.is_in_frame()
+    }
+
     async fn flush(&mut self) -> io::Result<()> {
         if !self.out.is_empty() {
-            write(&mut self.stream, &mut self.out).await?;
+            // Whoever holds what others need has to listen.
+            let patience = match self.account.has_share() || self.account.shuts_out() {
+                true => PATIENCE,
+                false => READ_TIMEOUT,
+            };
+            write(&mut self.stream, &mut self.out, patience).await?;
             self.out.shrink_to(KEPT_CAPACITY);
         }
         Ok(())
@@ -266,8 +392,23 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
             Piece::Body(octets) => self.body(octets),
             Piece::ChunkEnd => self.end_of_chunk(),
             Piece::MessageEnd => self.message_end(),
+            Piece::Skipped(command) => self.skipped(command),
             Piece::Command { command, payload } => self.command(command, payload),
         }
+    }
+
+    /// A recipient or a field that was let go, with the message that it belongs to.
+    fn skipped(&mut self, command: u8) -> Result<Step, ConnectionError> {
+        self.mail_announced = false;
+        match (command, &self.phase) {
+            (b'R', Phase::Envelope) => {}
+            (b'L', Phase::Envelope | Phase::Header) => self.phase = Phase::Header,
+            _ => return Err(ConnectionError::Unexpected(char::from(command))),
+        }
+        if self.terms.is_some_and(|terms| terms.reply_due(command)) {
+            reply::put(&mut self.out, WireReply::Continue);
+        }
+        Ok(Step::Next)
     }
 
     fn command(&mut self, command: u8, payload: &[u8]) -> Result<Step, ConnectionError> {
@@ -443,23 +584,27 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
         }
     }
 
-    fn end_of_message(&mut self, end: EndOfMessage) {
+    async fn end_of_message(&mut self, end: EndOfMessage) -> io::Result<()> {
         if let Some(terms) = self.terms {
             let agreed = terms.agreed();
             for change in end.changes {
-                if let Some(change) = reply::wire_change(change, agreed) {
+                for change in reply::wire_changes(change, agreed) {
                     reply::put(&mut self.out, change);
+                    if self.out.len() > FULL_REPLIES {
+                        self.flush().await?;
+                    }
                 }
             }
         }
         reply::put(&mut self.out, reply::wire_reply(end.reply));
         self.phase = Phase::Idle;
+        self.flush().await
     }
 }
 
 /// Writes what is due.
-async fn write(stream: &mut Stream, out: &mut Vec<u8>) -> io::Result<()> {
-    time::timeout(READ_TIMEOUT, stream.write_all(out)).await??;
+async fn write(stream: &mut Stream, out: &mut Vec<u8>, patience: Duration) -> io::Result<()> {
+    time::timeout(patience, stream.write_all(out)).await??;
     out.clear();
     Ok(())
 }
@@ -482,7 +627,7 @@ async fn with_progress(
             end = &mut ending => return Ok(end),
             _ = ticks.tick() => {
                 reply::put(out, WireReply::Progress);
-                write(stream, out).await?;
+                write(stream, out, READ_TIMEOUT).await?;
             }
         }
     }
@@ -519,10 +664,11 @@ fn client(payload: &[u8]) -> Result<Client, ConnectionError> {
         }
         _ => return Err(MALFORMED),
     };
-    Ok(Client {
-        name: String::from_utf8_lossy(name).into_owned(),
-        address,
-    })
+    let name = match name.len() {
+        ..=MAX_CLIENT_NAME => String::from_utf8_lossy(name).into_owned(),
+        _ => UNKNOWN_CLIENT.to_owned(),
+    };
+    Ok(Client { name, address })
 }
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ pub const MAX_FRAME: usize = 1024 * 1024 + 1;
 /// What an incomplete frame's buffer may hold on to between frames.
 const KEPT_CAPACITY: usize = 1024;
 
+/// An incomplete frame of no more octets than this is not worth being let go.
+const SMALL_FRAME: usize = 4096;
+
 /// Octets of the length field.
 const LENGTH: usize = 4;
 
@@ -45,12 +48,16 @@ pub enum Piece<'a> {
     ChunkEnd,
     /// The end of an `E` frame: the end of the message.
     MessageEnd,
+    /// The end of a frame that was not kept, see [`FrameReader::skip`].
+    Skipped(u8),
 }
 
-/// The rest of a frame with body octets.
+/// The rest of a frame that is not kept.
 #[derive(Debug)]
 struct Streaming {
     left: usize,
+    /// Whether it carries body octets, which are handed on.
+    body: bool,
     end: Piece<'static>,
 }
 
@@ -93,6 +100,46 @@ impl FrameReader {
         Ok((input.len(), None))
     }
 
+    /// Octets that are held of an incomplete frame.
+    pub fn held(&self) -> usize {
+        self.partial.capacity()
+    }
+
+    /// Whether a frame has begun and not ended.
+    pub fn is_in_frame(&self) -> bool {
+        self.streaming.is_some() || (!self.partial.is_empty() && !self.handed_out)
+    }
+
+    /// Octets that are still to come and will not be held.
+    pub fn passing(&self) -> usize {
+        self.streaming
+            .as_ref()
+            .map_or(0, |streaming| streaming.left)
+    }
+
+    /// Lets go of a recipient or a header field that is not complete; the rest of it is passed over.
+    /// `false` where another large frame is incomplete, without which nothing can go on.
+    pub fn skip(&mut self) -> bool {
+        if mem::take(&mut self.handed_out) {
+            self.partial = Vec::new();
+        }
+        if self.partial.len() <= SMALL_FRAME {
+            return true;
+        }
+        let command = self.partial.get(LENGTH).copied();
+        let (Some(command @ (b'L' | b'R')), Ok(length)) = (command, frame_length(&self.partial))
+        else {
+            return false;
+        };
+        self.streaming = Some(Streaming {
+            left: LENGTH + length - self.partial.len(),
+            body: false,
+            end: Piece::Skipped(command),
+        });
+        self.partial = Vec::new();
+        true
+    }
+
     /// Goes on with a frame that earlier reads began.
     fn complete<'a>(
         &'a mut self,
@@ -122,6 +169,12 @@ impl FrameReader {
     /// Lengthens the incomplete frame towards `wanted` octets.
     fn fill(&mut self, wanted: usize, input: &[u8]) -> usize {
         let taken = wanted.saturating_sub(self.partial.len()).min(input.len());
+        let needed = self.partial.len() + taken;
+        if needed > self.partial.capacity() {
+            // Twice as much, but never more than the frame will need.
+            let room = needed.max(2 * self.partial.capacity()).min(wanted);
+            self.partial.reserve_exact(room - self.partial.len());
+        }
         self.partial.extend_from_slice(&input[..taken]);
         taken
     }
@@ -134,7 +187,11 @@ impl FrameReader {
             _ => return false,
         };
         let left = length - 1;
-        self.streaming = Some(Streaming { left, end });
+        self.streaming = Some(Streaming {
+            left,
+            body: true,
+            end,
+        });
         true
     }
 
@@ -142,17 +199,17 @@ impl FrameReader {
         let Some(streaming) = &mut self.streaming else {
             return (0, None);
         };
-        if streaming.left == 0 {
-            let end = streaming.end;
-            self.streaming = None;
-            return (0, Some(end));
-        }
         let octets = &input[..streaming.left.min(input.len())];
+        if streaming.body && !octets.is_empty() {
+            streaming.left -= octets.len();
+            return (octets.len(), Some(Piece::Body(octets)));
+        }
         streaming.left -= octets.len();
-        (
-            octets.len(),
-            (!octets.is_empty()).then_some(Piece::Body(octets)),
-        )
+        let end = (streaming.left == 0).then_some(streaming.end);
+        if end.is_some() {
+            self.streaming = None;
+        }
+        (octets.len(), end)
     }
 }
 
@@ -225,6 +282,9 @@ mod tests {
                     }
                     (Piece::ChunkEnd, _) => events.push(Event::ChunkEnd),
                     (Piece::MessageEnd, _) => events.push(Event::MessageEnd),
+                    (Piece::Skipped(command), _) => {
+                        events.push(Event::Command(command, b"skipped".to_vec()));
+                    }
                 }
             }
         }
@@ -306,6 +366,49 @@ mod tests {
     fn strings_end_with_nul() {
         let all: Vec<_> = strings(b"i\0ABC\0\0left").collect();
         assert_eq!(all, [b"i".as_slice(), b"ABC", b""]);
+    }
+
+    #[test]
+    fn a_field_can_be_let_go_in_its_middle_and_the_next_frame_is_found() {
+        let long = frame(b'L', &[b'x'; 100_000]);
+        let stream = [long.as_slice(), &frame(b'N', b"")].concat();
+        for cut in [SMALL_FRAME + 1, 70_000, long.len() - 1] {
+            let mut reader = FrameReader::default();
+            assert_eq!(reader.next(&stream[..cut]), Ok((cut, None)));
+            assert!(reader.held() >= cut && reader.held() <= long.len());
+            assert!(reader.skip());
+            assert_eq!((reader.held(), reader.passing()), (0, long.len() - cut));
+            let (used, piece) = reader.next(&stream[cut..]).unwrap();
+            assert_eq!(
+                (used, piece),
+                (long.len() - cut, Some(Piece::Skipped(b'L')))
+            );
+            let (_, piece) = reader.next(&stream[cut + used..]).unwrap();
+            let payload = &[][..];
+            assert_eq!(
+                piece,
+                Some(Piece::Command {
+                    command: b'N',
+                    payload
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn what_nothing_can_go_on_without_is_not_let_go_and_small_frames_stay() {
+        for (command, octets, let_go) in [
+            (b'D', 100_000, false),
+            (b'M', 100_000, false),
+            (b'R', 100_000, true),
+            (b'D', 1000, true),
+        ] {
+            let frame = frame(command, &vec![b'x'; octets]);
+            let mut reader = FrameReader::default();
+            reader.next(&frame[..octets]).unwrap();
+            assert_eq!(reader.skip(), let_go, "{}", char::from(command));
+            assert_eq!(reader.held() == 0, command == b'R');
+        }
     }
 
     proptest! {

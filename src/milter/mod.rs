@@ -6,6 +6,7 @@
 pub mod client;
 mod connection;
 pub mod frame;
+pub mod memory;
 pub mod negotiate;
 mod reply;
 mod scratch;
@@ -44,12 +45,15 @@ pub enum Change {
         /// Value with LF line ends, leading space included if it was negotiated.
         value: Vec<u8>,
     },
-    /// Delete the `occurrence`-th field of that name, counted from 1.
-    DeleteHeader {
+    /// Delete the fields of that name from the `first` to the `last`, counted from 1 among those of the
+    /// name; the last goes first, since every deletion renumbers what stands below it.
+    DeleteHeaders {
         /// Name.
-        name: String,
-        /// Which of that name.
-        occurrence: u32,
+        name: &'static str,
+        /// Where the run begins.
+        first: u32,
+        /// Where it ends, itself included.
+        last: u32,
     },
     /// Add a recipient.
     AddRecipient(String),
@@ -176,6 +180,14 @@ pub trait Conversation: Send {
     /// No message's macros hold any more: called between messages, before the macros of the next
     /// one come.
     fn forget_macros(&mut self);
+
+    /// Octets that are held on behalf of the connection and its message, for its account (see
+    /// [`memory`]). Asked for often, so it counts nothing anew.
+    fn held(&self) -> usize;
+
+    /// There is no memory for the message under way: nothing of it is to be kept, and it ends with a
+    /// temporary failure.
+    fn give_up(&mut self);
 
     /// Whether a message is under way, so that a stop waits for its end.
     fn in_message(&self) -> bool;

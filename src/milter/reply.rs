@@ -59,8 +59,26 @@ fn reply_text(text: &str) -> String {
     line
 }
 
-/// A change, or `None` where the MTA has not granted it.
-pub(super) fn wire_change(change: Change, agreed: Agreed) -> Option<WireReply> {
+/// A change as the MTA takes it, one field at a time; none where the MTA has not granted it.
+pub(super) fn wire_changes(change: Change, agreed: Agreed) -> impl Iterator<Item = WireReply> {
+    let (run, single) = match change {
+        Change::DeleteHeaders { name, first, last } if agreed.delete_headers => {
+            let name = c_string(name);
+            let deletions = (first..=last)
+                .rev()
+                .map(move |occurrence| WireReply::ChangeHeader {
+                    name: name.clone(),
+                    index: i32::try_from(occurrence).unwrap_or(i32::MAX),
+                    value: CString::default(),
+                });
+            (Some(deletions), None)
+        }
+        change => (None, wire_change(change, agreed)),
+    };
+    run.into_iter().flatten().chain(single)
+}
+
+fn wire_change(change: Change, agreed: Agreed) -> Option<WireReply> {
     Some(match change {
         Change::InsertHeader { index, name, value } => WireReply::InsertHeader {
             index: i32::try_from(index).unwrap_or(i32::MAX),
@@ -71,13 +89,6 @@ pub(super) fn wire_change(change: Change, agreed: Agreed) -> Option<WireReply> {
             name: c_string(name),
             value: c_string(value),
         },
-        Change::DeleteHeader { name, occurrence } if agreed.delete_headers => {
-            WireReply::ChangeHeader {
-                name: c_string(name),
-                index: i32::try_from(occurrence).unwrap_or(i32::MAX),
-                value: CString::default(),
-            }
-        }
         Change::AddRecipient(address) if agreed.change_recipients => WireReply::AddRcpt {
             rcpt: c_string(address),
         },
@@ -128,21 +139,40 @@ mod tests {
             name: "X".into(),
             value: b" a\0\n\tb".to_vec(),
         };
-        let reply = wire_change(change, NOTHING_GRANTED).unwrap();
+        let reply = wire_changes(change, NOTHING_GRANTED).next().unwrap();
         assert_eq!(octets(reply), b"\0\0\0\x0di\0\0\0\0X\0 a\n\tb\0".to_vec());
     }
 
     #[test]
     fn a_change_that_was_not_granted_is_not_sent() {
         for change in [
-            Change::DeleteHeader {
-                name: "X".into(),
-                occurrence: 1,
+            Change::DeleteHeaders {
+                name: "X",
+                first: 1,
+                last: 2,
             },
             Change::AddRecipient("<a@example.com>".into()),
             Change::Quarantine("opendkim".into()),
         ] {
-            assert_eq!(wire_change(change, NOTHING_GRANTED), None);
+            assert_eq!(wire_changes(change, NOTHING_GRANTED).count(), 0);
         }
+    }
+
+    #[test]
+    fn of_several_fields_the_last_is_deleted_first() {
+        let change = Change::DeleteHeaders {
+            name: "X",
+            first: 1,
+            last: 2,
+        };
+        let granted = Agreed {
+            delete_headers: true,
+            ..NOTHING_GRANTED
+        };
+        let replies: Vec<_> = wire_changes(change, granted).map(octets).collect();
+        assert_eq!(
+            replies,
+            [b"\0\0\0\x08m\0\0\0\x02X\0\0", b"\0\0\0\x08m\0\0\0\x01X\0\0"]
+        );
     }
 }

@@ -25,6 +25,7 @@ use tokio::{
 use super::{
     ConnectionError, Conversation,
     connection::{Connection, FRESH_SESSION},
+    memory::{Account, Budget},
     scratch::Pool,
 };
 use crate::socket::{Listener, Stream};
@@ -118,9 +119,15 @@ impl Stopping {
 }
 
 /// Serves all connections until `shutdown` is stopped, then the messages under way to their end,
-/// for at most [`DRAIN_LIMIT`]. `make` is called once for each connection.
-pub async fn serve<C, F, R>(listeners: Vec<Listener>, make: F, shutdown: &Shutdown, report: R)
-where
+/// for at most [`DRAIN_LIMIT`]. `make` is called once for each connection, and no more connections
+/// are accepted than the `budget` has room for.
+pub async fn serve<C, F, R>(
+    listeners: Vec<Listener>,
+    make: F,
+    budget: &Budget,
+    shutdown: &Shutdown,
+    report: R,
+) where
     C: Conversation + 'static,
     F: Fn() -> C + Send + Sync + 'static,
     R: Fn(Incident) + Send + Sync + 'static,
@@ -135,6 +142,7 @@ where
     };
     let mut stopping = shutdown.stopping(patience);
     let mut paused = false;
+    let mut room = None;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -143,10 +151,10 @@ where
                 tell_fault(ended, &*report);
                 continue;
             }
-            accepted = accept(&listeners) => accepted,
+            accepted = accept(&listeners, budget, &mut room) => accepted,
         };
         match accepted {
-            Ok(stream) => {
+            Ok((stream, account)) => {
                 if std::mem::take(&mut paused) {
                     report(Incident::AcceptResumed);
                 }
@@ -155,7 +163,7 @@ where
                 let (pool, stopping) = (pool.clone(), shutdown.stopping(patience));
                 connections.spawn(async move {
                     let _counted = counted;
-                    let connection = Connection::new(stream, make, pool, stopping);
+                    let connection = Connection::new(stream, make, pool, stopping, account);
                     if let Err(error) = connection.run().await {
                         report(error.into());
                     }
@@ -185,8 +193,17 @@ where
     }
 }
 
-async fn accept(listeners: &[Listener]) -> io::Result<Stream> {
-    poll_fn(|cx| {
+/// The next connection, and what it may hold. Beyond the budget they wait in the kernel's queue.
+async fn accept(
+    listeners: &[Listener],
+    budget: &Budget,
+    room: &mut Option<Account>,
+) -> io::Result<(Stream, Account)> {
+    if room.is_none() {
+        // Kept when another event comes first.
+        *room = Some(budget.open().await);
+    }
+    let stream = poll_fn(|cx| {
         for listener in listeners {
             if let Poll::Ready(accepted) = listener.poll_accept(cx) {
                 return Poll::Ready(accepted);
@@ -194,7 +211,12 @@ async fn accept(listeners: &[Listener]) -> io::Result<Stream> {
         }
         Poll::Pending
     })
-    .await
+    .await?;
+    let account = match room.take() {
+        Some(account) => account,
+        None => budget.open().await,
+    };
+    Ok((stream, account))
 }
 
 /// Whether the error concerns only the connection that was to be accepted.

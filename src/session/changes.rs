@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{connection::Connection, envelope::Envelope, inquiry::Findings};
+use super::{connection::Connection, envelope::Envelope, inquiry::Findings, too_large::Removals};
 use crate::{
     config::{settings::AuthservId, snapshot::Snapshot},
     decide::Reason,
@@ -68,8 +68,19 @@ impl Connection {
         if !self.agreed.delete_headers || section.named(name.as_bytes()).next().is_none() {
             return Vec::new();
         }
+        let mut removals = Removals::default();
+        let occurrences = fields_to_delete(section, &self.removal_rules(snapshot));
+        occurrences
+            .into_iter()
+            .rev()
+            .for_each(|occurrence| removals.add(occurrence));
+        removals.changes()
+    }
+
+    /// Which results that came with a message claim to be ours.
+    pub(super) fn removal_rules(&self, snapshot: &Snapshot) -> RemovalRules {
         let verify = &snapshot.settings.verifying;
-        let rules = RemovalRules::new(&self.authserv_id(snapshot))
+        RemovalRules::new(&self.authserv_id(snapshot))
             .remove_from(
                 snapshot
                     .verifying
@@ -78,28 +89,16 @@ impl Connection {
                     .map(String::as_str),
             )
             .all_methods(verify.remove_all_results)
-            .keep(verify.keep_results);
-        let occurrences = fields_to_delete(section, &rules);
-        occurrences
-            .into_iter()
-            .map(|occurrence| Change::DeleteHeader {
-                name: name.to_owned(),
-                occurrence,
-            })
-            .collect()
+            .keep(verify.keep_results)
     }
 
-    /// RemoveOldSignatures: deletes every signature that came with the message, the last first,
-    /// because every deletion renumbers what stands below it.
-    pub(super) fn signature_removals(
-        &self,
-        section: &HeaderSection,
-    ) -> impl Iterator<Item = Change> {
+    /// RemoveOldSignatures: deletes every signature that came with the message.
+    pub(super) fn signature_removals(&self, section: &HeaderSection) -> Option<Change> {
         let old = section.named(b"DKIM-Signature").count();
-        let old = if self.agreed.delete_headers { old } else { 0 };
-        (1..=old).rev().map(|occurrence| Change::DeleteHeader {
-            name: "DKIM-Signature".to_owned(),
-            occurrence: u32::try_from(occurrence).unwrap_or(u32::MAX),
+        (old > 0 && self.agreed.delete_headers).then(|| Change::DeleteHeaders {
+            name: "DKIM-Signature",
+            first: 1,
+            last: u32::try_from(old).unwrap_or(u32::MAX),
         })
     }
 

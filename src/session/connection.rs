@@ -5,28 +5,39 @@ use std::{
     time::Instant,
 };
 
+use tokio::runtime::Handle;
+
 use super::{
     Server,
+    aside::{LONG, SIGNING_WEIGHT, aside, by_itself},
+    envelope::Envelope,
+    failure::SigningFailure,
     journal::Journal,
     macros::{Lifetime, Macros},
     message::{Message, UNKNOWN_JOB, Work},
     record::Outcome,
+    too_large::TooLarge,
     wishes::wishes,
 };
 use crate::{
-    config::{settings::Settings, snapshot::Snapshot},
+    config::{
+        settings::{FailureAction, Settings},
+        snapshot::Snapshot,
+    },
     decide::origin::OriginFacts,
-    dkim::header::{HeaderSection, LeadingSpace},
-    headers::auth_results_parse,
+    dkim::{
+        header::{HeaderSection, LeadingSpace},
+        verify::MAX_SIGNATURE_FIELDS,
+    },
     log::{Level, lines},
     milter::{Agreed, Client, Conversation, EndOfMessage, Reply, Stage, Wishes},
     tables::hosts::HostMatch,
 };
 
 /// Octets of header allocation that a connection keeps for its next message.
-const KEPT_HEADER_OCTETS: usize = 64 * 1024;
+const KEPT_HEADER_OCTETS: usize = 8 * 1024;
 
-/// The header section's bound where MaximumHeaders says "unlimited".
+/// The header section's bound where MaximumHeaders says "unlimited" or more than this.
 pub const MAX_HEADER_OCTETS: u64 = 16 * 1024 * 1024;
 
 /// One connection of the MTA.
@@ -43,7 +54,7 @@ pub struct Connection {
 }
 
 /// What the MTA tells about its client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Peer {
     pub(super) client: Client,
     pub(super) macros: Macros,
@@ -63,15 +74,17 @@ impl Connection {
     /// A new connection under the current configuration.
     pub fn new(server: Arc<Server>) -> Self {
         let snapshot = server.configuration.snapshot();
-        let wishes = wishes(&snapshot);
         Self {
             server,
-            snapshot,
-            wishes,
+            wishes: wishes(&snapshot),
             agreed: Agreed::default(),
-            peer: Peer::default(),
+            peer: Peer {
+                client: Client::default(),
+                macros: Macros::wanted_by(&snapshot),
+            },
             message: None,
             spare_section: HeaderSection::default(),
+            snapshot,
         }
     }
 
@@ -103,9 +116,31 @@ impl Connection {
         }
     }
 
+    /// MaximumHeaders is passed: nothing of the header section is kept from here on. Where the message
+    /// may be let through all the same, results that claim to be ours are still looked for.
+    fn keep_no_more(&mut self, octets: usize) {
+        let Some(mut message) = self.message.take() else {
+            return;
+        };
+        let snapshot = &message.snapshot;
+        let passes = matches!(
+            SigningFailure::HeaderTooLarge.action(&snapshot.settings),
+            FailureAction::Accept | FailureAction::Quarantine
+        );
+        let cleans = passes && self.agreed.delete_headers && snapshot.settings.decision.mode.verify;
+        let rules = cleans.then(|| self.removal_rules(snapshot));
+        let kept = message.section.octets();
+        let large = by_itself(kept, || TooLarge::new(&message.section, octets, rules));
+        message.work = Work::TooLarge(Box::new(large));
+        message.section = HeaderSection::default();
+        self.message = Some(message);
+    }
+
     fn end_record(&mut self, mut message: Message) {
         message.record.times.total = message.began.elapsed();
-        message.record.header_octets = message.section.octets();
+        if message.record.header_octets == 0 {
+            message.record.header_octets = message.section.octets();
+        }
         self.journal(&message.snapshot.settings)
             .record(&message.record);
         message.section.clear();
@@ -184,12 +219,10 @@ impl Conversation for Connection {
         let Some(message) = &mut self.message else {
             return;
         };
-        let Work::Header { too_large } = &mut message.work else {
-            return;
-        };
-        let is_result = name.eq_ignore_ascii_case(auth_results_parse::NAME.as_bytes());
-        if *too_large && !(is_result && message.section.octets() < MAX_HEADER_OCTETS as usize) {
-            return;
+        match &mut message.work {
+            Work::Header => {}
+            Work::TooLarge(large) => return large.field(name, value),
+            _ => return,
         }
         // A semicolon would break the list in `h=`.
         if name.contains(&b';') {
@@ -198,7 +231,37 @@ impl Conversation for Connection {
             message.section.push(name, value, leading);
         }
         let octets = message.section.octets() + message.ignored.octets;
-        *too_large |= octets as u64 > header_limit(&message.snapshot.settings);
+        if octets as u64 > header_limit(&message.snapshot.settings) {
+            self.keep_no_more(octets);
+        }
+    }
+
+    fn held(&self) -> usize {
+        let message = self.message.as_ref().map_or(0, Message::held);
+        self.spare_section.held() + self.peer.macros.octets() + message
+    }
+
+    fn give_up(&mut self) {
+        let job = self.job();
+        let Some(mut message) = self.message.take() else {
+            return;
+        };
+        let journal = self.journal(&message.snapshot.settings).for_job(&job);
+        journal.line(Level::Err, lines::MEMORY_SHORT);
+        message.section = HeaderSection::default();
+        message.envelope = Envelope::default();
+        message.work = match message.work {
+            Work::Header | Work::TooLarge(_) | Work::GivenUp => Work::GivenUp,
+            Work::Sign(_) | Work::Verify(_) | Work::End(_) => Work::End(EndOfMessage {
+                changes: Vec::new(),
+                reply: SigningFailure::MemoryShort.deferral(),
+            }),
+        };
+        message.record.outcome = Outcome::Failed {
+            code: SigningFailure::MemoryShort.code(),
+            action: FailureAction::Tempfail,
+        };
+        self.message = Some(message);
     }
 
     async fn end_of_header(&mut self) -> Reply {
@@ -208,7 +271,14 @@ impl Conversation for Connection {
         };
         message.record.job = job;
         message.record.times.header = message.began.elapsed();
-        message.work = self.decide(&mut message).await;
+        let hashed = message.snapshot.verification_policy.limit.maximum;
+        let octets = message.section.octets() * hashed.clamp(1, MAX_SIGNATURE_FIELDS);
+        message.work = if octets > LONG {
+            let runtime = Handle::current();
+            aside(octets, || runtime.block_on(self.decide(&mut message))).await
+        } else {
+            self.decide(&mut message).await
+        };
         let reply = match &message.work {
             Work::End(EndOfMessage { changes, reply }) if changes.is_empty() => reply.clone(),
             _ => Reply::Continue,
@@ -255,13 +325,16 @@ impl Conversation for Connection {
                 self.tell_no_queue_id(&self.journal(&message.snapshot.settings));
             }
         }
-        let end = match std::mem::replace(&mut message.work, Work::Header { too_large: false }) {
-            Work::Sign(signer) => self.finish_signing(*signer, &mut message),
+        let end = match std::mem::replace(&mut message.work, Work::Header) {
+            Work::Sign(signer) => {
+                let octets = message.section.octets() + signer.len() * SIGNING_WEIGHT;
+                aside(octets, || self.finish_signing(*signer, &mut message)).await
+            }
             Work::Verify(verifying) => self.finish_verifying(*verifying, &mut message).await,
             Work::End(end) => end,
             // An MTA that never ended the header section: nothing was decided, nothing may leave
             // unsigned by accident.
-            Work::Header { .. } => EndOfMessage {
+            Work::Header | Work::TooLarge(_) | Work::GivenUp => EndOfMessage {
                 changes: Vec::new(),
                 reply: Reply::Tempfail,
             },

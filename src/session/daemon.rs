@@ -1,6 +1,6 @@
 //! The part of the daemon that knows about mail: binds the socket and serves the MTA.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{
     Connection, Server, diagnostics::Diagnostics, reports::Reports, signing::key_rules,
@@ -16,8 +16,9 @@ use crate::{
         store::{KeyError, KeyStore},
     },
     log::{Level, lines},
-    milter::{self, Incident, Shutdown},
+    milter::{self, Incident, Shutdown, memory::Budget},
     process::{
+        memory,
         reload::Reloader,
         signals::{Stage, Stop},
         start::Daemon,
@@ -34,6 +35,7 @@ pub const KEYS_HELD: usize = 4096;
 pub struct MilterDaemon {
     clock: fn() -> UnixTime,
     keys: Arc<KeyStore>,
+    budget: OnceLock<Budget>,
 }
 
 impl MilterDaemon {
@@ -42,7 +44,13 @@ impl MilterDaemon {
         Self {
             clock,
             keys: Arc::new(KeyStore::new(KEYS_HELD)),
+            budget: OnceLock::new(),
         }
+    }
+
+    /// The memory for connections, found out while limits can be read.
+    fn budget(&self) -> &Budget {
+        self.budget.get_or_init(|| Budget::within(memory::free()))
     }
 }
 
@@ -52,6 +60,7 @@ impl Daemon for MilterDaemon {
     /// Reads KeyFile, which root alone may be able to read. A missing or unsafe file stops the
     /// start, as in OpenDKIM; a file that holds no key defers mail until it is mended.
     fn prepare(&self, snapshot: &Snapshot, user: Option<u32>) -> Result<Vec<String>, String> {
+        self.budget();
         let SigningIdentities::Single {
             key: KeySource::File(path),
             ..
@@ -99,7 +108,7 @@ impl Daemon for MilterDaemon {
         let shutdown = Shutdown::new();
         let make = move || Connection::new(Arc::clone(&server));
         let report = move |incident: Incident| log.line(level(&incident), &incident.to_string());
-        let serving = milter::serve(listeners, make, &shutdown, report);
+        let serving = milter::serve(listeners, make, self.budget(), &shutdown, report);
         tokio::pin!(serving);
         tokio::select! {
             () = &mut serving => return,

@@ -29,20 +29,28 @@ impl Connection {
             ..
         } = message;
         let journal = self.journal(&snapshot.settings).for_job(&record.job);
-        if let Work::Header { too_large: true } = message.work {
-            let limit = header_limit(&snapshot.settings);
-            journal.line(
-                Level::Notice,
-                &lines::too_much_header(section.octets(), limit),
-            );
-            let removals = match snapshot.settings.decision.mode.verify {
-                true => self.removals(snapshot, section),
-                false => Vec::new(),
-            };
-            let mut end = self.failed(&SigningFailure::HeaderTooLarge, snapshot, record);
-            if end.reply == Reply::Accept {
-                // Whatever else is not looked at: no result that claims to be ours goes on.
-                end.changes.splice(0..0, removals);
+        match std::mem::replace(&mut message.work, Work::Header) {
+            Work::TooLarge(large) => {
+                let limit = header_limit(&snapshot.settings);
+                journal.line(Level::Notice, &lines::too_much_header(large.octets, limit));
+                record.header_octets = large.octets;
+                let mut end = self.failed(&SigningFailure::HeaderTooLarge, snapshot, record);
+                if end.reply == Reply::Accept {
+                    // Whatever else is not looked at: no result that claims to be ours goes on.
+                    end.changes.splice(0..0, large.removals());
+                }
+                return Work::End(end);
+            }
+            Work::GivenUp => {
+                return self.fail(SigningFailure::MemoryShort, snapshot, record);
+            }
+            _ => {}
+        }
+        if message.envelope.is_overfull() {
+            journal.line(Level::Err, lines::TOO_MANY_RECIPIENTS);
+            let mut end = self.failed(&SigningFailure::TooManyRecipients, snapshot, record);
+            if end.reply == Reply::Accept && snapshot.settings.decision.mode.verify {
+                end.changes.splice(0..0, self.removals(snapshot, section));
             }
             return Work::End(end);
         }

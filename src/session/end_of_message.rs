@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::{
+    aside::aside,
     changes::redirection,
     connection::Connection,
     failure::SigningFailure,
@@ -81,7 +82,7 @@ impl Connection {
         } = verifying.finish().await;
         verdict.log(&journal, settings);
         record.verdicts = verdict.results.iter().map(SignatureVerdict::of).collect();
-        let mut changes = self.removals(snapshot, section);
+        let mut changes = aside(section.octets(), || self.removals(snapshot, section)).await;
         let field = verdict.field(settings, &self.authserv_id(snapshot), &record.job, atps);
         if let Some(value) = &field {
             changes.push(self.insert_on_top(auth_results_parse::NAME, value));

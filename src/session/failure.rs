@@ -23,6 +23,10 @@ pub enum SigningFailure {
     Operation,
     /// The header section is over MaximumHeaders.
     HeaderTooLarge,
+    /// There are more recipients than can be kept, and something depends on them.
+    TooManyRecipients,
+    /// So much is under way that there was no memory for this message.
+    MemoryShort,
 }
 
 impl SigningFailure {
@@ -33,6 +37,8 @@ impl SigningFailure {
             Self::Key(error) => error.code(),
             Self::Operation => "private-key-operation",
             Self::HeaderTooLarge => "header-too-large",
+            Self::TooManyRecipients => "too-many-recipients",
+            Self::MemoryShort => "memory-short",
         }
     }
 
@@ -42,7 +48,7 @@ impl SigningFailure {
         // CaptureUnknownErrors holds what would only be deferred.
         let captured = settings.verifying.capture_unknown_errors
             && action == FailureAction::Tempfail
-            && !matches!(self, Self::HeaderTooLarge);
+            && !matches!(self, Self::HeaderTooLarge | Self::MemoryShort);
         if captured {
             FailureAction::Quarantine
         } else {
@@ -54,7 +60,11 @@ impl SigningFailure {
         match self {
             Self::Key(KeyError::TooSmall { .. }) => on_failure.signature_error,
             Self::HeaderTooLarge => on_failure.security,
-            Self::Identity(_) | Self::Key(_) | Self::Operation => on_failure.internal_error,
+            // Nothing of the message is known any more, and it will pass when others are done.
+            Self::MemoryShort => FailureAction::Tempfail,
+            Self::Identity(_) | Self::Key(_) | Self::Operation | Self::TooManyRecipients => {
+                on_failure.internal_error
+            }
         }
     }
 
@@ -65,29 +75,39 @@ impl SigningFailure {
             Self::Key(_) => "DKIM signing key unavailable",
             Self::Operation => "internal DKIM error",
             Self::HeaderTooLarge => "too much header data",
+            Self::TooManyRecipients => "too many recipients",
+            Self::MemoryShort => "out of memory for now",
         }
     }
 
     /// The reply, with a quarantine where that was chosen. Where the MTA can't quarantine, the
     /// mail is deferred: it must not slip out unsigned.
     pub fn end(&self, settings: &Settings, may_quarantine: bool) -> EndOfMessage {
-        let text = |code, enhanced: &str| Reply::Text {
-            code,
-            enhanced: enhanced.to_owned(),
-            text: format!("{} ({})", self.sentence(), self.code()),
-        };
         let mut changes = Vec::new();
         let reply = match self.action(settings) {
             FailureAction::Accept => Reply::Accept,
             FailureAction::Discard => Reply::Discard,
-            FailureAction::Reject => text(550, "5.7.0"),
+            FailureAction::Reject => self.text(550, "5.7.0"),
             FailureAction::Quarantine if may_quarantine => {
                 changes.push(Change::Quarantine(QUARANTINE_REASON.to_owned()));
                 Reply::Accept
             }
-            FailureAction::Tempfail | FailureAction::Quarantine => text(451, "4.7.0"),
+            FailureAction::Tempfail | FailureAction::Quarantine => self.deferral(),
         };
         EndOfMessage { changes, reply }
+    }
+
+    /// The reply that defers.
+    pub(super) fn deferral(&self) -> Reply {
+        self.text(451, "4.7.0")
+    }
+
+    fn text(&self, code: u16, enhanced: &str) -> Reply {
+        Reply::Text {
+            code,
+            enhanced: enhanced.to_owned(),
+            text: format!("{} ({})", self.sentence(), self.code()),
+        }
     }
 }
 

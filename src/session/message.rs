@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Instant};
 use super::{
     envelope::Envelope,
     record::{MessageRecord, Outcome, Times},
+    too_large::TooLarge,
     verifying::Verifying,
 };
 use crate::{
     config::snapshot::Snapshot,
     dkim::{header::HeaderSection, sign::Signer},
     log::lines,
-    milter::{Client, EndOfMessage},
+    milter::{Change, Client, EndOfMessage},
 };
 
 /// The queue id of a message whose MTA tells none.
@@ -33,10 +34,11 @@ pub(super) struct Message {
 #[derive(Debug)]
 pub(super) enum Work {
     /// The header section is still coming in.
-    Header {
-        /// MaximumHeaders was exceeded.
-        too_large: bool,
-    },
+    Header,
+    /// It is still coming in, and has passed MaximumHeaders.
+    TooLarge(Box<TooLarge>),
+    /// Memory was short, so nothing of the message is kept; to be said at the end of the header.
+    GivenUp,
     /// Hash the body, then sign.
     Sign(Box<Signer>),
     /// Hash the body while keys are asked for, then judge.
@@ -53,13 +55,16 @@ impl Message {
         section: HeaderSection,
         client: Client,
     ) -> Self {
+        let wants_recipients = snapshot.dont_sign_mail_to.is_some()
+            || snapshot.body_length.is_some()
+            || snapshot.settings.verifying.redirect_failures_to.is_some();
         Self {
+            envelope: Envelope::from_sender(sender, wants_recipients),
             snapshot,
-            envelope: Envelope::from_sender(sender),
             section,
             ignored: IgnoredFields::default(),
             began: Instant::now(),
-            work: Work::Header { too_large: false },
+            work: Work::Header,
             record: MessageRecord {
                 job: UNKNOWN_JOB.into(),
                 client,
@@ -73,6 +78,19 @@ impl Message {
                 body_octets: 0,
             },
         }
+    }
+}
+
+impl Message {
+    /// Octets that it holds beyond what every message does.
+    pub(super) fn held(&self) -> usize {
+        let work = match &self.work {
+            Work::TooLarge(large) => large.held(),
+            Work::Verify(verifying) => verifying.held(),
+            Work::End(end) => end.changes.len() * size_of::<Change>(),
+            Work::Header | Work::GivenUp | Work::Sign(_) => 0,
+        };
+        self.envelope.octets() + self.section.held() + work
     }
 }
 

@@ -6,6 +6,7 @@
 //! [`end_of_message`] turns the result into [`changes`] of the message and a reply ([`failure`],
 //! [`verdict`]). What happened is one [`record`], of which the lines in the [`journal`] are views.
 
+mod aside;
 pub mod atps;
 pub mod changes;
 pub mod connection;
@@ -23,6 +24,7 @@ pub mod record;
 pub mod reports;
 pub mod signing;
 pub mod throttle;
+pub mod too_large;
 pub mod verdict;
 pub mod verifying;
 pub mod wishes;

@@ -4,6 +4,7 @@
 use std::{io, sync::Arc};
 
 use super::{
+    aside::{VERIFYING_WEIGHT, aside},
     atps,
     journal::Journal,
     reports::ReportRequests,
@@ -16,7 +17,7 @@ use crate::{
         atps::AtpsQuery,
         header::HeaderSection,
         key_answer::{DnsFailure, KeyAnswer},
-        verify::{Verifier, deciding},
+        verify::{Signature, Verifier, deciding},
     },
     dns::{
         fetch::KeyFetch,
@@ -28,10 +29,14 @@ use crate::{
     log::{Level, lines},
 };
 
+/// What a name in `h=` costs beside its text: the allocation, and where it is.
+const NAME_OVERHEAD: usize = 32;
+
 /// A message that is being verified.
 #[derive(Debug)]
 pub struct Verifying {
     verifier: Verifier,
+    held: usize,
     /// `None` when nothing is asked for, or when the resolver could not be set up: every key is
     /// then unavailable for now.
     keys: Option<(Arc<KeyCache>, KeyFetch)>,
@@ -81,8 +86,22 @@ impl Verifying {
             let fetch = KeyFetch::start(&cache, verifier.queries());
             (cache, fetch)
         });
+        // Counted once: it is asked for after every step.
+        let held = verifier
+            .signatures()
+            .map(|signature| {
+                let names = signature.signed_fields.iter();
+                let names: usize = names.map(|name| name.len() + NAME_OVERHEAD).sum();
+                let copied = signature
+                    .copied_fields
+                    .as_ref()
+                    .map_or(0, |text| text.len());
+                size_of::<Signature>() + names + copied + signature.signature.len()
+            })
+            .sum();
         Self {
             verifier,
+            held,
             keys,
             author_domain: author_domain.map(Into::into),
             names,
@@ -100,6 +119,11 @@ impl Verifying {
             let line = lines::signatures_ignored(self.verifier.ignored());
             journal.line(Level::Info, &line);
         }
+    }
+
+    /// Octets that wait here for the end of the message, roughly: what was parsed.
+    pub fn held(&self) -> usize {
+        self.held
     }
 
     /// Feeds body octets; `false` when no more can change a verdict.
@@ -126,7 +150,8 @@ impl Verifying {
                 Some((parsed, detail))
             })
             .collect();
-        let results = self.verifier.finish(&answers);
+        let octets = self.verifier.len() * VERIFYING_WEIGHT;
+        let results = aside(octets, || self.verifier.finish(&answers)).await;
         let testing = deciding(&results)
             .and_then(|result| result.key)
             .is_some_and(|key| key.testing);

@@ -9,7 +9,10 @@ use std::{
 };
 
 use dkimd::{
-    milter::{self, Agreed, Change, Client, Conversation, EndOfMessage, Reply, Shutdown, Wishes},
+    milter::{
+        self, Agreed, Change, Client, Conversation, EndOfMessage, Reply, Shutdown, Wishes,
+        memory::Budget,
+    },
     socket::{Listener, SocketSpec},
 };
 
@@ -128,6 +131,12 @@ impl Conversation for Fake {
         self.note("abort");
     }
 
+    fn held(&self) -> usize {
+        0
+    }
+
+    fn give_up(&mut self) {}
+
     fn in_message(&self) -> bool {
         self.in_message
     }
@@ -194,7 +203,14 @@ impl Server {
                     let report = move |incident: milter::Incident| {
                         incidents.lock().unwrap().push(incident.to_string());
                     };
-                    milter::serve(listeners, make, &shutdown, report).await;
+                    milter::serve(
+                        listeners,
+                        make,
+                        &Budget::within(u64::MAX),
+                        &shutdown,
+                        report,
+                    )
+                    .await;
                 });
             }
         });

@@ -151,6 +151,13 @@ pub(super) const LINES: &[Line] = &[
     line("RFC5322 header requirement error: {fault}", |parts| {
         of_word("header-fault", &about(parts.some("fault")))
     }),
+    line(
+        "too many recipients: not all of them can be looked at",
+        |_| of_word("too-many-recipients", &Facts::default()),
+    ),
+    line("too much is under way: no memory for {what}", |_| {
+        of_word("memory-short", &Facts::default())
+    }),
     line("too much header data{detail}", |_| {
         of_word("header-too-large", &Facts::default())
     }),

@@ -260,6 +260,11 @@ fn message_lines() -> Samples {
             vec![lines::too_much_header(70_000, 65_536)],
         ),
         (
+            "TOO_MANY_RECIPIENTS",
+            strings(&[lines::TOO_MANY_RECIPIENTS]),
+        ),
+        ("MEMORY_SHORT", strings(&[lines::MEMORY_SHORT])),
+        (
             "fields_ignored",
             vec![
                 lines::fields_ignored("X y", 0),

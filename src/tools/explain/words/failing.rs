@@ -19,6 +19,8 @@ pub(super) const WORDS: &[Word] = &[
     word("key-too-small", key_too_small),
     word("private-key-operation", private_key_operation),
     word("header-too-large", header_too_large),
+    word("too-many-recipients", too_many_recipients),
+    word("memory-short", memory_short),
 ];
 
 fn table_unavailable(facts: &Facts<'_>) -> Finding {
@@ -262,6 +264,46 @@ fn private_key_operation(_: &Facts<'_>) -> Finding {
         "recupere la clave de una copia, o cree otra con un selector nuevo"
     ))
     .command("dkimd testkey")
+}
+
+fn too_many_recipients(_: &Facts<'_>) -> Finding {
+    Finding::fail(
+        "too-many-recipients",
+        "",
+        text!(
+            "the message has more recipients than dkimd keeps (1 MB of addresses), and DontSignMailTo, \
+             BodyLengthDB or RedirectFailuresTo asks for each of them",
+            "el mensaje tiene más destinatarios de los que dkimd guarda (1 MB de direcciones), y \
+             DontSignMailTo, BodyLengthDB o RedirectFailuresTo pregunta por cada uno"
+        ),
+    )
+    .why(text!(
+        "deciding by some of them could be wrong for the others, so On-InternalError decides: without \
+         it the mail waits",
+        "decidir por algunos podría ser erróneo para los demás, así que decide On-InternalError: sin \
+         esa opción el correo espera"
+    ))
+    .advice(text!(
+        "have the list sent in parts (smtpd_recipient_limit of Postfix is 1000)",
+        "haga que la lista se envíe por partes (smtpd_recipient_limit de Postfix es 1000)"
+    ))
+}
+
+fn memory_short(_: &Facts<'_>) -> Finding {
+    Finding::warn(
+        "memory-short",
+        "",
+        text!(
+            "so much was under way at once that dkimd had no memory for this message; it comes again",
+            "había tanto en curso a la vez que dkimd no tenía memoria para este mensaje; volverá"
+        ),
+    )
+    .why(text!(
+        "connections that stop in the middle of a large message, or a small limit of memory",
+        "conexiones que se detienen en medio de un mensaje grande, o un límite de memoria pequeño"
+    ))
+    .setting("systemctl edit opendkim.service, [Service]", "MemoryMax=256M")
+    .command("systemctl restart opendkim")
 }
 
 fn header_too_large(_: &Facts<'_>) -> Finding {
