@@ -89,6 +89,80 @@ fn both_lists_name_every_finding_and_no_other() {
     }
 }
 
+/// What stands between the parenthesis that a text begins with and its partner.
+fn in_parentheses(text: &str) -> &str {
+    let mut depth = 0;
+    for (at, octet) in text.bytes().enumerate() {
+        depth += match octet {
+            b'(' => 1,
+            b')' => -1,
+            _ => 0,
+        };
+        if depth == 0 {
+            return &text[..at];
+        }
+    }
+    text
+}
+
+/// A format string without what is put into it.
+fn without_values(literal: &str) -> String {
+    let mut typed = String::new();
+    let mut depth = 0;
+    for character in literal.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ if depth == 0 => typed.push(character),
+            _ => {}
+        }
+    }
+    typed
+}
+
+/// Advice is a promise: what can be typed is complete. The zoo looks at the same in what is printed.
+#[test]
+fn no_command_record_or_line_leaves_anything_to_be_filled_in() {
+    const PLACEHOLDERS: [&str; 15] = [
+        "DOMAIN",
+        "SELECTOR",
+        "HOST",
+        "ADDRESS",
+        "TOKEN",
+        "PATH",
+        "NAME",
+        "FILE",
+        "USER",
+        "…",
+        ".example",
+        "203.0.113.",
+        "192.0.2.",
+        "198.51.100.",
+        "2001:db8:",
+    ];
+    let mut code = String::new();
+    sources(&root().join("src/doctor/checks"), &mut code);
+    let mut seen = 0;
+    for printer in [
+        ".command",
+        ".record",
+        ".setting",
+        "Fix::Command",
+        "Fix::Record",
+    ] {
+        for (at, _) in code.match_indices(&format!("{printer}(")) {
+            let arguments = in_parentheses(&code[at + printer.len()..]);
+            for literal in arguments.split('"').skip(1).step_by(2) {
+                seen += 1;
+                let typed = without_values(literal);
+                let found = PLACEHOLDERS.iter().find(|word| typed.contains(*word));
+                assert_eq!(found, None, "{printer}: {literal}");
+            }
+        }
+    }
+    assert!(seen > 60, "only {seen} texts were read");
+}
+
 #[test]
 fn both_lists_have_a_section_for_every_check_in_order() {
     for file in LISTS {

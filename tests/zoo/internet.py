@@ -85,6 +85,14 @@ class Records:
         self.drop(name, kind)
         self.add(name, kind, *data)
 
+    def correct(self, name, kind, data):
+        """These records in place of those that they are a better form of."""
+        for old in self.get(name, kind):
+            # Any domain has texts for other purposes.
+            if kind != "TXT" or name.startswith("_") or "._" in name or any(old[:6] == new[:6] for new in data):
+                self.entries.remove((name, kind, old))
+        self.add(name, kind, *data)
+
     def get(self, name, kind):
         """The data of all records of a kind."""
         return [e[2] for e in self.entries if e[:2] == (name, kind)]

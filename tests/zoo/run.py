@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Builds the worlds of the zoo and asks doctor about each.
 
-A broken world passes when doctor's first finding is the one expected, a healthy one when there is no failure.
+A broken world passes when doctor's first finding is the one expected, and what it says mends it: its commands, records
+and lines are applied in the world, after which doctor must not find it again nor anything new, and mail must still leave
+signed. A world says why where no program can do that. A healthy world passes when there is no failure.
 DKIM_PROGRAM names the program under test, target/debug/dkimd without it. Needs root, and Debian's packages (tests/install-peers).
 
     run.py                     all worlds, two at a time
@@ -18,6 +20,7 @@ A new world is one function with a decorator, in the file of `worlds/` that has 
 """
 
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -31,7 +34,7 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from peers import program
-from zoo import worlds
+from zoo import remedy, worlds
 from zoo.material import Material
 from zoo.namespaces import run_apart
 from zoo.server import Server
@@ -90,10 +93,24 @@ def run_all(chosen, material, directory, at_once):
         if problem:
             print(problem, flush=True)
             wrong.append(case.name)
+    tell_of_remedies(chosen, wrong)
     broken = sum(case.is_broken for case in chosen)
     print(f"zoo: {broken} broken and {len(chosen) - broken} healthy worlds in {time.monotonic() - started:.0f} s, "
           + (f"doctor is wrong about {len(wrong)}: {' '.join(wrong)}" if wrong else "doctor is right about all"))
     return 1 if wrong else 0
+
+
+def tell_of_remedies(chosen, wrong):
+    """How many remedies were applied, and why others were not."""
+    broken = [case for case in chosen if case.is_broken and case.name not in wrong]
+    reasons = collections.Counter(case.by_hand for case in broken if case.by_hand)
+    waiting = [case for case in broken if case.not_yet]
+    applied = len(broken) - reasons.total() - len(waiting)
+    print(f"remedies: {applied} applied, after which the finding was gone; {reasons.total()} for people:")
+    for reason, count in reasons.most_common():
+        print(f"    {count:3} {reason}")
+    for case in waiting:
+        print(f"    not yet: {case.name}: {case.not_yet}")
 
 
 def start(case, material, result):
@@ -115,6 +132,9 @@ def examine(case, material, result):
                 outcome["problems"] = case.journey(server)
             else:
                 outcome["status"], outcome["output"], outcome["errors"] = server.doctor("--json", "--lang", "en")
+                if case.is_broken and case.problem_of(outcome) is None and not case.by_hand and not case.not_yet:
+                    answer = json.loads(outcome["output"])
+                    outcome["remedy"] = remedy.try_out(server, answer, case.finding(answer["findings"]))
         finally:
             outcome["logs"] = server.logs()
     except (Exception, SystemExit):  # a child must tell its parent whatever it was
@@ -132,11 +152,10 @@ def judge(case, result):
         return outcome["failed"]
     if "problems" in outcome:
         return "\n".join([*outcome["problems"], outcome["logs"]]) if outcome["problems"] else None
-    try:
-        answer = json.loads(outcome["output"])
-        problem = case.problem(outcome["status"], answer["findings"], answer["checks"])
-    except (ValueError, KeyError):
-        problem = f"doctor printed no JSON with findings, exit status {outcome['status']}"
+    problem = case.problem_of(outcome)
+    if problem is None:
+        told = remedy.placeholders(json.loads(outcome["output"])["findings"]) + outcome.get("remedy", [])
+        problem = "\n".join(told) or None
     if problem is None:
         return None
     return f"{problem}\n--- doctor\n{outcome['output']}{outcome['errors']}{outcome['logs']}"

@@ -23,6 +23,7 @@ QUEUE_DIRECTORIES = ("active", "bounce", "corrupt", "defer", "deferred", "flush"
 # Postfix's other directories: (name, owner, group, mode).
 SHARED_DIRECTORIES = (("maildrop", "postfix", "postdrop", 0o1730), ("public", "postfix", "postdrop", 0o2710), ("pid", "root", "root", 0o755))
 START_SECONDS = 20
+MILTER = SCRATCH / "opendkim"
 MASTER_PROGRAM = "/usr/lib/postfix/sbin/master"
 MASTER_DIST = "/usr/share/postfix/master.cf.dist"
 SMTP_LINE = "smtp      inet  n       -       y       -       -       smtpd\n"
@@ -64,6 +65,8 @@ class Server:
         place = SCRATCH / "dkimd"
         place.touch()
         mount(program, place, flags=MS_BIND)
+        # Under this name it logs as the package's service does.
+        MILTER.symlink_to(place)
         return str(place)
 
     def _addresses(self):
@@ -126,6 +129,15 @@ class Server:
     def publish(self, zone, lines):
         """Adds lines to a zone file, and lets every cache forget what it knew."""
         self.world.zone_lines[zone] = self.world.zone_lines.get(zone, "") + lines
+        self._serve_again()
+
+    def change_records(self, records):
+        """Publishes records, (name, kind, data) each, in place of those that they correct."""
+        for name, kind in {record[:2] for record in records}:
+            self.world.records.correct(name, kind, [data for *rest, data in records if rest == [name, kind]])
+        self._serve_again()
+
+    def _serve_again(self):
         for name in ("nsd", "public", "resolver"):
             self.daemons[name].terminate()
             self.daemons[name].wait()
@@ -197,12 +209,8 @@ class Server:
 
     def start_milter(self):
         """Starts the program under test and waits until it listens, or ends if that is this world's fault."""
-        # Under this name it logs as the package's service does.
-        binary = SCRATCH / "opendkim"
-        if not binary.is_symlink():
-            binary.symlink_to(self.program)
         with open(SCRATCH / "milter.log", "ab") as log:
-            milter = subprocess.Popen([binary, "-f", "-x", "/etc/opendkim.conf"], stdin=subprocess.DEVNULL, stdout=log,
+            milter = subprocess.Popen([MILTER, "-f", "-x", "/etc/opendkim.conf"], stdin=subprocess.DEVNULL, stdout=log,
                                       stderr=log)
         self.daemons["milter"] = milter
         end = time.monotonic() + START_SECONDS

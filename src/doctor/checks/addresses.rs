@@ -83,12 +83,11 @@ fn private(hidden: &LeavingAddress, relay: Option<&str>) -> Finding {
              se pueden comprobar, y Postfix no se reconoce a sí mismo tras el enrutador"
         ))
         .advice(text!(
-            "ask the router or the provider for the public address and tell Postfix, here with \
-             203.0.113.10 in its place:",
-            "pida la dirección pública al enrutador o al proveedor e indíquesela a Postfix, aquí con \
-             203.0.113.10 en su lugar:"
+            "ask the router or the provider for the public address and write it in proxy_interfaces \
+             (postconf -e), then systemctl restart postfix",
+            "pida la dirección pública al enrutador o al proveedor, escríbala en proxy_interfaces \
+             (postconf -e) y ejecute después systemctl restart postfix"
         ))
-        .command("postconf -e proxy_interfaces=203.0.113.10 && systemctl restart postfix")
 }
 
 fn translated(public: &Public) -> Option<Finding> {

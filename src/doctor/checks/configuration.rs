@@ -13,6 +13,7 @@ use crate::{
         finding::{Finding, Level, Report},
         host::Host,
     },
+    keys::remedy,
     text,
     text::Text,
 };
@@ -68,10 +69,28 @@ fn finding(config: &Path, diagnostic: &Diagnostic) -> Finding {
     let mut finding =
         Finding::new(level, code, subject.clone(), words(&diagnostic.what)).evidence(subject);
     finding.why = why;
-    match &diagnostic.remedy {
-        Some(remedy) => finding.advice(words(remedy)),
-        None => finding,
+    let Some(remedy) = &diagnostic.remedy else {
+        return finding;
+    };
+    if let Some(command) = remedy::command(remedy) {
+        return finding
+            .command(command)
+            // Keys are read once; the server is to look again.
+            .command("systemctl reload opendkim");
     }
+    match option_line(remedy) {
+        Some(line) => finding
+            .setting(config.display().to_string(), line)
+            .command("systemctl reload opendkim"),
+        None => finding.advice(words(remedy)),
+    }
+}
+
+/// The line of the configuration that a remedy tells to write.
+fn option_line(remedy: &str) -> Option<&str> {
+    let line = remedy.strip_prefix("write ")?;
+    let (_, value) = line.split_once(' ')?;
+    (value.starts_with("refile:/") && !value.contains(' ')).then_some(line)
 }
 
 #[cfg(test)]

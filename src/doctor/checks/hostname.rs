@@ -149,13 +149,10 @@ fn unqualified(parameter: &'static str, name: &str) -> Option<Finding> {
             .evidence(format!("{parameter} = {name}"))
             .why(why())
             .advice(text!(
-                "choose a name below your domain, give it the server's address in DNS, and write, \
-                 with your name in place of mail.example.com:",
-                "elija un nombre dentro de su dominio, póngale en el DNS la dirección del servidor y \
-                 escriba, con su nombre en lugar de mail.example.com:"
-            ))
-            .command(format!(
-                "postconf -e {parameter}=mail.example.com && systemctl restart postfix"
+                "choose a name below your domain, give it the server's address in DNS, and write it in \
+                 {parameter} (postconf -e), then systemctl restart postfix",
+                "elija un nombre dentro de su dominio, póngale en el DNS la dirección del servidor, \
+                 escríbalo en {parameter} (postconf -e) y ejecute después systemctl restart postfix"
             )),
     )
 }

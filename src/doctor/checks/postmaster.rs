@@ -177,9 +177,12 @@ fn missing(postfix: &Postfix, class: Class, mailbox: &str, domain: &str) -> Find
                 format!("{mailbox}: root"),
             )
             .command("newaliases"),
-        (_, Some(file)) => finding
-            .setting(file.clone(), format!("{address} USER@{domain}"))
-            .command(format!("postmap {file}")),
+        (_, Some(file)) => finding.advice(text!(
+            "write a line into {file} that begins with {address} and names the mailbox that is to \
+             have its mail, then run: postmap {file}",
+            "escriba en {file} una línea que empiece por {address} y nombre el buzón que recibirá su \
+             correo y ejecute después: postmap {file}"
+        )),
         (_, None) => finding.advice(text!(
             "add {address} to the table of your mailboxes or aliases",
             "añada {address} a la tabla de sus buzones o alias"

@@ -2,7 +2,7 @@
 """Compares all that the program under test and Debian's opendkim do with mail that comes in.
 
 Usage: run.py [configuration-pattern [message-pattern]]; DKIM_PROGRAM names the program under test.
-Milter actions are compared octet for octet, log lines too where this machine has no syslog daemon.
+Milter actions are compared octet for octet, log lines word for word.
 Every difference must stand in differences.py.
 """
 

@@ -51,7 +51,7 @@ def generic_reverse_name(world):
     world.records.add(name, "A", ADDRESS)
 
 
-@broken("address-private", says=r"192\.168\.7\.20")
+@broken("address-private", says=r"192\.168\.7\.20", by_hand="only the router or the provider knows the public address")
 def behind_a_router(world):
     """The server has a private address, which even the DNS has, and nothing says which one others see."""
     world.only_ipv4()
@@ -60,19 +60,19 @@ def behind_a_router(world):
     world.records.put(HOST, "A", "192.168.7.20")
 
 
-@broken("helo-not-qualified", says="myhostname")
+@broken("helo-not-qualified", says="myhostname", by_hand="the administrator chooses the server's name")
 def short_host_name(world):
     """myhostname is a bare word."""
     world.main["myhostname"] = "mail"
 
 
-@broken("helo-not-qualified", says="localhost")
+@broken("helo-not-qualified", says="localhost", by_hand="the administrator chooses the server's name")
 def host_name_localhost(world):
     """myhostname is the installer's localhost.localdomain."""
     world.main["myhostname"] = "localhost.localdomain"
 
 
-@broken("helo-not-qualified", says=r"mail\.local")
+@broken("helo-not-qualified", says=r"mail\.local", by_hand="the administrator chooses the server's name")
 def host_name_local(world):
     """myhostname is a name of the local network."""
     world.main["myhostname"] = "mail.local"
@@ -91,7 +91,8 @@ def host_name_of_another(world):
     world.records.add("old.example.com", "A", ELSEWHERE)
 
 
-@broken("hosts-loopback", level="warn", says=r"127\.0\.1\.1")
+@broken("hosts-loopback", level="warn", says=r"127\.0\.1\.1",
+        by_hand="a line that was there is to be corrected by its owner")
 def host_name_on_the_loopback(world):
     """/etc/hosts has the server's name at 127.0.1.1, as Debian's installer writes it."""
     world.hosts = [f"127.0.1.1 {HOST} mail"]
@@ -134,13 +135,13 @@ def mx_without_address(world):
     world.records.put(DOMAIN, "MX", "10 mx.example.com.")
 
 
-@broken("domain-missing", says="exmaple.com")
+@broken("domain-missing", says="exmaple.com", by_hand="the registrar registers domains")
 def domain_that_is_not(world):
     """The domain asked about does not exist."""
     world.domains = ["exmaple.com"]
 
 
-@broken("port-25-blocked", says="provider")
+@broken("port-25-blocked", says="provider", by_hand="the provider opens its network")
 def port_25_closed_by_the_provider(world):
     """No connection to anybody's port 25 gets out."""
     world.port_25_leaves = False
@@ -164,13 +165,13 @@ def port_25_closed_for_ipv6(world):
     world.unreachable.append("2001:db8:26::26")
 
 
-@broken("port-25-refused", level="warn", says="550")
+@broken("port-25-refused", level="warn", says="550", by_hand="the receiver decides whom it hears")
 def greeted_with_a_refusal(world):
     """A large receiver refuses the address before a word is said."""
     world.greetings["icloud.com"] = "550 5.7.0 Blocked - see https://ipcheck.proofpoint.com/?ip=203.0.113.10"
 
 
-@broken("clock-differs", says="chrony|timesync|ntp")
+@broken("clock-differs", says="chrony|timesync|ntp", by_hand="a world has the clock of its host")
 def clock_an_hour_behind(world):
     """Every receiver that tells the time tells another one."""
     for domain in ("outlook.com", "hotmail.com"):
@@ -178,7 +179,7 @@ def clock_an_hour_behind(world):
         world.greetings[domain] = f"220 {domain.split('.')[0]}.mail.protection.outlook.com Microsoft ESMTP MAIL Service ready at {late}"
 
 
-@broken("relay-unknown", says="smtp.example.net")
+@broken("relay-unknown", says="smtp.example.net", by_hand="the provider tells the relay's name to its customers")
 def relay_without_address(world):
     """The provider's server that all mail is handed to does not exist."""
     world.main["relayhost"] = "[smtp.example.net]:587"
@@ -186,7 +187,7 @@ def relay_without_address(world):
     world.records.add("_spf.example.net", "TXT", f"v=spf1 ip4:{RELAY} -all")
 
 
-@broken("relay-unreachable", says="587")
+@broken("relay-unreachable", says="587", by_hand="the provider tells the relay's name to its customers")
 def relay_silent(world):
     """The provider's server does not answer at its port."""
     relay_without_address(world)
@@ -206,7 +207,8 @@ def origin_localhost(world):
     world.mailname = "localhost"
 
 
-@broken("mx-elsewhere", level="warn", says="mx.example.net")
+@broken("mx-elsewhere", level="warn", says="mx.example.net",
+        by_hand="the administrator knows which server has the mailboxes")
 def mx_elsewhere_and_domain_here(world):
     """Mail for the domain goes to another server, and this one keeps its own users' mail."""
     world.records.put(DOMAIN, "MX", "10 mx.example.net.")

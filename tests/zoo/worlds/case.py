@@ -1,6 +1,7 @@
 """A world's function with what is expected of doctor there."""
 
 import dataclasses
+import json
 import re
 import typing
 
@@ -25,6 +26,10 @@ class Case:
     pains: tuple = ()
     # Codes that a healthy world must not have even as information.
     never: tuple = ()
+    # Why no program can do what the finding says.
+    by_hand: str = ""
+    # What is wrong with the remedy, as far as it is known.
+    not_yet: str = ""
     # What to do in the world, in place of asking doctor; returns what went wrong.
     journey: typing.Callable | None = None
 
@@ -41,6 +46,14 @@ class Case:
         """The world with this case's change."""
         self.change(world)
         return world
+
+    def problem_of(self, outcome):
+        """What is wrong with doctor's answer as it was printed, or None."""
+        try:
+            answer = json.loads(outcome["output"])
+            return self.problem(outcome["status"], answer["findings"], answer["checks"])
+        except (ValueError, KeyError):
+            return f"doctor printed no JSON with findings, exit status {outcome['status']}"
 
     def problem(self, status, findings, checks):
         """What is wrong with doctor's answer, or None."""
@@ -59,6 +72,10 @@ class Case:
             return f"expected {self.expected_text()} first, doctor says {told}"
         return self._words(findings[first])
 
+    def finding(self, findings):
+        """The one that was expected, of an answer that has it."""
+        return next(f for f in findings if f"{f['level']} {f['code']}" == self.expected_text())
+
     def _words(self, finding):
         fixes = [fix["text"] for fix in finding["fix"]]
         words = "\n".join([finding["subject"], finding["what"], *finding["evidence"], *fixes])
@@ -70,9 +87,13 @@ class Case:
         return None
 
 
-def broken(expected, level="fail", says="", pains=()):
-    """Registers a world in which doctor's first finding must have this code and level."""
-    return lambda change: _register(change, expected=expected, level=level, says=says, pains=tuple(pains))
+def broken(expected, level="fail", says="", pains=(), by_hand="", not_yet=""):
+    """Registers a world in which doctor's first finding must have this code and level.
+
+    What it tells to do is done, unless `by_hand` gives the reason why no program can, or `not_yet` what is wrong with it.
+    """
+    return lambda change: _register(
+        change, expected=expected, level=level, says=says, pains=tuple(pains), by_hand=by_hand, not_yet=not_yet)
 
 
 def healthy(change=None, never=()):

@@ -65,7 +65,8 @@ def key_of_another_kind(world):
     publish(world, world.material.keys["rsa"].record.replace("k=rsa", "k=ed25519"))
 
 
-@broken("configuration-warning", level="warn", says="1024", pains=[26])
+@broken("configuration-warning", level="warn", says="1024", pains=[26],
+        by_hand="a larger key is made, published and waited for")
 def key_of_1024_bits(world):
     """A key of the old size."""
     world.keys[f"{SELECTOR}.{DOMAIN}"] = world.material.keys["small"]
@@ -79,14 +80,14 @@ def ed25519_key_in_a_wrapper(world):
     world.records.put(NAME_ED25519, "TXT", f"v=DKIM1; k=ed25519; p={base64.b64encode(WRAPPER + raw).decode()}")
 
 
-@broken("dkim-servers-disagree", says="ns2.example.com", pains=[25, 31])
+@broken("dkim-servers-disagree", says="ns2.example.com", pains=[25, 31], by_hand="the second name server is another's")
 def one_server_has_the_old_key(world):
     """The second name server has not heard of the new key."""
     world.second = world.records.copy()
     world.second.put(NAME, "TXT", world.material.keys["other"].record)
 
 
-@broken("dkim-servers-disagree", says="ns2.example.com", pains=[25, 31])
+@broken("dkim-servers-disagree", says="ns2.example.com", pains=[25, 31], by_hand="the second name server is another's")
 def one_server_has_no_key(world):
     """The second name server has no key at all."""
     world.second = world.records.copy()
@@ -139,25 +140,28 @@ def key_beside_the_place(world):
     world.records.add(f"{SELECTOR}.domainkey.{DOMAIN}", "TXT", world.material.keys["rsa"].record)
 
 
-@broken("dkim-server-silent", level="warn", says="ns2.example.com", pains=[29])
+@broken("dkim-server-silent", level="warn", says="ns2.example.com", pains=[29],
+        by_hand="the second name server is another's")
 def dead_name_server(world):
     """The second name server does not answer."""
     world.bad_second = None
 
 
-@broken("dkim-server-lame", level="warn", says="ns2.example.com.*refused", pains=[29])
+@broken("dkim-server-lame", level="warn", says="ns2.example.com.*refused", pains=[29],
+        by_hand="the second name server is another's")
 def lame_name_server(world):
     """The second name server does not serve the domain."""
     world.bad_second = REFUSED
 
 
-@broken("dkim-server-lame", level="warn", says="ns2.example.com.*server failure", pains=[29])
+@broken("dkim-server-lame", level="warn", says="ns2.example.com.*server failure", pains=[29],
+        by_hand="the second name server is another's")
 def failing_name_server(world):
     """The second name server can't load the zone."""
     world.bad_second = SERVFAIL
 
 
-@broken("dkim-server-no-tcp", level="warn", says="TCP", pains=[28])
+@broken("dkim-server-no-tcp", level="warn", says="TCP", pains=[28], by_hand="the second name server is another's")
 def truncating_name_server(world):
     """The second name server cuts answers off and does not listen on TCP."""
     world.bad_second = TRUNCATED

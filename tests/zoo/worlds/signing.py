@@ -21,13 +21,13 @@ def key_in_an_open_directory(world):
     world.before.append(lambda _: os.chmod(KEYS, 0o777))
 
 
-@broken("configuration-error", says=KEY, pains=[33])
+@broken("configuration-error", says=KEY, pains=[33], by_hand="the key is to be found, or made anew and published")
 def key_file_missing(world):
     """The KeyTable names a file that is not there."""
     world.keys.pop(f"{SELECTOR}.{DOMAIN}")
 
 
-@broken("configuration-error", says=KEY, pains=[33])
+@broken("configuration-error", says=KEY, pains=[33], by_hand="the administrator knows where the private key is")
 def key_file_of_something_else(world):
     """The public key where the private one belongs."""
     text = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n"
@@ -40,7 +40,7 @@ def wildcard_without_refile(world):
     world.configuration["SigningTable"] = "/etc/opendkim/SigningTable"
 
 
-@broken("configuration-unsigned", says="s2025", pains=[33])
+@broken("configuration-unsigned", says="s2025", pains=[33], by_hand="the key that the line means is to be found, or made")
 def signing_table_names_no_key(world):
     """SigningTable names a key that KeyTable does not have."""
     world.signing_table.insert(0, f"*@{DOMAIN} s2025._domainkey.{DOMAIN}")
@@ -52,7 +52,7 @@ def domain_without_a_rule(world):
     world.signing_table = [line.replace(f"*@{DOMAIN}", "*@example.org") for line in world.signing_table]
 
 
-@broken("configuration-error", says="Cannonicalization", pains=[4])
+@broken("configuration-error", says="Cannonicalization", pains=[4], by_hand="only its writer knows which option was meant")
 def option_misspelt(world):
     """An option that does not exist."""
     world.configuration["Cannonicalization"] = "relaxed/relaxed"
@@ -103,7 +103,7 @@ def table_keys_of_root(world):
     world.before.append(to_root)
 
 
-@broken("configuration-error", says="1024", pains=[26])
+@broken("configuration-error", says="1024", pains=[26], by_hand="a larger key is made, published and waited for")
 def key_under_the_minimum(world):
     """A key smaller than RFC 8301 allows."""
     world.keys[f"{SELECTOR}.{DOMAIN}"] = world.material.keys["tiny"]

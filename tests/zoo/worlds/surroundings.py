@@ -14,19 +14,19 @@ def dead_resolver(world):
     world.nameservers = ["192.0.2.99"]
 
 
-@broken("dnssec-bogus", says="DNSSEC", pains=[30])
+@broken("dnssec-bogus", says="DNSSEC", pains=[30], by_hand="the zone's operator signs it")
 def dnssec_run_out(world):
     """The zone's signatures have expired: whoever validates sees nothing."""
     world.signed_zones, world.signed_until = ["", DOMAIN], "20260101"
 
 
-@broken("listed-address", level="warn", says="zen.spamhaus.org")
+@broken("listed-address", level="warn", says="zen.spamhaus.org", by_hand="the list's operator takes addresses out")
 def listed_by_spamhaus(world):
     """The address is on a block list."""
     world.records.add(f"{nibbles(ADDRESS)}.zen.spamhaus.org", "A", "127.0.0.2")
 
 
-@broken("listed-domain", level="warn", says="dbl.spamhaus.org")
+@broken("listed-domain", level="warn", says="dbl.spamhaus.org", by_hand="the list's operator takes domains out")
 def domain_listed(world):
     """The domain is on a block list."""
     world.records.add(f"{DOMAIN}.dbl.spamhaus.org", "A", "127.0.1.2")
@@ -38,7 +38,7 @@ def nobody_is_postmaster(world):
     world.aliases = ["root: joe", "abuse: root"]
 
 
-@broken("queue-deferred", level="warn", says="SPF|DKIM", pains=[16])
+@broken("queue-deferred", level="warn", says="SPF|DKIM", pains=[16], by_hand="the receiver decides when it takes the mail")
 def deferred_as_unauthenticated(world):
     """Gmail defers mail and says why in a code."""
     world.refusals["gmail.com"] = (
@@ -47,7 +47,7 @@ def deferred_as_unauthenticated(world):
     world.after.append(lambda server: server.write_to("a@gmail.com"))
 
 
-@broken("queue-deferred", level="warn", says="PTR", pains=[16])
+@broken("queue-deferred", level="warn", says="PTR", pains=[16], by_hand="the receiver decides when it takes the mail")
 def deferred_for_its_reverse_name(world):
     """Gmail defers mail for want of a PTR record that it can't see yet."""
     world.refusals["gmail.com"] = (
@@ -56,19 +56,20 @@ def deferred_for_its_reverse_name(world):
     world.after.append(lambda server: server.write_to("a@gmail.com"))
 
 
-@broken("unsubscribe-missing", says="List-Unsubscribe-Post", pains=[24])
+@broken("unsubscribe-missing", says="List-Unsubscribe-Post", pains=[24],
+        by_hand="the program that makes the message is to change")
 def newsletter_without_one_click(world):
     """A newsletter that can be left by mail alone."""
     sample(world, ["List-Unsubscribe: <mailto:leave@example.com>"])
 
 
-@broken("unsubscribe-not-https", says="https", pains=[24])
+@broken("unsubscribe-not-https", says="https", pains=[24], by_hand="the program that makes the message is to change")
 def newsletter_with_http(world):
     """The one click leads to an unprotected address."""
     sample(world, ["List-Unsubscribe: <http://example.com/leave>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"])
 
 
-@broken("unsubscribe-value", says="One-Click", pains=[24])
+@broken("unsubscribe-value", says="One-Click", pains=[24], by_hand="the program that makes the message is to change")
 def newsletter_with_a_slip(world):
     """The second field's value is not the one of RFC 8058."""
     sample(world, ["List-Unsubscribe: <https://example.com/leave>", "List-Unsubscribe-Post: One-Click"])
@@ -81,37 +82,37 @@ def newsletter_with_unsigned_fields(world):
     sample(world, ["List-Unsubscribe: <https://example.com/leave>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"])
 
 
-@broken("sample-several-from", says="From", pains=[38])
+@broken("sample-several-from", says="From", pains=[38], by_hand="the program that makes the message is to change")
 def message_with_two_authors_fields(world):
     """A sample with two From fields."""
     sample(world, [f"From: other@{DOMAIN}"])
 
 
-@broken("sample-long-line", level="warn", says="998", pains=[23])
+@broken("sample-long-line", level="warn", says="998", pains=[23], by_hand="the program that makes the message is to change")
 def message_with_a_long_line(world):
     """A sample with a line that must be broken on its way."""
     sample(world, [], "x" * 1200)
 
 
-@broken("sample-8bit", level="info", says="8", pains=[18])
+@broken("sample-8bit", level="info", says="8", pains=[18], by_hand="the program that makes the message is to change")
 def message_with_eight_bits(world):
     """A sample that is converted where the next server does not take eight bits."""
     sample(world, ["MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit"], "Grüße")
 
 
-@broken("sample-no-author", says="From", pains=[14])
+@broken("sample-no-author", says="From", pains=[14], by_hand="the program that makes the message is to change")
 def message_without_an_author(world):
     """A sample whose From can't be read."""
     sample(world, [], author="<<>")
 
 
-@broken("listed-by-policy", level="warn", says="zen.spamhaus.org")
+@broken("listed-by-policy", level="warn", says="zen.spamhaus.org", by_hand="the list's operator takes addresses out")
 def listed_by_the_provider(world):
     """The provider has told Spamhaus that no mail comes from this address."""
     world.records.add(f"{nibbles(ADDRESS)}.zen.spamhaus.org", "A", "127.0.0.10")
 
 
-@broken("block-lists-refuse-all", says="zen.spamhaus.org")
+@broken("block-lists-refuse-all", says="zen.spamhaus.org", by_hand="the term stands in a list of the administrator's")
 def block_list_that_refuses_all_mail(world):
     """Postfix takes a block list's error code for a listing, of everybody."""
     world.main["smtpd_recipient_restrictions"] = "reject_rbl_client zen.spamhaus.org"
@@ -119,13 +120,13 @@ def block_list_that_refuses_all_mail(world):
     world.records.add("*.zen.spamhaus.org", "A", "127.255.255.254")
 
 
-@broken("block-lists-dead", level="warn", says="dnsbl.sorbs.net")
+@broken("block-lists-dead", level="warn", says="dnsbl.sorbs.net", by_hand="the term stands in a list of the administrator's")
 def block_list_that_is_gone(world):
     """Postfix asks a list that was closed years ago."""
     world.main["smtpd_recipient_restrictions"] = "reject_rbl_client dnsbl.sorbs.net"
 
 
-@broken("queue-deferred", level="warn", says="TLS", pains=[16])
+@broken("queue-deferred", level="warn", says="TLS", pains=[16], by_hand="the receiver decides when it takes the mail")
 def deferred_without_tls(world):
     """Gmail defers mail that comes without TLS."""
     world.refusals["gmail.com"] = (

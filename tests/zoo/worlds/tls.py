@@ -32,7 +32,7 @@ def no_protocol_in_common(world):
     world.main["smtpd_tls_protocols"] = "!TLSv1.1, !TLSv1.2, !TLSv1.3"
 
 
-@broken("tls-not-tried", level="info", says="posttls-finger")
+@broken("tls-not-tried", level="info", says="posttls-finger", by_hand="the program belongs to Postfix's package")
 def nobody_to_try_tls(world):
     """Postfix's client for trying TLS can't be run."""
     world.before.append(lambda _: mount("/dev/null", "/usr/sbin/posttls-finger", flags=MS_BIND))
@@ -56,7 +56,7 @@ def certificate_of_another_host(world):
     world.certificate = "misnamed"
 
 
-@broken("tls-key-differs", says="smtpd_tls_key_file")
+@broken("tls-key-differs", says="smtpd_tls_key_file", by_hand="the administrator knows where the right key is")
 def certificate_with_another_key(world):
     """The private key is not the certificate's."""
     def swap(_server):
@@ -104,7 +104,7 @@ def open_relay_by_a_table(world):
     world.main["smtpd_relay_restrictions"] = "check_client_access static:OK, reject_unauth_destination"
 
 
-@broken("port-25-not-answering", says="25")
+@broken("port-25-not-answering", says="25", by_hand="the log tells what smtpd objects to")
 def restrictions_that_postfix_refuses(world):
     """Without any word against relaying, smtpd ends as soon as it is asked."""
     world.main["smtpd_relay_restrictions"] = "permit"
@@ -129,20 +129,20 @@ def tlsa_of_the_old_certificate(world):
     world.records.add(f"_25._tcp.{HOST}", "TLSA", f"3 1 1 {world.material.certificate_hash('expired')}")
 
 
-@broken("tlsa-without-dnssec", level="warn", says="DNSSEC")
+@broken("tlsa-without-dnssec", level="warn", says="DNSSEC", by_hand="the zone's operator signs it")
 def tlsa_without_dnssec(world):
     """A TLSA record in a zone that is not signed."""
     world.records.add(f"_25._tcp.{HOST}", "TLSA", f"3 1 1 {world.material.certificate_hash('good')}")
 
 
-@broken("tlsa-usage", level="warn", says="3 1 1")
+@broken("tlsa-usage", level="warn", says="3 1 1", by_hand="the record is told in words")
 def tlsa_for_the_web(world):
     """A TLSA record of a usage that mail does not know."""
     world.signed_zones = ["", DOMAIN]
     world.records.add(f"_25._tcp.{HOST}", "TLSA", f"1 1 1 {world.material.certificate_hash('good')}")
 
 
-@broken("mta-sts-no-host", level="warn", says="mta-sts.example.com")
+@broken("mta-sts-no-host", level="warn", says="mta-sts.example.com", by_hand="the policy is served by a web server")
 def strict_transport_without_a_policy(world):
     """MTA-STS is announced, and its policy can't be fetched."""
     world.records.add(f"_mta-sts.{DOMAIN}", "TXT", "v=STSv1; id=20260101T000000")

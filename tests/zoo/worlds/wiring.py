@@ -155,7 +155,8 @@ def milter_has_no_time(world):
     world.main["milter_command_timeout"] = world.main["milter_content_timeout"] = "2s"
 
 
-@broken("breakers-header-checks", level="warn", says="smtp_header_checks", pains=[20])
+@broken("breakers-header-checks", level="warn", says="smtp_header_checks", pains=[20],
+        by_hand="the administrator knows what the rule is for")
 def header_rewritten_on_delivery(world):
     """smtp_header_checks takes the subject's mark away after signing."""
     world.main["smtp_header_checks"] = "regexp:/etc/postfix/smtp_header_checks"
@@ -168,7 +169,8 @@ def senders_rewritten_on_delivery(world):
     world.main["smtp_generic_maps"] = "inline:{joe@example.com=info@example.com}"
 
 
-@broken("breakers-milter-header-checks", says="milter_header_checks", pains=[20])
+@broken("breakers-milter-header-checks", says="milter_header_checks", pains=[20],
+        by_hand="the administrator knows what the rule is for")
 def signature_deleted(world):
     """milter_header_checks deletes the signature."""
     world.main["milter_header_checks"] = "regexp:/etc/postfix/milter_header_checks"
@@ -194,7 +196,8 @@ def policy_before_the_verifier(world):
     world.after.append(lambda server: server.start_other_milter(QUEUE / "opendmarc/opendmarc.sock"))
 
 
-@broken("milter-disabled-for-clients", level="warn", says="smtpd_milter_maps", pains=[10])
+@broken("milter-disabled-for-clients", level="warn", says="smtpd_milter_maps", pains=[10],
+        by_hand="the administrator knows whose mail is to be signed")
 def milter_disabled_for_a_client(world):
     """smtpd_milter_maps takes the milter away from the web server."""
     world.main["smtpd_milter_maps"] = "inline:{203.0.113.30=DISABLE}"

@@ -1,5 +1,7 @@
 //! Content filters that mail passes after it was signed, and relays that want it otherwise.
 
+use std::path::Path;
+
 use crate::{
     config::snapshot::Snapshot,
     decide::Decision,
@@ -64,6 +66,7 @@ pub(super) fn content_filter(postfix: &Postfix, socket: Option<&SocketSpec>) -> 
 pub(super) async fn amazon(
     postfix: &Postfix,
     server: &Snapshot,
+    config: &Path,
     domains: &[Domain],
 ) -> Option<Finding> {
     let relay = postfix.main.value("relayhost");
@@ -98,7 +101,7 @@ pub(super) async fn amazon(
                 "the reply is 554 Transaction failed: Duplicate header 'DKIM-Signature'",
                 "la respuesta es 554 Transaction failed: Duplicate header 'DKIM-Signature'"
             ))
-            .setting("opendkim.conf", "MultipleSignatures no")
+            .setting(config.display().to_string(), "MultipleSignatures no")
             .command("systemctl reload opendkim"),
         );
     }

@@ -37,7 +37,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
             .extend(filters::content_filter(postfix, socket));
         report
             .findings
-            .extend(filters::amazon(postfix, server, &host.domains).await);
+            .extend(filters::amazon(postfix, server, &host.config, &host.domains).await);
     }
     report
         .findings

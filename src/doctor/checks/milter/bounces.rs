@@ -1,7 +1,7 @@
 //! Bounces and other notices of Postfix's own: whether they reach the signer, and whether it has a
 //! rule for the name that they come from.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use super::wiring::{Caller, Role, ours};
 use crate::{
@@ -22,6 +22,7 @@ pub(super) async fn judge(
     callers: &[Caller<'_>],
     socket: Option<&SocketSpec>,
     server: &Snapshot,
+    config: &Path,
 ) -> Option<Finding> {
     let queue = postfix.queue_directory();
     let reaches = callers
@@ -39,7 +40,7 @@ pub(super) async fn judge(
     let author = format!("{NOTIFIER}@{origin}");
     match findings_for(server, &author).await.decide(server) {
         Decision::Sign(_) => None,
-        _ => Some(without_rule(server, &origin, &author)),
+        _ => Some(without_rule(server, config, &origin, &author)),
     }
 }
 
@@ -73,7 +74,7 @@ fn unfiltered(postfix: &Postfix) -> Finding {
     .command("postfix reload")
 }
 
-fn without_rule(server: &Snapshot, host: &str, author: &str) -> Finding {
+fn without_rule(server: &Snapshot, config: &Path, host: &str, author: &str) -> Finding {
     use crate::config::snapshot::SigningIdentities::{None, Single, Tables};
     let finding = Finding::warn(
         "milter-bounces-unsigned",
@@ -96,7 +97,7 @@ fn without_rule(server: &Snapshot, host: &str, author: &str) -> Finding {
                 .command("systemctl reload opendkim")
         }
         Single { .. } => finding
-            .setting("opendkim.conf", "SubDomains yes")
+            .setting(config.display().to_string(), "SubDomains yes")
             .command("systemctl reload opendkim"),
         None => finding,
     }

@@ -63,7 +63,7 @@ fn judge(place: &Elsewhere, config: &Path, socket: &SocketSpec, systemd: bool) -
         ),
     };
     let subject = format!("{file}:{}", place.line);
-    Finding::warn("milter-settings-ignored", subject, what)
+    let finding = Finding::warn("milter-settings-ignored", subject, what)
         .evidence(format!("{file}:{}: {written}", place.line))
         .evidence(format!("{config}: Socket {socket}"))
         .why(text!(
@@ -73,7 +73,11 @@ fn judge(place: &Elsewhere, config: &Path, socket: &SocketSpec, systemd: bool) -
         .advice(text!(
             "keep the socket in {config} alone and remove the line from {file}",
             "deje el socket solo en {config} y quite la línea de {file}"
-        ))
+        ));
+    if place.file == Path::new(DEFAULTS) {
+        return finding.command(format!("sed -i '/^[[:space:]]*SOCKET=/s/^/#/' {DEFAULTS}"));
+    }
+    finding
 }
 
 /// The last `SOCKET=` of a shell fragment counts.

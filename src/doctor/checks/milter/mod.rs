@@ -116,7 +116,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         report.add(finding);
     }
     if let Some(server) = server {
-        let bounces = bounces::judge(postfix, &callers, socket, server).await;
+        let bounces = bounces::judge(postfix, &callers, socket, server, &host.config).await;
         bounces.into_iter().for_each(|finding| report.add(finding));
     }
     report

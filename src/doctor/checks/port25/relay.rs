@@ -91,7 +91,12 @@ fn unknown(written: &str, name: &str) -> Finding {
         "all mail for others stays in the queue",
         "todo el correo para otros se queda en la cola"
     ))
-    .command("postconf -e 'relayhost=[smtp.provider.example]:587' && postfix reload")
+    .advice(text!(
+        "write the name and port that the relay's provider tells in relayhost (postconf -e), then \
+         postfix reload",
+        "escriba en relayhost (postconf -e) el nombre y el puerto que indica el proveedor de ese \
+         servidor y ejecute después postfix reload"
+    ))
 }
 
 fn unreachable(written: &str, tries: Vec<String>) -> Finding {
@@ -113,7 +118,12 @@ fn unreachable(written: &str, tries: Vec<String>) -> Finding {
         "¿es correcto el puerto (587, rara vez 465 con smtp_tls_wrappermode=yes; el 25 suele estar \
          cerrado) y se admite allí la dirección de este servidor?"
     ))
-    .command("postconf -e 'relayhost=[smtp.provider.example]:587' && postfix reload");
+    .advice(text!(
+        "write the name and port that the relay's provider tells in relayhost (postconf -e), then \
+         postfix reload",
+        "escriba en relayhost (postconf -e) el nombre y el puerto que indica el proveedor de ese \
+         servidor y ejecute después postfix reload"
+    ));
     tries.into_iter().fold(finding, Finding::evidence)
 }
 

@@ -20,6 +20,8 @@ use crate::{
 const WIDE_V4: u8 = 24;
 /// The same for IPv6.
 const WIDE_V6: u8 = 48;
+/// What is trusted where nothing else is.
+const LOOPBACK: &str = "127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128";
 /// Lists that may keep strangers out before the two that are about relaying.
 const EARLIER: [&str; 3] = [
     "smtpd_client_restrictions",
@@ -110,11 +112,21 @@ fn open_by_lists(postfix: &Postfix, service: &Service) -> Option<Finding> {
     let finding = RELAYING.iter().fold(finding, |finding, list| {
         finding.evidence(format!("{list} = {}", value(list)))
     });
-    Some(
-        finding
-            .command("postconf -e 'smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination'")
-            .command("postfix reload"),
-    )
+    let of_all = |list| postfix.main.value(list);
+    let finding = RELAYING
+        .iter()
+        .filter(|list| service.overrides.contains_key(**list))
+        .fold(finding, |finding, list| {
+            finding.command(format!("postconf -PX '{id}/{list}'"))
+        });
+    let finding = match RELAYING
+        .iter()
+        .any(|list| to_a_stranger(of_all(list)) == Word::Reject)
+    {
+        true => finding,
+        false => finding.command("postconf -e 'smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination'"),
+    };
+    Some(finding.command("postfix reload"))
 }
 
 /// An address or network of `mynetworks`.
@@ -200,7 +212,19 @@ fn networks(postfix: &Postfix, service: &Service, names_networks: bool) -> Optio
         })
         .copied()
         .collect();
-    let kept = kept.join(" ");
+    // A host trusts itself.
+    let kept = match kept.is_empty() {
+        true => LOOPBACK.to_owned(),
+        false => kept.join(" "),
+    };
+    let command = match service.overrides.contains_key("mynetworks") {
+        true => format!(
+            "postconf -P '{}/mynetworks={}'",
+            service.id(),
+            kept.replace(' ', ",")
+        ),
+        false => format!("postconf -e 'mynetworks = {kept}'"),
+    };
     let finding = match everybody {
         true => Finding::fail(code, "mynetworks", what),
         false => Finding::warn(code, "mynetworks", what),
@@ -209,7 +233,7 @@ fn networks(postfix: &Postfix, service: &Service, names_networks: bool) -> Optio
     Some(
         finding
             .why(harm())
-            .command(format!("postconf -e 'mynetworks = {kept}'"))
+            .command(command)
             .command("postfix reload"),
     )
 }

@@ -107,7 +107,7 @@ fn remedied(
                 None => finding.setting(config, "InternalHosts 127.0.0.1, ::1, localhost"),
             }
         }
-        Reason::NothingConfigured => finding.command(format!("dkimd setup {domain}")),
+        Reason::NothingConfigured => finding.command(format!("dkimd setup {domain} --apply")),
         Reason::NoIdentity => match &server.signing {
             SigningIdentities::Tables { signing, keys } => {
                 let key = keys
@@ -119,10 +119,13 @@ fn remedied(
                         let file = signing.file().display().to_string();
                         finding.setting(file, format!("*@{domain} {key}"))
                     }
-                    None => finding.command(format!("dkimd setup {domain}")),
+                    None => finding.command(format!("dkimd setup {domain} --apply")),
                 }
             }
-            _ => finding.setting(config, format!("Domain … , {domain}")),
+            _ => finding.advice(text!(
+                "write {domain} behind the other domains of Domain in {config}",
+                "escriba {domain} detrás de los demás dominios de Domain en {config}"
+            )),
         },
         Reason::SigningOff => finding.setting(config, "Mode sv"),
         Reason::ExemptDomain => {
@@ -194,7 +197,7 @@ mod tests {
         );
         assert_eq!(
             fixes(&[], left(Reason::NothingConfigured))[0],
-            Fix::Command("dkimd setup example.com".into())
+            Fix::Command("dkimd setup example.com --apply".into())
         );
     }
 

@@ -187,7 +187,8 @@ pub(super) fn uncovered(facts: &SpfFacts) -> Vec<IpAddr> {
 fn broken_includes(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding> {
     let domain = &facts.domain;
     let mut findings = Vec::new();
-    for node in facts.tree.all().into_iter().skip(1) {
+    let children = facts.tree.children.iter();
+    for (own, node) in children.flat_map(|own| own.all().into_iter().map(move |node| (own, node))) {
         let (target, term) = (&node.domain, node.via.as_deref().unwrap_or_default());
         let (code, what) = match &node.found {
             Found::None => (
@@ -231,8 +232,9 @@ fn broken_includes(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding
             ),
             Found::Unanswered(_) | Found::NotFollowed => continue,
         };
+        // Where a record of others is at fault, what can go is the term that leads to it.
         let repaired = mended(std::slice::from_ref(record), &uncovered(facts), |kept| {
-            kept != term
+            own.via.as_deref() != Some(kept)
         });
         let finding = Finding::fail(code, domain, what)
             .evidence(text)

@@ -195,10 +195,30 @@ fn described(error: &Error) -> String {
     words.to_owned()
 }
 
+/// Where the certificate is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Obtained {
+    /// certbot, which renews it.
+    ByCertbot,
+    /// Elsewhere.
+    Otherwise,
+}
+
+impl Obtained {
+    /// By the file that Postfix serves.
+    pub(super) fn of(certificate: &str) -> Self {
+        match certificate.starts_with("/etc/letsencrypt/") {
+            true => Self::ByCertbot,
+            false => Self::Otherwise,
+        }
+    }
+}
+
 impl Flaw {
     /// The finding about it. `places` are the ports where it was shown.
-    pub(super) fn finding(&self, places: &str, names: &[String]) -> Finding {
-        let name = names.first().map_or("mail.example.com", String::as_str);
+    pub(super) fn finding(&self, places: &str, names: &[String], by: Obtained) -> Finding {
+        let known = names.first().map(String::as_str);
+        let name = known.unwrap_or("smtpd_tls_cert_file");
         let seen = |finding: Finding, what: String| finding.evidence(format!("{what} ({places})"));
         match self {
             Self::Expired { not_after } => {
@@ -211,7 +231,7 @@ impl Flaw {
                         "el certificado de este servidor caducó el {ended}"
                     ),
                 );
-                renewed(seen(finding, format!("notAfter {ended}"))).why(text!(
+                renewed(seen(finding, format!("notAfter {ended}")), known, by).why(text!(
                     "mail programs refuse to go on, and so do servers that verify (MTA-STS, DANE)",
                     "los programas de correo se niegan a seguir, y también los servidores que \
                      verifican (MTA-STS, DANE)"
@@ -227,7 +247,7 @@ impl Flaw {
                         "el certificado de este servidor caduca en {days} días, el {ends}"
                     ),
                 );
-                renewed(seen(finding, format!("notAfter {ends}"))).why(text!(
+                renewed(seen(finding, format!("notAfter {ends}")), known, by).why(text!(
                     "certbot and others renew 30 days before the end: the renewal does not run, or \
                      Postfix was not reloaded after it",
                     "certbot y otros renuevan 30 días antes: la renovación no se ejecuta, o no se \
@@ -260,7 +280,7 @@ impl Flaw {
                         "el certificado de este servidor es autofirmado"
                     ),
                 );
-                obtained(seen(finding, "issuer = subject".to_owned()), name)
+                obtained(seen(finding, "issuer = subject".to_owned()), known)
             }
             Self::UnknownIssuer { sent } => {
                 let finding = Finding::warn(
@@ -284,7 +304,7 @@ impl Flaw {
                     )),
                     _ => finding,
                 };
-                obtained(finding, name)
+                obtained(finding, known)
             }
             Self::OtherName {
                 missing,
@@ -300,7 +320,7 @@ impl Flaw {
                         "no se puede verificar el certificado de este servidor"
                     ),
                 );
-                obtained(seen(finding, error.clone()), name)
+                obtained(seen(finding, error.clone()), known)
             }
         }
     }
@@ -346,7 +366,11 @@ fn other_name(
     }
 }
 
-fn renewed(finding: Finding) -> Finding {
+fn renewed(finding: Finding, name: Option<&str>, by: Obtained) -> Finding {
+    // certbot renews what it has obtained itself, and nothing else.
+    if by == Obtained::Otherwise {
+        return obtained_for(finding, name);
+    }
     finding
         .command("certbot renew && systemctl reload postfix")
         .advice(text!(
@@ -357,16 +381,24 @@ fn renewed(finding: Finding) -> Finding {
         ))
 }
 
-fn obtained(finding: Finding, name: &str) -> Finding {
-    finding
-        .why(text!(
-            "other servers mostly still deliver over it, but mail programs warn or refuse, and \
+fn obtained(finding: Finding, name: Option<&str>) -> Finding {
+    let finding = finding.why(text!(
+        "other servers mostly still deliver over it, but mail programs warn or refuse, and \
              servers that verify (MTA-STS) do not deliver",
-            "los demás servidores suelen entregar igualmente, pero los programas de correo avisan o \
+        "los demás servidores suelen entregar igualmente, pero los programas de correo avisan o \
              se niegan, y los servidores que verifican (MTA-STS) no entregan"
-        ))
-        .command(format!("certbot certonly --standalone -d {name}"))
-        .command(taking_into_use(name))
+    ));
+    obtained_for(finding, name)
+}
+
+/// The commands that obtain a certificate for a server that has a name.
+fn obtained_for(finding: Finding, name: Option<&str>) -> Finding {
+    match name {
+        Some(name) => finding
+            .command(format!("certbot certonly --standalone -d {name}"))
+            .command(taking_into_use(name)),
+        None => finding,
+    }
 }
 
 /// The command that has Postfix serve the certificate that certbot has obtained for `name`.

@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 use rustls_pki_types::CertificateDer;
 
 use self::{
-    certificate::Trust,
+    certificate::{Obtained, Trust},
     handshake::{Offer, offer},
 };
 use crate::{
@@ -288,12 +288,16 @@ fn certificates(looked: &[Looked<'_>], names: &[String], host: &Host) -> Vec<Fin
             return vec![finding];
         }
     };
+    let certificate = host
+        .postfix()
+        .map_or("", |postfix| postfix.main.value("smtpd_tls_cert_file"));
+    let by = Obtained::of(certificate);
     let mut findings = Vec::new();
     for (chain, places) in shown {
         let places = places.join(", ");
         // A server without a full name is another check's; its certificate may still end.
         let flaws = trust.flaws(chain, names, host.now);
-        findings.extend(flaws.iter().map(|flaw| flaw.finding(&places, names)));
+        findings.extend(flaws.iter().map(|flaw| flaw.finding(&places, names, by)));
     }
     findings
 }

@@ -215,7 +215,7 @@ async fn signed(
                 ),
             )
             .why(demanded())
-            .command(format!("dkimd setup {author}")),
+            .command(format!("dkimd setup {author} --apply")),
         );
     }
     let covered = passed.iter().any(|signature| {

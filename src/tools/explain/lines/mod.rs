@@ -5,9 +5,10 @@ mod daemon;
 mod deciding;
 mod keys;
 mod postfix;
-mod remedy;
 mod verifying;
 
+#[cfg(test)]
+mod key_remedies;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use super::{
 };
 use crate::{
     doctor::finding::{Finding, Fix},
+    keys::remedy,
     text::Text,
 };
 

@@ -125,7 +125,7 @@ fn its_time_is_seen() {
     let Flaw::Expired { not_after } = flaw else {
         panic!("{flaw:?}")
     };
-    let finding = flaw.finding("127.0.0.1:25", &[NAME.to_owned()]);
+    let finding = flaw.finding("127.0.0.1:25", &[NAME.to_owned()], Obtained::ByCertbot);
     assert!(
         finding.evidence[0].contains(&day(*not_after)),
         "{finding:?}"
@@ -159,7 +159,7 @@ fn its_names_are_compared() {
         ),
         "{found:?}"
     );
-    let finding = found[0].finding("127.0.0.1:25", &[NAME.to_owned()]);
+    let finding = found[0].finding("127.0.0.1:25", &[NAME.to_owned()], Obtained::ByCertbot);
     assert_eq!(finding.evidence[0], "names: www.example.net (127.0.0.1:25)");
     let found = flaws(&trust, &chain, &[NAME, "www.example.net"]);
     assert!(

