@@ -538,6 +538,7 @@ fn serve_bare_loop(socket: &str) {
         let budget = Budget::within(u64::MAX);
         milter::serve(
             vec![listener],
+            |_| true,
             || Nothing(false),
             &budget,
             &Shutdown::new(),

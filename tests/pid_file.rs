@@ -112,9 +112,9 @@ fn nobody_who_may_only_read_the_pid_file_keeps_a_start_away() {
     // And the read lock of fcntl(2), which really keeps a write lock away.
     let read_only = File::open(&file).unwrap();
     let waiting = thread::spawn(move || {
-        let wanted = nix::libc::flock {
-            l_type: nix::libc::F_RDLCK as i16,
-            l_whence: nix::libc::SEEK_SET as i16,
+        let wanted = libc::flock {
+            l_type: libc::F_RDLCK as i16,
+            l_whence: libc::SEEK_SET as i16,
             l_start: 0,
             l_len: 0,
             l_pid: 0,
@@ -276,9 +276,9 @@ fn a_file_that_others_planted_or_may_write_decides_nothing() {
         chown(&file, Some(owner), None).unwrap();
         fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
         let writer = File::options().write(true).open(&file).unwrap();
-        let wanted = nix::libc::flock {
-            l_type: nix::libc::F_WRLCK as i16,
-            l_whence: nix::libc::SEEK_SET as i16,
+        let wanted = libc::flock {
+            l_type: libc::F_WRLCK as i16,
+            l_whence: libc::SEEK_SET as i16,
             l_start: 0,
             l_len: 0,
             l_pid: 0,

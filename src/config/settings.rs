@@ -38,6 +38,8 @@ pub struct Settings {
 pub struct ProcessSettings {
     /// Socket.
     pub socket: Option<SocketSpec>,
+    /// MilterPeers; this one is re-read on reload.
+    pub milter_peers: Option<DataSetSpec>,
     /// PidFile.
     pub pid_file: Option<PathBuf>,
     /// UserID as written: `user[:group]`.

@@ -15,7 +15,10 @@ use crate::{
     dkim::{sign::SigningPolicy, verify::VerificationPolicy},
     dns::{file::FileRecords, trust_anchor::TrustAnchor},
     keys::KeySource,
-    tables::{hosts::HostSet, key_table::KeyTable, macros::MacroList, signing_table::SigningTable},
+    tables::{
+        hosts::HostSet, key_table::KeyTable, macros::MacroList, peers::PeerSet,
+        signing_table::SigningTable,
+    },
 };
 
 /// One load of the configuration, immutable. A message under way keeps the snapshot it began with.
@@ -33,6 +36,8 @@ pub struct Snapshot {
     pub external_ignore: HostSet,
     /// PeerList.
     pub peers: HostSet,
+    /// MilterPeers; `None`: everybody who reaches the socket.
+    pub milter_peers: Option<PeerSet>,
     /// ExemptDomains.
     pub exempt_domains: Option<Box<dyn DataSet>>,
     /// DontSignMailTo.

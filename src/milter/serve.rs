@@ -6,6 +6,7 @@
 use std::{
     future::{Future, poll_fn},
     io,
+    net::IpAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -46,6 +47,9 @@ pub enum Incident {
     /// Accepting works again.
     #[error("accepting connections again")]
     AcceptResumed,
+    /// A connection came from an address that may not connect, and was closed unread.
+    #[error("connection from {0} closed: its address is not in MilterPeers")]
+    Stranger(IpAddr),
     /// A connection ended before its time.
     #[error("{0}")]
     Connection(#[from] ConnectionError),
@@ -119,10 +123,12 @@ impl Stopping {
 }
 
 /// Serves all connections until `shutdown` is stopped, then the messages under way to their end,
-/// for at most [`DRAIN_LIMIT`]. `make` is called once for each connection, and no more connections
-/// are accepted than the `budget` has room for.
+/// for at most [`DRAIN_LIMIT`]. `make` is called once for each connection; `admits` says whether a
+/// peer with that address may connect; and no more connections are accepted than the `budget` has
+/// room for.
 pub async fn serve<C, F, R>(
     listeners: Vec<Listener>,
+    admits: impl Fn(IpAddr) -> bool,
     make: F,
     budget: &Budget,
     shutdown: &Shutdown,
@@ -154,7 +160,8 @@ pub async fn serve<C, F, R>(
             accepted = accept(&listeners, budget, &mut room) => accepted,
         };
         match accepted {
-            Ok((stream, account)) => {
+            Ok((_, Some(peer), _)) if !admits(peer) => report(Incident::Stranger(peer)),
+            Ok((stream, _, account)) => {
                 if std::mem::take(&mut paused) {
                     report(Incident::AcceptResumed);
                 }
@@ -193,17 +200,18 @@ pub async fn serve<C, F, R>(
     }
 }
 
-/// The next connection, and what it may hold. Beyond the budget they wait in the kernel's queue.
+/// The next connection, the address of a peer that has one, and what the connection may hold. Beyond
+/// the budget they wait in the kernel's queue.
 async fn accept(
     listeners: &[Listener],
     budget: &Budget,
     room: &mut Option<Account>,
-) -> io::Result<(Stream, Account)> {
+) -> io::Result<(Stream, Option<IpAddr>, Account)> {
     if room.is_none() {
         // Kept when another event comes first.
         *room = Some(budget.open().await);
     }
-    let stream = poll_fn(|cx| {
+    let (stream, peer) = poll_fn(|cx| {
         for listener in listeners {
             if let Poll::Ready(accepted) = listener.poll_accept(cx) {
                 return Poll::Ready(accepted);
@@ -216,7 +224,7 @@ async fn accept(
         Some(account) => account,
         None => budget.open().await,
     };
-    Ok((stream, account))
+    Ok((stream, peer, account))
 }
 
 /// Whether the error concerns only the connection that was to be accepted.

@@ -1,10 +1,13 @@
 //! The part of the daemon that knows about mail: binds the socket and serves the MTA.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use super::{
     Connection, Server, diagnostics::Diagnostics, reports::Reports, signing::key_rules,
-    verifying::host_name,
+    throttle::Throttle, verifying::host_name,
 };
 use crate::{
     config::snapshot::{SigningIdentities, Snapshot},
@@ -15,7 +18,7 @@ use crate::{
         accounts::Identity,
         store::{KeyError, KeyStore},
     },
-    log::{Level, lines},
+    log::{Level, daemon, lines},
     milter::{self, Incident, Shutdown, memory::Budget},
     process::{
         memory,
@@ -24,11 +27,16 @@ use crate::{
         start::Daemon,
     },
     socket::{Listener, SocketSpec},
+    tables::peers::serves_everybody,
 };
 
 /// Parsed private keys held at once: about 4 KB each. A domain whose key was displaced costs one
 /// more reading of its file.
 pub const KEYS_HELD: usize = 4096;
+
+/// How many lines a period tell of peers that may not connect: as many as they like may knock.
+const STRANGERS_TOLD: u32 = 5;
+const STRANGERS_PERIOD: Duration = Duration::from_secs(60);
 
 /// Serves the MTA.
 #[derive(Debug)]
@@ -94,6 +102,21 @@ impl Daemon for MilterDaemon {
 
     async fn serve(&self, listeners: Self::Listener, configuration: Arc<Reloader>, mut stop: Stop) {
         let log = Arc::clone(configuration.log());
+        if configuration.snapshot().milter_peers.is_none() {
+            for listener in listeners.iter().filter(|l| l.reaches_beyond_this_host()) {
+                if let Ok(socket) = listener.local_spec() {
+                    log.line(Level::Warning, &daemon::finding(&serves_everybody(&socket)));
+                }
+            }
+        }
+        let current = Arc::clone(&configuration);
+        let admits = move |address| {
+            let snapshot = current.snapshot();
+            snapshot
+                .milter_peers
+                .as_ref()
+                .is_none_or(|peers| peers.admits(address))
+        };
         let server = Arc::new(Server {
             configuration,
             keys: Arc::clone(&self.keys),
@@ -107,8 +130,14 @@ impl Daemon for MilterDaemon {
         });
         let shutdown = Shutdown::new();
         let make = move || Connection::new(Arc::clone(&server));
-        let report = move |incident: Incident| log.line(level(&incident), &incident.to_string());
-        let serving = milter::serve(listeners, make, self.budget(), &shutdown, report);
+        let strangers = Throttle::new(STRANGERS_TOLD, STRANGERS_PERIOD);
+        let report = move |incident: Incident| {
+            if matches!(incident, Incident::Stranger(_)) && !strangers.admits("", Instant::now()) {
+                return;
+            }
+            log.line(level(&incident), &incident.to_string());
+        };
+        let serving = milter::serve(listeners, admits, make, self.budget(), &shutdown, report);
         tokio::pin!(serving);
         tokio::select! {
             () = &mut serving => return,
@@ -121,7 +150,7 @@ impl Daemon for MilterDaemon {
 fn level(incident: &Incident) -> Level {
     match incident {
         Incident::AcceptResumed => Level::Notice,
-        Incident::Connection(_) => Level::Warning,
+        Incident::Connection(_) | Incident::Stranger(_) => Level::Warning,
         Incident::AcceptPaused(_) | Incident::Fault(_) | Incident::Undrained(_) => Level::Err,
     }
 }

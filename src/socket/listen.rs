@@ -6,7 +6,7 @@
 use std::{
     env,
     io::{self, ErrorKind},
-    net::{SocketAddr, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     task::{Context, Poll, ready},
 };
@@ -124,16 +124,26 @@ impl Listener {
         self.inherited
     }
 
-    /// Accepts one connection.
-    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Stream>> {
+    /// Whether other machines can connect to it, as far as this one knows.
+    pub fn reaches_beyond_this_host(&self) -> bool {
+        match &self.kind {
+            Kind::Unix(_) => false,
+            Kind::Tcp(listener) => listener
+                .local_addr()
+                .is_ok_and(|address| !address.ip().to_canonical().is_loopback()),
+        }
+    }
+
+    /// Accepts one connection; with it comes the address of a peer that has one.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Option<IpAddr>)>> {
         match &self.kind {
             Kind::Unix(listener) => {
                 let (stream, _) = ready!(listener.poll_accept(cx))?;
-                Poll::Ready(Ok(stream.into()))
+                Poll::Ready(Ok((stream.into(), None)))
             }
             Kind::Tcp(listener) => {
-                let (stream, _) = ready!(listener.poll_accept(cx))?;
-                Poll::Ready(Ok(stream.into()))
+                let (stream, peer) = ready!(listener.poll_accept(cx))?;
+                Poll::Ready(Ok((stream.into(), Some(peer.ip().to_canonical()))))
             }
         }
     }

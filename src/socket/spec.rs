@@ -7,7 +7,7 @@
 use std::{
     fmt::{self, Display, Formatter},
     fs,
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs},
     path::PathBuf,
 };
 
@@ -80,6 +80,23 @@ impl SocketSpec {
             "fd" => inherited(rest),
             _ => Err(unknown_kind(text, kind, rest)),
         }
+    }
+}
+
+impl SocketSpec {
+    /// Whether other machines can connect there, as far as this one knows. Looks a host's name up.
+    pub fn reaches_beyond_this_host(&self) -> bool {
+        let (Self::Inet { host, port } | Self::Inet6 { host, port }) = self else {
+            return false;
+        };
+        let Some(host) = host else { return true };
+        let is_v4 = matches!(self, Self::Inet { .. });
+        // The first of its family is where it listens; a name without address listens nowhere.
+        (host.as_str(), *port)
+            .to_socket_addrs()
+            .ok()
+            .and_then(|mut found| found.find(|address| address.is_ipv4() == is_v4))
+            .is_some_and(|address| !address.ip().to_canonical().is_loopback())
     }
 }
 
@@ -336,6 +353,29 @@ mod tests {
             let error = SocketSpec::parse(text).unwrap_err();
             assert!(error.what.contains(what), "{text}: {error}");
             assert!(error.remedy.contains(remedy), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_bound_to_the_loopback_alone_reaches_beyond_this_host() {
+        for (text, beyond) in [
+            ("local:/run/x", false),
+            ("fd:3", false),
+            ("inet:8891", true),
+            ("inet6:8891", true),
+            ("inet:8891@0.0.0.0", true),
+            ("inet6:8891@::", true),
+            ("inet:192.0.2.7:8891", true),
+            ("inet6:8891@[::ffff:192.0.2.7]", true),
+            ("inet6:8891@[::ffff:127.0.0.1]", false),
+            ("inet:8891@localhost", false),
+            ("inet:8891@127.0.0.1", false),
+            ("inet:8891@127.1.2.3", false),
+            ("inet6:8891@::1", false),
+            ("inet:8891@nosuchhost.invalid", false),
+        ] {
+            let spec = SocketSpec::parse(text).unwrap();
+            assert_eq!(spec.reaches_beyond_this_host(), beyond, "{text}");
         }
     }
 

@@ -171,7 +171,7 @@ impl HostSet {
     }
 
     /// Adds an entry; the finding has no place yet.
-    fn add(&mut self, entry: Entry<'_>, has_globs: bool) -> Option<Diagnostic> {
+    pub(super) fn add(&mut self, entry: Entry<'_>, has_globs: bool) -> Option<Diagnostic> {
         let (excludes, text) = match entry.key.strip_prefix('!') {
             Some(rest) => (true, rest.trim_ascii()),
             None => (false, entry.key),
@@ -224,7 +224,8 @@ impl HostSet {
         finding
     }
 
-    fn sort_lengths(&mut self) {
+    /// Belongs after the last [`Self::add`].
+    pub(super) fn sort_lengths(&mut self) {
         for network in self.networks.keys() {
             self.lengths[family(network.address)].push(network.length);
         }
@@ -299,6 +300,11 @@ impl Network {
         });
         Some((network, finding))
     }
+}
+
+/// Whether an entry names an address or a network, not a host.
+pub(super) fn is_network(text: &str) -> bool {
+    Network::parse(text).is_some()
 }
 
 /// `192.0.2` of `192.0.2/24`: the octets left out are zero.

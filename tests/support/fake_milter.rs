@@ -205,6 +205,7 @@ impl Server {
                     };
                     milter::serve(
                         listeners,
+                        |_| true,
                         make,
                         &Budget::within(u64::MAX),
                         &shutdown,

@@ -15,6 +15,7 @@ use crate::{
     keys::accounts::{Identity, group_name, user_name},
     process::{self, user::Account},
     socket::SocketSpec,
+    tables::peers::serves_everybody,
 };
 
 /// What lies here is made anew at every boot, often by the service manager just before the start.
@@ -69,7 +70,13 @@ pub(super) fn before_the_user_change(
 
 /// Whether the daemon's user, as which this runs, may make the socket.
 pub(super) fn socket(settings: &Settings, place: &Place<'_>, findings: &mut Vec<Diagnostic>) {
-    let Some(SocketSpec::Unix(path)) = &settings.process.socket else {
+    let process = &settings.process;
+    let Some(SocketSpec::Unix(path)) = &process.socket else {
+        let everybody = process.milter_peers.is_none();
+        let open = |socket: &&SocketSpec| everybody && socket.reaches_beyond_this_host();
+        if let Some(socket) = process.socket.as_ref().filter(open) {
+            findings.push(place.of("Socket", serves_everybody(socket)));
+        }
         return;
     };
     let problem = match fs::symlink_metadata(path) {

@@ -4,6 +4,7 @@ use super::OptionSpec as O;
 
 pub(super) const OPTIONS: &[O] = &[
     O::string("Socket", "", "Where the MTA connects: local:PATH, unix:PATH, inet:PORT@HOST, inet6:PORT@HOST, fd:N, or Postfix's inet:HOST:PORT.").at_start(),
+    O::data_set("MilterPeers", "", "The addresses and networks that may connect to a TCP socket; of all others the connection is closed before anything is read. localhost stands for 127.0.0.0/8 and ::1; other names are no entries. An entry with ! in front excludes; of several networks the smallest counts. Without it everybody who reaches the socket is served, and can have any mail signed by calling it local. Unix sockets are not concerned. An option of dkimd's own: OpenDKIM refuses to start with it."),
     O::string("PidFile", "", "The file that receives the process id.").at_start(),
     O::string("UserID", "", "The user, or USER:GROUP, that the program becomes after start.").at_start(),
     O::integer("UMask", "", "The mask of permissions for files and the socket; write it with a leading 0, as 007, for it to be read as octal.").at_start(),

@@ -59,6 +59,7 @@ pub(super) fn process(values: &mut Values<'_>) -> ProcessSettings {
             SocketSpec::Unix(path) => SocketSpec::Unix(from_base(path)),
             other => other,
         }),
+        milter_peers: values.data_set("MilterPeers"),
         pid_file: values.path("PidFile").map(from_base),
         user: values.string("UserID"),
         umask: umask(values),

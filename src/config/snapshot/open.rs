@@ -21,7 +21,10 @@ use crate::{
         trust_anchor::{TrustAnchor, TrustAnchorError},
     },
     keys::KeySource,
-    tables::{hosts::HostSet, key_table::KeyTable, macros::MacroList, signing_table::SigningTable},
+    tables::{
+        hosts::HostSet, key_table::KeyTable, macros::MacroList, peers::PeerSet,
+        signing_table::SigningTable,
+    },
 };
 
 /// Opens everything; `None` comes with an error among the findings.
@@ -38,6 +41,8 @@ pub(super) fn open(settings: Settings, findings: &mut Vec<Diagnostic>) -> Option
     };
     let external_ignore = opener.hosts(&decision.external_ignore);
     let peers = opener.hosts(&decision.peers);
+    let milter_peers = settings.process.milter_peers.as_ref();
+    let milter_peers = milter_peers.map(|spec| PeerSet::open(spec, base, opener.findings));
     let exempt_domains = opener.set(&decision.exempt_domains, |_| false);
     let dont_sign_mail_to = opener.set(&decision.dont_sign_mail_to, |_| false);
     let body_length = opener.set(&settings.signing.body_length, |key| {
@@ -71,6 +76,7 @@ pub(super) fn open(settings: Settings, findings: &mut Vec<Diagnostic>) -> Option
         internal_hosts,
         external_ignore,
         peers,
+        milter_peers,
         exempt_domains,
         dont_sign_mail_to,
         body_length,

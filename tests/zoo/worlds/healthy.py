@@ -15,6 +15,14 @@ def plain(_world):
 
 
 @healthy
+def port_for_a_few(world):
+    """The milter listens at all addresses, and MilterPeers says who may connect."""
+    world.configuration["Socket"] = "inet:8891@0.0.0.0"
+    world.configuration["MilterPeers"] = "localhost, 203.0.113.0/24"
+    world.main["smtpd_milters"] = "inet:127.0.0.1:8891"
+
+
+@healthy
 def ipv4_only(world):
     """No IPv6 anywhere."""
     world.only_ipv4()

@@ -55,6 +55,21 @@ def port_differs(world):
     world.main["smtpd_milters"] = "inet:localhost:12301"
 
 
+@broken("milter-serves-everybody", level="warn", says="MilterPeers 127.0.0.1, ::1", pains=[38])
+def port_open_to_everybody(world):
+    """The milter listens at all addresses, and nothing says who may connect."""
+    world.configuration["Socket"] = "inet:8891@0.0.0.0"
+    world.main["smtpd_milters"] = "inet:127.0.0.1:8891"
+
+
+@broken("milter-peer-shut-out", says="MilterPeers 192.0.2.0/24, 127.0.0.1", pains=[1])
+def postfix_shut_out(world):
+    """MilterPeers lists another network than the address Postfix connects from."""
+    world.configuration["Socket"] = "inet:8891@0.0.0.0"
+    world.configuration["MilterPeers"] = "192.0.2.0/24"
+    world.main["smtpd_milters"] = "inet:127.0.0.1:8891"
+
+
 @broken("milter-address-spelling", says="inet:localhost:8891", pains=[1])
 def address_as_opendkim_writes_it(world):
     """inet:port@host in main.cf, where Postfix wants inet:host:port."""

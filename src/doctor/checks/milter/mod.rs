@@ -2,8 +2,9 @@
 //! as Postfix's own processes reach it.
 //!
 //! [`wiring`] tells which service uses which filters, [`coverage`] whether every way of mail leads
-//! past the signer, [`spelling`] whether Postfix understands its lists, [`settings`] and [`order`] how Postfix treats its filters, [`bounces`] what
-//! becomes of its own notices, [`ignored`] whether a socket is set where nobody looks. [`reach`]
+//! past the signer, [`spelling`] whether Postfix understands its lists, [`settings`] and [`order`]
+//! how Postfix treats its filters, [`bounces`] what becomes of its own notices, [`ignored`] whether a
+//! socket is set where nobody looks, [`strangers`] who may connect at all. [`reach`]
 //! judges what a knock at the socket came to, by [`access`] (permissions on the way),
 //! [`listening`] (where the server really is) and [`groups`] (what running services know). A
 //! [`remedy`] is tried on the settings in memory before it is told; [`place`] knows where a list stands
@@ -21,6 +22,7 @@ mod reach;
 mod remedy;
 mod settings;
 mod spelling;
+mod strangers;
 pub(super) mod ways;
 mod wiring;
 
@@ -118,6 +120,11 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     if let Some(server) = server {
         let bounces = bounces::judge(postfix, &callers, socket, server, &host.config).await;
         bounces.into_iter().for_each(|finding| report.add(finding));
+        let postfix_at = strangers::postfix_addresses(postfix, &callers, socket);
+        let places = strangers::open_places(&servers, socket);
+        let config = host.config.display().to_string();
+        let finding = strangers::judge(&places, &postfix_at, server, &config);
+        finding.into_iter().for_each(|finding| report.add(finding));
     }
     report
 }
@@ -217,7 +224,10 @@ async fn knock_everywhere(
         let finding = match cause_is_known(host) {
             // The server can't have started: why, the check of its configuration tells.
             true => None,
-            false => reach::judge(&door, &scene),
+            false => reach::judge(&door, &scene).or_else(|| {
+                let server = host.server.as_deref()?;
+                strangers::shut_out(&door, &scene, server).map(Mended::from)
+            }),
         };
         open &= finding.is_none();
         mended.extend(finding);

@@ -65,7 +65,7 @@ impl Door<'_> {
         self.milter.path_for(self.chroot, queue)
     }
 
-    fn fail(&self, code: &'static str, what: Text) -> Finding {
+    pub(super) fn fail(&self, code: &'static str, what: Text) -> Finding {
         let (written, services) = (&self.milter.written, self.services());
         let chroot = if self.chroot { "y" } else { "n" };
         Finding::fail(code, written.clone(), what)

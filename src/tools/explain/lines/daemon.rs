@@ -119,6 +119,26 @@ pub(super) const LINES: &[Line] = &[
         .command("systemctl restart opendkim")
         },
     ),
+    line(
+        "connection from {address} closed: its address is not in MilterPeers",
+        |parts| {
+            let address = parts.get("address");
+            Finding::warn(
+                "peer-not-admitted",
+                address,
+                text!(
+                    "{address} wanted to talk to the milter, and MilterPeers does not list it",
+                    "{address} quiso hablar con el milter, y MilterPeers no la incluye"
+                ),
+            )
+            .advice(text!(
+                "if it is an MTA of yours, add {address} to MilterPeers and run: systemctl reload \
+                 opendkim; else nothing is to be done but to shut the port to it in the firewall",
+                "si es un MTA suyo, añada {address} a MilterPeers y ejecute: systemctl reload opendkim; \
+                 si no, solo queda cerrarle el puerto en el cortafuegos"
+            ))
+        },
+    ),
     line("accepting connections again", |_| {
         note(
             "accepting-again",

@@ -462,6 +462,7 @@ fn lines_that_are_written_elsewhere_are_known_too() {
         Incident::AcceptPaused(std::io::Error::other("Too many open files")),
         Incident::AcceptResumed,
         Incident::Undrained(3),
+        Incident::Stranger("192.0.2.1".parse().unwrap()),
     ] {
         known(&incident.to_string());
     }
