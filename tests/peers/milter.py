@@ -89,6 +89,7 @@ class Connection:
             raise MilterError(f"negotiation answered with {code!r} {data!r}")
         self.version, self.actions, self.steps = struct.unpack("!III", data[:12])
         self.wanted_macros = data[12:]
+        self.greeted = False
 
     def close(self):
         """Ends the session as an MTA does."""
@@ -99,9 +100,13 @@ class Connection:
         self.socket.close()
 
     def deliver(self, message, envelope, chunk=CHUNK):
-        """Hands over one message after `greet`, up to the filter's last word on it."""
+        """Hands over one message, up to the filter's last word on it; the client is named before the first alone."""
         outcome = Outcome()
-        for code, macros, data in self._events(message, envelope, chunk):
+        events = self._events(message, envelope, chunk)
+        if self.greeted:
+            next(events), next(events)
+        self.greeted = True
+        for code, macros, data in events:
             if macros:
                 self._send("D", code.encode() + b"".join(_z(k) + _z(v) for k, v in macros))
             if self.steps & LEAVE_OUT.get(code, 0):

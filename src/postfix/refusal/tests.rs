@@ -167,6 +167,24 @@ fn google_is_understood() {
     );
 }
 
+/// The case `from-unquoted-comma`: what Gmail says of a display name with a bare comma, and of a From
+/// without address; with Gmail's code and host, and as people paste it.
+#[test]
+fn a_from_with_several_addresses_or_none_is_known_as_that() {
+    all_mean(
+        "from-malformed",
+        &[
+            "Messages with multiple addresses in From header MUST have a Sender header",
+            "550-5.7.1 [192.0.2.1] Messages with multiple addresses in From: 550 5.7.1 header MUST \
+             have a Sender: header. - gsmtp",
+            "missing a valid address in From",
+            "host gmail-smtp-in.l.google.com[1.2.3.4] said: 550-5.7.1 [192.0.2.1] Messages missing a \
+             valid address in From: header, or having no From: 550-5.7.1 header, are not accepted. \
+             550 5.7.1 - gsmtp (in reply to end of DATA command)",
+        ],
+    );
+}
+
 #[test]
 fn the_same_number_means_something_else_at_another_receiver() {
     let at = |host: &str, said: &str| Refusal::from_host(host, said).cause().unwrap().word;

@@ -56,15 +56,15 @@ fn author(section: &HeaderSection) -> Option<Finding> {
             )),
         ),
         [from] => {
-            let error = Author::parse(from.value).err()?;
+            let error = Author::fault(from.value)?;
             let value = text_of(from.value);
             Some(
                 Finding::fail(
                     "sample-no-author",
                     SUBJECT,
                     text!(
-                        "the From field of the sample can't be read: {error}",
-                        "no se puede leer el campo From de la muestra: {error}"
+                        "the From field of the sample is malformed: {error}",
+                        "el campo From de la muestra está mal formado: {error}"
                     ),
                 )
                 .evidence(format!("From: {value}"))

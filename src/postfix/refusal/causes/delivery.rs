@@ -32,6 +32,17 @@ causes! {
     "corrija el programa que escribe el mensaje; postconf -e always_add_missing_headers=yes añade \
      Date, From y Message-ID antes de firmar";
 
+    FROM_FORM = "from-malformed", Author, None;
+    "the receiver finds no address, or more than one, in the From field: most often the display name \
+     holds a comma and is not in quotation marks, `From: Doe, Jane <jane@example.com>`",
+    "el receptor no encuentra ninguna dirección en el campo From, o encuentra más de una: lo más \
+     frecuente es que el nombre lleve una coma y no esté entre comillas, `From: García, Ana \
+     <ana@example.com>`";
+    "have the program that writes the message put the name into quotation marks: `From: \"Doe, Jane\" \
+     <jane@example.com>`; `dkimd doctor --sample FILE --only unsubscribe` examines a saved message",
+    "haga que el programa que escribe el mensaje ponga el nombre entre comillas: `From: \"García, Ana\" \
+     <ana@example.com>`; `dkimd doctor --sample ARCHIVO --only unsubscribe` examina un mensaje guardado";
+
     DUPLICATE_SIGNATURE = "duplicate-signature", Ours, Some("milter");
     "the relay (Amazon SES) adds a DKIM-Signature of its own and refuses messages that bring more \
      than one",

@@ -16,6 +16,16 @@ pub(super) const TEXTS: &[Pattern] = {
         ),
         says(
             Anyone,
+            &[
+                "missing a valid address in from",
+                "missing a valid address in the from",
+                "multiple addresses in from",
+                "multiple addresses in the from",
+            ],
+            FROM_FORM,
+        ),
+        says(
+            Anyone,
             &["email address is not verified", "sender not verified"],
             NOT_VERIFIED,
         ),

@@ -68,8 +68,6 @@ pub(super) const GOOGLE: &[Pattern] = {
             BY,
             &[
                 "is not rfc 5322 compliant",
-                "missing a valid address in the from",
-                "multiple addresses in from",
                 "missing a valid message-id",
                 "mail message is malformed",
                 "rfcmessagenoncompliant",
