@@ -33,7 +33,7 @@ pub(super) const OPTIONS: &[O] = &[
     O::integer(
         "MaximumSignaturesToVerify",
         "3",
-        "The most signatures verified on one message, from the top. 0: only the author domain's and trusted ones.",
+        "The most signatures verified on one message: trusted ones first, then those whose d= is the author's domain, then those below or above it, then the rest from the top. Malformed ones do not count. 0: only the author domain's and trusted ones.",
     ),
     O::data_set(
         "TrustSignaturesFrom",

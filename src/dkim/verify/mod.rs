@@ -12,7 +12,11 @@ mod signature;
 
 use std::{sync::Arc, time::Duration};
 
-use self::fields::{FieldIndex, canonical_header, header_hash};
+use self::{
+    fields::{FieldIndex, canonical_header, header_hash},
+    policy::Standing,
+    query::ascii_name,
+};
 pub use self::{
     policy::{KeyProtection, MinimumBody, SignatureLimit, VerificationPolicy},
     query::KeyQuery,
@@ -31,8 +35,13 @@ use super::{
     tag_list::{Printable, TagList},
 };
 
-/// DKIM-Signature fields beyond so many, counted from the top, are not even read.
+/// So many DKIM-Signature fields have a result; where there are more, those that would be verified
+/// last go without, the lowest first.
 pub const MAX_SIGNATURE_FIELDS: usize = 64;
+
+/// DKIM-Signature fields beyond so many, counted from the top, are not even read. A header section
+/// of 64 KB (MaximumHeaders) has no room for more.
+pub const MAX_FIELDS_READ: usize = 4096;
 
 /// Verifies one message; signatures that need the same hash or the same key share it.
 #[derive(Debug)]
@@ -72,54 +81,38 @@ struct Waiting {
 impl Verifier {
     /// Begins a message whose header section is complete.
     ///
-    /// `author` is the domain of From, for a MaximumSignaturesToVerify of 0.
+    /// `author` is the domain of From: its signatures are verified before strangers'.
     pub fn new(
         section: &HeaderSection,
         policy: Arc<VerificationPolicy>,
         author: Option<&str>,
         now: UnixTime,
     ) -> Self {
-        let parsed: Vec<_> = signature_fields(section)
-            .map(|(field, value)| (field, parse(value)))
-            .collect();
-        let domains: Vec<Option<&Domain>> = parsed
-            .iter()
-            .map(|(_, (_, parsed))| parsed.as_ref().ok().map(|s| &s.domain))
-            .collect();
-        let admitted = policy.limit.admit(&domains, author);
+        let author = author.and_then(ascii_name);
+        let found = Found::all(section, &policy.limit, author.as_deref());
+        let standings: Vec<Standing> = found.iter().map(|found| found.standing).collect();
+        let admitted = policy.limit.admit(&standings);
         let mut verifier = Self {
             body: BodyHashes::new(policy.fix_crlf),
             policy,
-            signatures: Vec::with_capacity(parsed.len()),
+            signatures: found.into_iter().map(Candidate::from).collect(),
             queries: Vec::new(),
             needs_whole_body: false,
         };
-        let index = parsed
-            .iter()
-            .any(|(_, (_, parsed))| parsed.is_ok())
-            .then(|| FieldIndex::new(section));
-        for ((field, (identity, parsed)), admitted) in parsed.into_iter().zip(admitted) {
-            let (signature, state) = match (parsed, &index) {
-                (Ok(signature), Some(_)) if !admitted => {
-                    (Some(signature), State::Decided(Outcome::Ignored))
-                }
-                (Ok(signature), Some(index)) => {
-                    let state = verifier.begin(section, index, field, &signature, now);
-                    (
-                        Some(signature),
-                        state.map_or_else(State::Decided, State::Waiting),
-                    )
-                }
-                (Ok(_), None) => (None, State::Decided(Outcome::Ignored)),
-                (Err(error), _) => (None, State::Decided(Outcome::Malformed(error))),
-            };
-            verifier.signatures.push(Candidate {
-                field,
-                identity,
-                signature,
-                state,
-            });
+        if admitted.is_empty() {
+            return verifier;
         }
+        let index = FieldIndex::new(section);
+        let mut candidates = std::mem::take(&mut verifier.signatures);
+        for place in admitted {
+            let candidate = &mut candidates[place];
+            if let Some(signature) = &candidate.signature {
+                candidate.state = verifier
+                    .begin(section, &index, candidate.field, signature, now)
+                    .map_or_else(State::Decided, State::Waiting);
+            }
+        }
+        verifier.signatures = candidates;
         verifier
     }
 
@@ -245,13 +238,57 @@ pub fn hashed_header(section: &HeaderSection, field: usize, signature: &Signatur
     octets
 }
 
-fn signature_fields(section: &HeaderSection) -> impl Iterator<Item = (usize, &[u8])> {
-    section
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| field.bare_name().eq_ignore_ascii_case(b"DKIM-Signature"))
-        .take(MAX_SIGNATURE_FIELDS)
-        .map(|(index, field)| (index, field.value))
+/// A DKIM-Signature field as it was read.
+struct Found {
+    field: usize,
+    identity: Identity,
+    parsed: Result<Signature, SignatureError>,
+    standing: Standing,
+}
+
+impl Found {
+    /// Those that will have a result, from the top.
+    fn all(section: &HeaderSection, limit: &SignatureLimit, author: Option<&str>) -> Vec<Self> {
+        let mut found: Vec<Self> = Vec::new();
+        let fields = section
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| field.bare_name().eq_ignore_ascii_case(b"DKIM-Signature"))
+            .take(MAX_FIELDS_READ);
+        for (field, content) in fields {
+            let (identity, parsed) = parse(content.value);
+            let standing = parsed.as_ref().map_or(Standing::Malformed, |signature| {
+                limit.standing(&signature.domain, author)
+            });
+            found.push(Self {
+                field,
+                identity,
+                parsed,
+                standing,
+            });
+            if found.len() > MAX_SIGNATURE_FIELDS {
+                let last = (0..found.len()).max_by_key(|place| found[*place].standing);
+                found.remove(last.unwrap_or_default());
+            }
+        }
+        found
+    }
+}
+
+impl From<Found> for Candidate {
+    /// Not verified yet, and so ignored, unless it is decided already.
+    fn from(found: Found) -> Self {
+        let (signature, outcome) = match found.parsed {
+            Ok(signature) => (Some(signature), Outcome::Ignored),
+            Err(error) => (None, Outcome::Malformed(error)),
+        };
+        Self {
+            field: found.field,
+            identity: found.identity,
+            signature,
+            state: State::Decided(outcome),
+        }
+    }
 }
 
 fn parse(value: &[u8]) -> (Identity, Result<Signature, SignatureError>) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::query::ascii_name;
 use crate::name::Domain;
 
 /// The same for every message verified under one configuration.
@@ -32,7 +33,8 @@ pub struct VerificationPolicy {
 /// Which signatures are verified at all.
 #[derive(Clone, Debug)]
 pub struct SignatureLimit {
-    /// At most so many, from the top; 0: only those of the author's domain and trusted ones.
+    /// At most so many, those of the author's domain first, the rest from the top; 0: only those of
+    /// the author's domain and trusted ones.
     pub maximum: usize,
     /// TrustSignaturesFrom: always verified, and counted first.
     pub trusted: Vec<Domain>,
@@ -82,34 +84,60 @@ impl Default for VerificationPolicy {
     }
 }
 
+/// How soon a signature is verified, the soonest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    /// `d=` is listed by TrustSignaturesFrom.
+    Trusted,
+    /// `d=` is the author's domain.
+    Author,
+    /// `d=` is below the author's domain or above it: what counts for DMARC is among these, and no
+    /// list of public suffixes is needed to say so.
+    Kin,
+    /// Any other `d=`.
+    Foreign,
+    /// No signature. It costs no more than its parsing, so it is judged always and counts for nothing.
+    Malformed,
+}
+
 impl SignatureLimit {
-    /// Marks which signatures are verified, given the `d=` of each where it could be read.
-    ///
-    /// A field without readable `d=` costs no more than its parsing, so it is judged always but
-    /// counts like the others.
-    pub(super) fn admit(&self, domains: &[Option<&Domain>], author: Option<&str>) -> Vec<bool> {
-        let trusted = |domain: &Option<&Domain>| domain.is_some_and(|d| self.trusted.contains(d));
+    /// Where a signature of `domain` stands on a message of `author` (a name in lower case with
+    /// A-labels).
+    pub(super) fn standing(&self, domain: &Domain, author: Option<&str>) -> Standing {
+        if self.trusted.contains(domain) {
+            return Standing::Trusted;
+        }
+        let (Some(author), Some(domain)) = (author, ascii_name(domain.as_str())) else {
+            return Standing::Foreign;
+        };
+        let below = |name: &str, above: &str| {
+            name.strip_suffix(above)
+                .is_some_and(|rest| rest.ends_with('.'))
+        };
+        if *domain == *author {
+            Standing::Author
+        } else if below(&domain, author) || below(author, &domain) {
+            Standing::Kin
+        } else {
+            Standing::Foreign
+        }
+    }
+
+    /// The signatures that are verified, by their places in `standings`, in the order in which that
+    /// is done: strangers' signatures on top never push the author's out.
+    pub(super) fn admit(&self, standings: &[Standing]) -> Vec<usize> {
+        let of = |place: &usize| standings[*place];
+        let mut order: Vec<usize> = (0..standings.len())
+            .filter(|place| of(place) != Standing::Malformed)
+            .collect();
+        order.sort_by_key(of);
         if self.maximum == 0 {
-            let of_author = |domain: &Option<&Domain>| {
-                domain.is_some_and(|d| author.is_some_and(|a| d.as_str().eq_ignore_ascii_case(a)))
-            };
-            return domains.iter().map(|d| of_author(d) || trusted(d)).collect();
+            order.retain(|place| of(place) <= Standing::Author);
+        } else {
+            let trusted = order.partition_point(|place| of(place) == Standing::Trusted);
+            order.truncate(trusted.max(self.maximum));
         }
-        let mut admitted = vec![false; domains.len()];
-        let mut room = self.maximum;
-        for only_trusted in [true, false] {
-            for (index, domain) in domains.iter().enumerate() {
-                let wanted = match only_trusted {
-                    true => trusted(domain),
-                    false => room > 0 && !admitted[index],
-                };
-                if wanted {
-                    admitted[index] = true;
-                    room = room.saturating_sub(1);
-                }
-            }
-        }
-        admitted
+        order
     }
 }
 
@@ -130,20 +158,52 @@ impl MinimumBody {
 mod tests {
     use super::*;
 
-    #[test]
-    fn trusted_domains_use_the_limit_up_first_and_the_rest_goes_from_the_top() {
-        let names = ["a.example", "b.example", "c.example", "d.example"];
-        let domains: Vec<Domain> = names.iter().map(|n| Domain::parse(n).unwrap()).collect();
-        let asked: Vec<Option<&Domain>> = domains.iter().map(Some).collect();
-        let limit = |maximum| SignatureLimit {
-            maximum,
+    fn standing(domain: &str, author: &str) -> Standing {
+        let limit = SignatureLimit {
+            maximum: 3,
             trusted: vec![Domain::parse("C.example").unwrap()],
         };
-        let admit = |maximum| limit(maximum).admit(&asked, Some("B.EXAMPLE"));
-        assert_eq!(admit(1), [false, false, true, false]);
-        assert_eq!(admit(2), [true, false, true, false]);
-        assert_eq!(admit(9), [true; 4]);
-        assert_eq!(admit(0), [false, true, true, false]);
+        limit.standing(&Domain::parse(domain).unwrap(), Some(author))
+    }
+
+    #[test]
+    fn what_stands_in_one_line_with_the_author_is_kin() {
+        for (domain, expected) in [
+            ("c.example", Standing::Trusted),
+            ("Mail.Example.com", Standing::Author),
+            ("example.com", Standing::Kin),
+            ("a.mail.example.com", Standing::Kin),
+            ("com", Standing::Kin),
+            ("xmail.example.com", Standing::Foreign),
+            ("other.example.com", Standing::Foreign),
+            ("example.net", Standing::Foreign),
+        ] {
+            assert_eq!(standing(domain, "mail.example.com"), expected, "{domain}");
+        }
+        assert_eq!(
+            standing("b\u{fc}cher.example", "xn--bcher-kva.example"),
+            Standing::Author
+        );
+    }
+
+    #[test]
+    fn trusted_domains_use_the_limit_up_first_then_the_authors_and_malformed_ones_never() {
+        use Standing::{Author, Foreign, Kin, Malformed, Trusted};
+        let admit = |maximum, standings: &[Standing]| {
+            let limit = SignatureLimit {
+                maximum,
+                trusted: Vec::new(),
+            };
+            limit.admit(standings)
+        };
+        let mixed = [Foreign, Malformed, Author, Trusted, Kin, Foreign];
+        assert_eq!(admit(1, &mixed), [3]);
+        assert_eq!(admit(2, &mixed), [3, 2]);
+        assert_eq!(admit(4, &mixed), [3, 2, 4, 0]);
+        assert_eq!(admit(9, &mixed), [3, 2, 4, 0, 5]);
+        assert_eq!(admit(0, &mixed), [3, 2]);
+        assert_eq!(admit(1, &[Trusted, Trusted, Author]), [0, 1]);
+        assert_eq!(admit(1, &[Malformed, Malformed, Foreign]), [2]);
     }
 
     #[test]

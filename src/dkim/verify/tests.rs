@@ -210,7 +210,9 @@ fn signatures_beyond_the_limit_are_ignored_before_any_work() {
             .collect::<Vec<_>>()
     };
     assert_eq!(limited(3, &[]), [1, 1, 1, 0]);
-    assert_eq!(limited(2, &["d.example"]), [1, 0, 0, 1]);
+    assert_eq!(limited(1, &[]), [0, 0, 1, 0]);
+    assert_eq!(limited(2, &["d.example"]), [0, 0, 1, 1]);
+    assert_eq!(limited(3, &["d.example"]), [1, 0, 1, 1]);
     assert_eq!(limited(0, &["b.example"]), [0, 1, 1, 0]);
     let few_names = VerificationPolicy {
         maximum_key_names: 1,
@@ -219,6 +221,51 @@ fn signatures_beyond_the_limit_are_ignored_before_any_work() {
     let verifier = Verifier::new(&section, Arc::new(few_names), None, NOW);
     assert_eq!((verifier.queries().len(), verifier.ignored()), (1, 3));
     assert_eq!(&*verifier.queries()[0].name, "s._domainkey.a.example");
+}
+
+/// What strangers put on top, malformed or not, however much of it, costs the author's signature
+/// neither its verification nor its result; results keep the order of the fields.
+#[test]
+fn nothing_on_top_pushes_the_authors_signature_out() {
+    let key = ed25519();
+    let good = signed(&key, &["example.com"], BodyLength::Whole);
+    let foreign = signed(&key, &["stranger.example"], BodyLength::Whole);
+    let answers = vec![found(&record(&*key, "")); 4];
+    for (label, value, many) in [
+        ("malformed", &b" v=1; d=stranger.example"[..], 3),
+        ("empty", b"", MAX_FIELDS_READ - 1),
+        ("foreign", foreign.get(0).unwrap().value, 3),
+        (
+            "foreign",
+            foreign.get(0).unwrap().value,
+            MAX_SIGNATURE_FIELDS + 9,
+        ),
+    ] {
+        let mut section = HeaderSection::default();
+        for _ in 0..many {
+            section.push(b"DKIM-Signature", value, LeadingSpace::Kept);
+        }
+        for field in good.iter() {
+            section.push(field.name, field.value, LeadingSpace::Kept);
+        }
+        let mut verifier = Verifier::new(&section, Arc::default(), Some("example.com"), NOW);
+        assert!(verifier.queries().len() <= 3);
+        verifier.body(BODY);
+        let results = verifier.finish(&answers);
+        let places: Vec<usize> = results.iter().map(|result| result.field).collect();
+        assert!(places.is_sorted() && places.len() <= MAX_SIGNATURE_FIELDS);
+        let last = results.last().unwrap();
+        assert_eq!(
+            (last.field, &last.outcome),
+            (many, &Outcome::Pass),
+            "{label}"
+        );
+        let worked = results
+            .iter()
+            .filter(|result| result.body.is_some())
+            .count();
+        assert!(worked <= 3, "{worked} were verified");
+    }
 }
 
 #[test]
