@@ -30,6 +30,9 @@ use verifying::{Keys, Mail, Rules, verdict};
 /// Debian's interpreter, the one that has the `dkim` module.
 const PYTHON: &str = "/usr/bin/python3";
 
+/// Records that tell more than one thing wrong: which of them is named says nothing.
+const MADE_AT_RANDOM: &str = "key made at random";
+
 /// What the signer of ours is asked for.
 const OPTIONS: [&str; 3] = ["plain", "l", "xz"];
 
@@ -66,7 +69,7 @@ fn verdicts_are_those_of_the_rfcs_whatever_other_verifiers_say() {
         let passed = results.iter().any(|result| result.passed());
         let ours: Vec<String> = results.iter().map(in_opendkim_words).collect();
         let ours = ours.join(" + ");
-        let spoke = !row.others[0].starts_with("no result");
+        let spoke = !row.others[0].starts_with("no result") && row.what != MADE_AT_RANDOM;
         if spoke && ours != row.others[0] && row.others[0].contains("pass") == passed {
             *other_words
                 .entry((row.what.clone(), row.others[0].clone(), ours))

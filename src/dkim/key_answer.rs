@@ -77,7 +77,7 @@ impl KeyAnswer {
     /// 3.6.2.2).
     pub fn found(txt: &[u8], dnssec: Dnssec) -> Self {
         Self::Found(PublishedKey {
-            record: Arc::new(KeyRecord::parse(txt)),
+            record: Arc::new(KeyRecord::tolerant(txt)),
             dnssec,
         })
     }

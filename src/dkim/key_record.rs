@@ -1,5 +1,7 @@
 //! Key records: the TXT data at `selector._domainkey.domain` (RFC 6376 section 3.6.1).
 
+use std::borrow::Cow;
+
 use super::{
     Algorithm,
     public_key::{PublicKey, PublicKeyError},
@@ -73,8 +75,18 @@ pub enum KeyRecordError {
 }
 
 impl KeyRecord {
-    /// Parses the joined strings of one TXT record.
+    /// Parses the joined strings of one TXT record by the letter.
     pub fn parse(txt: &[u8]) -> Result<Self, KeyRecordError> {
+        Self::read(txt, Reading::Letter)
+    }
+
+    /// Parses it as verifiers do who meet other people's mistakes: hashes in any case, and in `p=` no
+    /// account is taken of quotation marks and backslashes, which a zone file left there.
+    pub fn tolerant(txt: &[u8]) -> Result<Self, KeyRecordError> {
+        Self::read(txt, Reading::Tolerant)
+    }
+
+    fn read(txt: &[u8], reading: Reading) -> Result<Self, KeyRecordError> {
         if txt.len() > MAX_KEY_RECORD_OCTETS {
             return Err(KeyRecordError::TooLong(txt.len()));
         }
@@ -96,9 +108,10 @@ impl KeyRecord {
         let hashes = match tags.value("h") {
             None => None,
             Some(list) => {
+                let lists = |hash: &str| words(list).any(|word| reading.is_word(word, hash));
                 let known = AcceptableHashes {
-                    sha256: words(list).any(|word| word == "sha256"),
-                    sha1: words(list).any(|word| word == "sha1"),
+                    sha256: lists("sha256"),
+                    sha1: lists("sha1"),
                 };
                 if !known.sha256 && !known.sha1 {
                     return Err(KeyRecordError::Hashes(Printable::new(list.as_bytes())));
@@ -109,7 +122,7 @@ impl KeyRecord {
         let data = tags.value("p").ok_or(KeyRecordError::NoKeyData)?;
         let flags = tags.value("t").unwrap_or_default();
         Ok(Self {
-            key: PublishedKeyData::parse(kind, data),
+            key: PublishedKeyData::parse(kind, &reading.key_data(data)),
             hashes,
             for_email: tags
                 .value("s")
@@ -141,6 +154,32 @@ impl PublishedKeyData {
                 KeyKind::Ed25519 => PublicKey::ed25519(&octets),
             })
             .map_or_else(Self::Unusable, Self::Key)
+    }
+}
+
+/// How much is made of a record that is not by the letter.
+#[derive(Clone, Copy)]
+enum Reading {
+    Letter,
+    Tolerant,
+}
+
+impl Reading {
+    fn is_word(self, word: &str, known: &str) -> bool {
+        match self {
+            Self::Letter => word == known,
+            Self::Tolerant => word.eq_ignore_ascii_case(known),
+        }
+    }
+
+    fn key_data(self, data: &str) -> Cow<'_, str> {
+        const LEFT_BY_ZONE_FILES: [char; 2] = ['"', '\\'];
+        match self {
+            Self::Tolerant if data.contains(LEFT_BY_ZONE_FILES) => {
+                Cow::Owned(data.replace(LEFT_BY_ZONE_FILES, ""))
+            }
+            _ => Cow::Borrowed(data),
+        }
     }
 }
 
@@ -242,6 +281,39 @@ mod tests {
         assert!(!record.for_email && record.testing && record.strict_domain);
         assert!(parse("s= x : email; p=").unwrap().for_email);
         assert!(matches!(parse("h=md5; p="), Err(KeyRecordError::Hashes(_))));
+    }
+
+    #[test]
+    fn what_zone_files_and_panels_leave_is_read_where_others_read_it() {
+        let (start, end) = RSA.split_at(40);
+        for txt in [
+            format!("v=DKIM1; p={start}\" \"{end}"),
+            format!("v=DKIM1; p=\"{RSA}\""),
+            format!("v=DKIM1; p={start}\\{end}"),
+            format!("v=DKIM1; h=SHA256; p={RSA}"),
+        ] {
+            let record = KeyRecord::tolerant(txt.as_bytes()).unwrap();
+            assert!(matches!(record.key, PublishedKeyData::Key(_)), "{txt}");
+            assert!(record.accepts_hash_of(Algorithm::RsaSha256));
+            let by_the_letter = parse(&txt).map(|record| record.key);
+            assert!(
+                !matches!(by_the_letter, Ok(PublishedKeyData::Key(_))),
+                "{txt}"
+            );
+        }
+        for txt in [format!("v=DKIM1; p={RSA}!"), "v=DKIM1; p=\"\"".to_owned()] {
+            let record = KeyRecord::tolerant(txt.as_bytes()).unwrap();
+            assert!(!matches!(record.key, PublishedKeyData::Key(_)), "{txt}");
+        }
+        for txt in [
+            format!("v=DKIM1; s=EMAIL; p={RSA}"),
+            format!("v=DKIM1; h=; p={RSA}"),
+            format!("v=DKIM1; k=RSA; p={RSA}"),
+            format!("v=DKIM1; x-y=1; p={RSA}"),
+        ] {
+            let usable = KeyRecord::tolerant(txt.as_bytes()).is_ok_and(|record| record.for_email);
+            assert!(!usable, "{txt}");
+        }
     }
 
     #[test]

@@ -156,8 +156,7 @@ impl Outcome {
             Self::Pass => ResultWord::Pass,
             Self::BodyChanged | Self::SignatureWrong => ResultWord::Fail,
             Self::Ignored => ResultWord::Neutral,
-            // RFC 6376 leaves several keys undefined; they may become one, so try again.
-            Self::DnsFailed(_) | Self::SeveralKeys => ResultWord::Temperror,
+            Self::DnsFailed(_) => ResultWord::Temperror,
             Self::AlgorithmRefused
             | Self::KeyTooSmall
             | Self::FieldUnprotected(_)
@@ -168,6 +167,7 @@ impl Outcome {
             | Self::FromTheFuture
             | Self::BodyShorterThanSigned
             | Self::KeyNotFound
+            | Self::SeveralKeys
             | Self::KeyRecordInvalid(_)
             | Self::KeyRevoked
             | Self::KeyUnusable(_)
@@ -208,7 +208,9 @@ impl Outcome {
             Self::BodyTooLittleSigned => told(Policy, "too much of the body unsigned"),
             Self::BodyChanged | Self::SignatureWrong => told(Fail, "signature verification failed"),
             Self::KeyNotFound => told(Fail, "key not found in DNS"),
-            Self::SeveralKeys => quiet(Temperror, "multiple keys found"),
+            // OpenDKIM says temperror of this and of broken records, though trying again changes nothing
+            // (RFC 6376 section 6.1.2).
+            Self::SeveralKeys => quiet(Permerror, "multiple keys found"),
             Self::DnsFailed(_) => quiet(Temperror, "key DNS query failed"),
             Self::KeyRecordInvalid(error) => match error {
                 KeyRecordError::Version(_) => told(Fail, "unknown key version"),
@@ -217,7 +219,7 @@ impl Outcome {
                 KeyRecordError::Empty
                 | KeyRecordError::TooLong(_)
                 | KeyRecordError::Syntax(_)
-                | KeyRecordError::NoKeyData => quiet(Temperror, "key DNS reply corrupt"),
+                | KeyRecordError::NoKeyData => quiet(Permerror, "key DNS reply corrupt"),
             },
             Self::KeyRevoked => told(Fail, "key revoked"),
             Self::KeyUnusable(_) | Self::KeyTypeMismatch => {
@@ -233,7 +235,8 @@ impl Outcome {
         }
     }
 
-    /// Which On-* option acts when this outcome decides about the message.
+    /// Which On-* option acts when this outcome decides about the message. As in OpenDKIM none acts
+    /// on records that are there and broken: the signer's administrator is at fault, not the message.
     pub fn governor(&self) -> Governor {
         match self {
             Self::BodyChanged | Self::SignatureWrong | Self::KeyRevoked => Governor::OnBadSignature,

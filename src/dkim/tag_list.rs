@@ -5,8 +5,9 @@
 
 use std::{fmt, ops::Range};
 
-/// More tags than this in one list are refused; the standards name 14 in all.
-pub const MAX_TAGS: usize = 64;
+/// More tags than this in one list are refused: each is compared with those before it. The standards
+/// name 14 in all.
+pub const MAX_TAGS: usize = 256;
 
 /// A parsed tag list: names are unique, values are UTF-8 without controls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -256,6 +257,16 @@ mod tests {
         assert_eq!(
             pairs(b"a=1; b=2; a=1"),
             Err(TagListError::Duplicate(Printable::new(b"a")))
+        );
+    }
+
+    #[test]
+    fn many_tags_are_read_but_not_any_number() {
+        let many = |count: usize| -> String { (0..count).map(|n| format!("x{n}=;")).collect() };
+        assert_eq!(pairs(many(MAX_TAGS).as_bytes()).unwrap().len(), MAX_TAGS);
+        assert_eq!(
+            pairs(many(MAX_TAGS + 1).as_bytes()),
+            Err(TagListError::TooMany)
         );
     }
 

@@ -71,12 +71,12 @@ pub(super) const OPTIONS: &[O] = &[
     O::string(
         "On-BadSignature",
         "accept",
-        "What to do when a signature does not verify.",
+        "What to do when a signature does not verify, its key is revoked, or its field is broken: no tag list, a required tag missing, or a bad d=, t= or x=. Other malformed tags and key records that are there but broken, several or unusable get dkim=permerror and let the message go on, as in OpenDKIM.",
     ),
     O::string(
         "On-KeyNotFound",
         "accept",
-        "What to do when a signature's key does not exist.",
+        "What to do when a signature's key does not exist. A record that is there but broken is no such case, and no On-* option acts on it.",
     ),
     O::string(
         "On-DNSError",

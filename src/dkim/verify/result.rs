@@ -2,12 +2,12 @@
 
 use super::{
     query::ascii_name,
-    signature::{Signature, decode_quoted_printable, domain_name},
+    signature::{Signature, decoded_auid, domain_name},
 };
 use crate::{
     key_answer::{Dnssec, KeyAnswer},
     key_record::{KeyRecord, PublishedKeyData},
-    name::{Auid, Selector},
+    name::Selector,
     outcome::{Outcome, ResultWord},
     tag_list::{TagList, without_white},
 };
@@ -115,8 +115,7 @@ impl Identity {
                 .map(Into::into),
             auid: tags
                 .value("i")
-                .and_then(decode_quoted_printable)
-                .and_then(|text| Auid::parse(&text).ok())
+                .and_then(decoded_auid)
                 .map(|auid| auid.as_str().into()),
             algorithm: tags
                 .value("a")

@@ -11,8 +11,9 @@ use crate::{
 
 use super::query::ascii_name;
 
-/// Signatures with more entries in `h=` are refused; large senders name about forty.
-pub const MAX_SIGNED_FIELDS: usize = 512;
+/// Signatures with more entries in `h=` are refused, for the memory they take; large senders name
+/// about forty.
+pub const MAX_SIGNED_FIELDS: usize = 4096;
 
 /// A number of more digits counts as endless (RFC 6376 section 3.5, `x=`).
 const MAX_TIME_DIGITS: usize = 12;
@@ -268,10 +269,7 @@ fn signed_fields(list: &str) -> Result<Vec<Box<str>>, SignatureError> {
 }
 
 fn auid(text: &str, domain: &Domain) -> Result<Auid, SignatureError> {
-    let auid = decode_quoted_printable(text)
-        .filter(|decoded| !decoded.ends_with('.'))
-        .and_then(|decoded| Auid::parse(&decoded).ok())
-        .ok_or_else(|| invalid("i", text))?;
+    let auid = decoded_auid(text).ok_or_else(|| invalid("i", text))?;
     let below = ascii_name(auid.domain()).ok_or_else(|| invalid("i", text))?;
     let within = domain.covers(auid.domain())
         || ascii_name(domain.as_str())
@@ -285,8 +283,29 @@ fn auid(text: &str, domain: &Domain) -> Result<Auid, SignatureError> {
     Ok(auid)
 }
 
+/// `i=` as it stands in the tag: one at sign outside quotes (others are encoded, or in a quoted
+/// string), no dot at the end.
+pub(super) fn decoded_auid(text: &str) -> Option<Auid> {
+    let mut quoted = false;
+    let mut escaped = false;
+    let bare_ats = text.chars().filter(|c| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '@' => return !quoted,
+            _ => {}
+        }
+        false
+    });
+    if bare_ats.count() != 1 || text.ends_with('.') {
+        return None;
+    }
+    Auid::parse(&decode_quoted_printable(text)?).ok()
+}
+
 /// `dkim-quoted-printable` (RFC 6376 section 2.11): white space is ignored.
-pub(super) fn decode_quoted_printable(text: &str) -> Option<String> {
+fn decode_quoted_printable(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(octet) = rest.next() {
@@ -446,6 +465,18 @@ mod tests {
         ] {
             let text = refused(from, to);
             assert!(text.contains(told), "{to}: {text}");
+        }
+    }
+
+    #[test]
+    fn an_identifier_has_one_at_sign_that_is_neither_quoted_nor_encoded() {
+        let identified = |i: &str| with("joe=40x@mail.Example.com", i);
+        for good in ["@example.com", "\"a@b\"@example.com", "a=40@example.com"] {
+            identified(good).expect(good);
+        }
+        for wrong in ["@@example.com", "a@b@example.com", "\"a@example.com\"", ""] {
+            let error = identified(wrong).expect_err(wrong).to_string();
+            assert!(error.starts_with("tag i holds"), "{wrong}: {error}");
         }
     }
 

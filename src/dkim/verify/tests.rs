@@ -135,7 +135,7 @@ fn every_answer_of_dns_has_its_own_cause() {
         (
             KeyAnswer::Several { count: 2 },
             "several-keys",
-            ResultWord::Temperror,
+            ResultWord::Permerror,
         ),
         (
             KeyAnswer::Failed(DnsFailure::Timeout),
@@ -173,6 +173,34 @@ fn every_answer_of_dns_has_its_own_cause() {
     }
     let missing = verify(&section, BODY, VerificationPolicy::default(), NOW.0, &[]);
     assert_eq!(missing, [Outcome::DnsFailed(DnsFailure::Timeout)]);
+}
+
+/// Trying again changes nothing (RFC 6376 section 6.1.2), and no On-* option acts, as in OpenDKIM.
+#[test]
+fn a_record_that_is_there_and_broken_is_a_permanent_error_in_the_field_too() {
+    let key = rsa();
+    let section = signed(&key, &["example.com"], BodyLength::Whole);
+    let good = record(&*key, "");
+    let long = format!("{good}; n={}", "x".repeat(8192));
+    for answer in [
+        found("v=DKIM1; k=rsa"),
+        found(&format!("{good}; n=a; n=b")),
+        found(&format!("{good}; x-y=1")),
+        found(""),
+        found(&long),
+        KeyAnswer::Several { count: 2 },
+    ] {
+        let outcome = one(&section, BODY, answer);
+        let words = (outcome.opendkim().result, outcome.opendkim().reason);
+        assert_eq!(
+            words,
+            (ResultWord::Permerror, None),
+            "{}",
+            outcome.explanation()
+        );
+        assert_eq!(outcome.result(), ResultWord::Permerror);
+        assert_eq!(outcome.governor(), Governor::Nobody);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ Each entry says what RFC 6376, 8301, 8463 and 8616 demand: `pass`, `no` (anythin
 import re
 
 from compat.verifying import forge, world
+from compat.verifying.edits import add, replace
 
 NOW_SIGNED = 1700000000
 FAR = 4000000000
@@ -19,21 +20,6 @@ def base_tags(key, canon, selector=None, domain=world.DOMAIN, algorithm=None, ex
         ("v", "1"), ("a", algorithm), ("c", "/".join(canon)), ("d", domain), ("s", selector or key),
         *extra, ("h", world.SIGNED), ("bh", None), ("b", None),
     ]
-
-
-def replace(name, value):
-    """Another value for a tag; None leaves the tag out."""
-    def edit(tags):
-        return [(n, value if n == name else v) for n, v in tags if n != name or value is not None]
-    return edit
-
-
-def add(name, value):
-    """One more tag before bh=."""
-    def edit(tags):
-        at = [n for n, _ in tags].index("bh")
-        return tags[:at] + [(name, value)] + tags[at:]
-    return edit
 
 
 # Good signatures: name -> (extra tags, digits of l= or None).

@@ -2,7 +2,7 @@
 
 import random
 
-from compat.verifying import cases, foreign, forge, world
+from compat.verifying import cases, foreign, forge, oddities, world
 
 CHANGES_PER_BASE = 12
 
@@ -23,6 +23,7 @@ def all_messages(place, ours):
         for canon in cases.CANONS:
             made.update(forged_texts(place, key, canon))
     made.update(records_and_algorithms(place))
+    made.update(odd_texts(place))
     return made
 
 
@@ -86,6 +87,25 @@ def forged_texts(place, key, canon):
     for name, (edit, verdict, reason) in cases.TEXTS.items():
         value = forge.sign(place.keys[key], fields, body, cases.base_tags(key, canon), canon, edit=edit)
         made[f"text-{key}-{'-'.join(canon)}-{name}"] = ([(b"DKIM-Signature", value)] + fields, body, name, verdict, reason)
+    return made
+
+
+def odd_texts(place):
+    """Signatures and key records of the table of oddities, and records made at random; their crypto is right."""
+    made = {}
+    fields, bodies = world.plain()
+    canon = ("relaxed", "simple")
+
+    def put(name, tags, what, verdict, reason):
+        value = forge.sign(place.keys["r2048"], fields, bodies["text"], tags, canon)
+        made[name] = ([(b"DKIM-Signature", value)] + fields, bodies["text"], what, verdict, reason)
+
+    for name, (edit, verdict, reason) in oddities.TAGS.items():
+        put(f"odd-{name}", edit(cases.base_tags("r2048", canon)), name, verdict, reason)
+    for name, (_, verdict, reason) in oddities.RECORDS.items():
+        put(f"odd-key-{name}", cases.base_tags("r2048", canon, f"odd-{name}"), f"key-{name}", verdict, reason)
+    for selector, (_, verdict) in place.random.items():
+        put(selector, cases.base_tags("r2048", canon, selector), "key made at random", verdict, "by the grammar (3.2, 3.6.1)")
     return made
 
 

@@ -1,10 +1,12 @@
 """The keys, their records, and the plain messages of the comparison."""
 
 import base64
+import itertools
 import pathlib
+import random
 import subprocess
 
-from compat.verifying import forge
+from compat.verifying import forge, oddities
 
 DOMAIN = "example.com"
 EAI_DOMAIN = "xn--bcher-kva.example"
@@ -36,6 +38,8 @@ class World:
         self.seed = openssl("pkey", "-in", path, "-outform", "DER")[-32:]
         self.keys["ed"] = forge.ed25519(self.seed)
         self.public["ed"] = openssl("pkey", "-in", path, "-pubout", "-outform", "DER")[-32:]
+        made = itertools.islice(oddities.random_records(random.Random(3761), self.p("r2048")), oddities.RANDOM_RECORDS)
+        self.random = {f"random-{number:03}": record for number, record in enumerate(made)}
         self.records = self._records()
 
     def p(self, key):
@@ -59,6 +63,8 @@ class World:
             "twice": f"v=DKIM1; p={p}; p={p}", "prose": "this is no key record", "spaced": f" v = DKIM1 ; p = {p[:40]} {p[40:]} ; ",
             "edasrsa": f"v=DKIM1; k=rsa; p={self.p('ed')}", "rsaased": f"v=DKIM1; k=ed25519; p={p}", "semicolons": f"v=DKIM1;; p={p}",
         }
+        variants.update((f"odd-{name}", oddities.record(text, p)) for name, (text, *_) in oddities.RECORDS.items())
+        variants.update((selector, text) for selector, (text, _) in self.random.items())
         records = {f"{s}._domainkey.{DOMAIN}": text for s, text in {**good, **variants}.items()}
         records[f"r2048._domainkey.{EAI_DOMAIN}"] = good["r2048"]
         records[f"ed._domainkey.{EAI_DOMAIN}"] = good["ed"]
