@@ -194,7 +194,8 @@ fn one_key_for_all_becomes_tables_that_sign_the_same() {
     if let Some(found) = scene.signers_by_opendkim("joe@sub.old.example") {
         assert_eq!(found, ["old.example/s1"]);
     }
-    scene.setup("old.example", &["--apply"]).ok();
+    let flags = ["--apply", "--sign-now"];
+    scene.setup("old.example", &flags).ok();
     assert_eq!(
         scene.signers_by_dkimd("joe@old.example"),
         ["old.example/s1", "old.example/s1-ed25519"]
@@ -216,12 +217,13 @@ fn the_only_domain_of_one_key_gets_its_second_signature() {
         scene.read("etc/opendkim.conf").matches("KeyTable").count(),
         0
     );
-    scene.setup("old.example", &["--apply"]).ok();
+    let flags = ["--apply", "--sign-now"];
+    scene.setup("old.example", &flags).ok();
     assert_eq!(
         scene.signers_by_dkimd("joe@old.example"),
         ["old.example/s1", "old.example/s1-ed25519"]
     );
-    scene.setup("old.example", &["--undo"]).ok();
+    scene.undo("old.example").ok();
     assert_eq!(scene.tree_without_keys(), before);
 }
 
@@ -248,7 +250,7 @@ fn other_filters_of_postfix_keep_their_order_and_settings() {
         format!("inet:localhost:11332, {ours}")
     );
     assert_eq!(scene.postconf("milter_default_action"), "accept");
-    scene.setup("example.com", &["--undo"]).ok();
+    scene.undo("example.com").ok();
     assert_eq!(scene.tree_without_keys(), before);
 }
 
@@ -308,7 +310,7 @@ fn a_new_name_of_the_host_does_not_make_the_mail_domain_local() {
         assert_eq!(scene.postconf("mydomain"), kept, "{own}");
         let says = told.contains("Keep Postfix's domain local");
         assert_eq!(says, kept == "local", "{told}");
-        scene.setup("example.com", &["--undo"]).ok();
+        scene.undo("example.com").ok();
         assert_eq!(scene.tree_without_keys(), before);
     }
 }
@@ -348,7 +350,7 @@ fn who_starts_the_daemon_later_hears_that_mail_waits() {
     let told = scene.setup("a.example", &["--apply"]).ok();
     assert!(!told.contains("Nobody listens"), "{told}");
     drop(listener);
-    scene.setup("a.example", &["--undo"]).ok();
+    scene.undo("a.example").ok();
     let told = scene.setup("a.example", &["--apply"]).ok();
     assert!(told.contains("Nobody listens at inet:"), "{told}");
     // Also where only Postfix is left to be told.
@@ -479,7 +481,7 @@ fn another_selector_prepares_a_change_of_keys_and_changes_no_signature() {
         told.contains("new._domainkey.example.com. IN TXT"),
         "{told}"
     );
-    assert!(told.contains("in the place of the old name"), "{told}");
+    assert!(told.contains("does not sign yet"), "{told}");
     assert_eq!(scene.read("etc/opendkim/SigningTable"), signing);
     assert!(
         scene

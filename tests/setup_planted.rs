@@ -233,7 +233,7 @@ fn directories_of_the_daemons_user_are_changed_by_that_users_hand() {
     assert!(host.scene.errors_of_check().is_empty());
     let told = host.run(&["--apply"]).ok();
     assert!(told.contains("there is nothing to change"), "{told}");
-    host.run(&["--undo"]).ok();
+    host.run(&["--undo", "--all", "--apply"]).ok();
     assert_eq!(host.scene.tree_without_keys(), before);
 }
 
@@ -268,7 +268,7 @@ impl Host {
         let (path, kept) = (self.scene.path(name), self.scene.path("kept"));
         fs::rename(&path, &kept).unwrap();
         self.plant(plant, name);
-        let told = self.run(&["--undo"]);
+        let told = self.run(&["--undo", "--all", "--apply"]);
         let what = format!("{plant:?} at {name}: {}", told.said);
         assert_eq!(self.of_root(), before, "{what}");
         assert_eq!(self.leaked(), [PathBuf::new(); 0], "{what}");
@@ -392,7 +392,7 @@ fn a_configuration_in_the_users_directory_is_changed_by_the_user_alone() {
                 host.run(&["--apply"]).ok();
                 let found = fs::metadata(host.scene.config()).unwrap();
                 assert_eq!(found.uid(), host.uid);
-                host.run(&["--undo"]).ok();
+                host.run(&["--undo", "--all", "--apply"]).ok();
             }
             Some(plant) => host.attacked(plant, "etc/opendkim.conf", &["--apply"]),
         }
@@ -406,7 +406,7 @@ fn journal_postfix_and_pid_file_are_not_taken_from_the_user() {
     let told = host.run(&["--apply"]);
     assert!(told.said.contains("--journal"), "{}", told.said);
     assert_eq!(told.code, Some(74));
-    host.run(&["--undo"]);
+    host.run(&["--undo", "--all", "--apply"]);
     lchown(host.scene.path("lib"), Some(0), Some(0)).unwrap();
 
     host.give(&host.scene.path("postfix"));

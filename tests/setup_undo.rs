@@ -24,10 +24,10 @@ fn an_undo_leaves_everything_as_it_was_but_for_the_keys() {
     scene.setup("example.com", &["--apply"]).ok();
     assert_ne!(scene.tree(), before);
     assert!(fs::symlink_metadata(scene.config()).unwrap().is_symlink());
-    let told = scene.setup("example.com", &["--undo"]).ok();
+    let told = scene.undo("example.com").ok();
     assert!(told.contains("the key stays"), "{told}");
     assert_eq!(scene.tree_without_keys(), before);
-    let told = scene.setup("example.com", &["--undo"]).said;
+    let told = scene.undo("example.com").said;
     assert!(told.contains("Nothing to take back"), "{told}");
 }
 
@@ -44,7 +44,7 @@ fn an_undo_of_several_runs_that_must_stop_takes_nothing_back() {
     assert_ne!(changed, main_cf);
     scene.write("postfix/main.cf", &changed);
     let before = scene.tree();
-    let told = scene.setup("--undo", &[]);
+    let told = scene.setup("--undo", &["--all", "--apply"]);
     assert_eq!(told.code, Some(1), "{}", told.said);
     assert!(told.said.contains("nothing was taken back"));
     assert_eq!(scene.tree(), before);
@@ -63,7 +63,7 @@ fn undoing_the_first_domain_leaves_the_second_working_until_it_is_undone_too() {
         .read("etc/opendkim/SigningTable")
         .replace(&with_first, "");
     assert_eq!(added.lines().count(), 2, "{added}");
-    let told = scene.setup("a.example", &["--undo"]).ok();
+    let told = scene.undo("a.example").ok();
     assert!(
         told.contains("b.example was set up later and needs them"),
         "{told}"
@@ -71,12 +71,12 @@ fn undoing_the_first_domain_leaves_the_second_working_until_it_is_undone_too() {
     assert!(scene.signers_by_dkimd("joe@a.example").is_empty());
     let second = ["b.example/mail", "b.example/mail-ed25519"];
     assert_eq!(scene.signers_by_dkimd("joe@b.example"), second);
-    scene.setup("b.example", &["--undo"]).ok();
+    scene.undo("b.example").ok();
     assert_eq!(scene.tree_without_keys(), before);
     for domain in ["a.example", "b.example", "c.example"] {
         scene.setup(domain, &["--apply"]).ok();
     }
-    scene.setup("--undo", &[]).ok();
+    scene.setup("--undo", &["--all", "--apply"]).ok();
     assert_eq!(scene.tree_without_keys(), before);
 }
 
@@ -93,12 +93,12 @@ fn what_others_changed_elsewhere_in_a_file_stays_and_what_they_changed_there_sto
         &main_cf.replace("=tempfail }", "=tempfail }, inet:localhost:9"),
     );
     let broken = scene.tree();
-    let refused = scene.setup("example.com", &["--undo"]);
+    let refused = scene.undo("example.com");
     assert_eq!(refused.code, Some(1));
     assert!(refused.said.contains("postfix/main.cf"), "{}", refused.said);
     assert_eq!(scene.tree(), broken);
     scene.write("postfix/main.cf", &main_cf);
-    scene.setup("example.com", &["--undo"]).ok();
+    scene.undo("example.com").ok();
     let main_cf = scene.read("postfix/main.cf");
     assert!(
         main_cf.ends_with("biff = yes\n") && !main_cf.contains("milters"),
@@ -117,7 +117,7 @@ fn a_run_that_broke_off_anywhere_is_taken_back_or_finished() {
         let scene = Scene::new();
         let before = scene.tree();
         scene.break_off_after("example.com", done);
-        scene.setup("example.com", &["--undo"]).ok();
+        scene.undo("example.com").ok();
         assert_eq!(scene.tree_without_keys(), before, "after {done} steps");
 
         let scene = Scene::new();
@@ -130,7 +130,7 @@ fn a_run_that_broke_off_anywhere_is_taken_back_or_finished() {
             told.contains("nothing to change"),
             "after {done} steps: {told}"
         );
-        scene.setup("example.com", &["--undo"]).ok();
+        scene.undo("example.com").ok();
         assert_eq!(scene.tree_without_keys(), before, "after {done} steps");
     }
 }
@@ -143,7 +143,7 @@ fn entries_that_others_added_to_tables_of_setup_keep_them_from_being_taken_back(
     scene.setup("example.com", &["--apply"]).ok();
     scene.append("etc/opendkim/TrustedHosts", "192.0.2.99\n");
     let before = scene.tree();
-    let refused = scene.setup("example.com", &["--undo"]);
+    let refused = scene.undo("example.com");
     assert_eq!(refused.code, Some(1));
     assert!(
         refused.said.contains("etc/opendkim/TrustedHosts"),
@@ -161,7 +161,7 @@ fn the_postfix_that_was_set_up_is_the_one_that_hears_of_the_undo() {
     scene.setup("example.com", &["--apply"]).ok();
     let output = Command::new(env!("CARGO_BIN_EXE_dkimd"))
         .env("LC_ALL", "C")
-        .args(["setup", "example.com", "--undo", "--no-reload"])
+        .args(["setup", "example.com", "--undo", "--apply", "--no-reload"])
         .arg("--config")
         .arg(scene.config())
         .arg("--journal")
@@ -188,8 +188,8 @@ fn the_postfix_of_an_earlier_domain_hears_of_the_undo_of_a_later_one() {
     scene
         .setup_beside("postfix2", "b.example", &["--apply"])
         .ok();
-    scene.setup("a.example", &["--undo"]).ok();
-    let told = scene.setup("b.example", &["--undo"]).ok();
+    scene.undo("a.example").ok();
+    let told = scene.undo("b.example").ok();
     for directory in ["postfix", "postfix2"] {
         let command = scene.expand(&format!("postfix -c DIR/{directory} reload"));
         assert!(told.contains(&command), "{told}");

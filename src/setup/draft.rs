@@ -306,7 +306,8 @@ impl Draft {
     }
 }
 
-fn places(before: &[u8], hunks: &[Hunk]) -> Vec<Spot> {
+/// The places that change, for people.
+pub fn places(before: &[u8], hunks: &[Hunk]) -> Vec<Spot> {
     let lines = |text: &[u8]| {
         String::from_utf8_lossy(text)
             .lines()

@@ -7,9 +7,13 @@ use super::{
     draft::{Draft, Word, Words},
     key_files::{self, Layout, PublicKey, public_key},
     options,
+    plan::Asker,
     present::{self, Present, usual_key_name},
+    publication::{Held, Standing},
+    records::{Data, Record},
     situation::{Keys, Refusal, Situation, Wanted},
-    table_lines,
+    table_lines::{self, Lines},
+    waiting,
 };
 use crate::{
     config::settings::Identities,
@@ -24,6 +28,8 @@ use crate::{
 const USUAL_SELECTOR: &str = "mail";
 /// What the Ed25519 key's selector ends with.
 const ED25519_SUFFIX: &str = "-ed25519";
+/// Selectors that are tried where DNS holds other keys.
+const MOST_SELECTORS: u32 = 9;
 /// Only the daemon reads a private key.
 const KEY_MODE: u32 = 0o600;
 /// Only the daemon looks into a directory of keys.
@@ -36,9 +42,10 @@ pub struct Signing {
     pub keys: Vec<SigningKey>,
     /// What the administrator should know.
     pub notes: Vec<Text>,
-    /// Whether the keys sign at once. In a rotation the old ones go on until the new records are
-    /// published.
+    /// Whether all of the keys sign once the plan is done; else some wait for their records.
     pub in_force: bool,
+    /// Whether more than this run is needed for them to sign, and it can be done once DNS is as wanted.
+    pub waiting: Vec<String>,
 }
 
 /// A key of the domain.
@@ -60,13 +67,45 @@ pub(super) struct Need {
     pub(super) key: SigningKey,
     /// It has its line in the KeyTable.
     pub(super) in_key_table: bool,
-    /// It has its line in the SigningTable.
-    pub(super) in_signing_table: bool,
+    /// Whether it signs already.
+    pub(super) state: State,
     /// Its name in the KeyTable.
     pub(super) name: String,
 }
 
+/// How far a key is.
+pub(super) enum State {
+    /// It has its line in the SigningTable.
+    Signs,
+    /// It has none yet.
+    New {
+        /// How its record stands in DNS.
+        standing: Standing,
+        /// Who says so.
+        by: Text,
+        /// The selector that it would have if DNS didn't hold another key there.
+        instead_of: Option<String>,
+    },
+    /// It gets none yet, since its record is not seen in DNS.
+    Waits,
+}
+
+impl Need {
+    /// Whether it has its line in the SigningTable.
+    pub(super) fn in_signing_table(&self) -> bool {
+        matches!(self.state, State::Signs)
+    }
+
+    /// Whether it gets none yet.
+    pub(super) fn waits(&self) -> bool {
+        matches!(self.state, State::Waits)
+    }
+}
+
 /// Plans keys and tables. `one_signature` says why there must not be two.
+///
+/// A domain's first keys sign at once. A key that comes beside or after another, here or elsewhere, signs
+/// only when its record is seen in DNS.
 ///
 /// # Errors
 /// When the present configuration can't be extended.
@@ -74,38 +113,37 @@ pub fn plan(
     wanted: &Wanted,
     situation: &Situation,
     one_signature: Option<Text>,
+    dns: &Asker<'_>,
     draft: &mut Draft,
 ) -> Result<Signing, Refusal> {
-    let configuration = &situation.configuration;
-    let snapshot = &configuration.snapshot;
     let domain = wanted.domain.as_str();
-    let present = Present::of(snapshot, domain);
+    let present = Present::of(&situation.configuration.snapshot, domain);
     let mut signing = Signing {
         in_force: true,
         ..Signing::default()
     };
 
-    let rsa = choose_rsa(wanted, situation, &present)?;
+    let rsa = choose_rsa(wanted, situation, &present, dns)?;
     let rotation = !present.own.is_empty()
         && wanted
             .selector
             .as_ref()
             .is_some_and(|selector| present.with_selector(selector.as_str()).is_none());
     let ed25519 = match two_signatures(wanted, situation, &present, one_signature, rotation) {
-        Ok(()) => Some(choose_ed25519(wanted, situation, &present, &rsa, rotation)?),
+        Ok(()) => Some(choose_ed25519(
+            wanted, situation, &present, &rsa, rotation, dns,
+        )?),
         Err(why) => {
             signing.notes.extend(why);
             None
         }
     };
     let mut needs: Vec<Need> = [Some(rsa), ed25519].into_iter().flatten().collect();
-    if rotation {
-        signing.in_force = false;
-        signing.notes.push(rotation_note(&present, &needs, domain));
-        for need in &mut needs {
-            need.in_signing_table = false;
-        }
-    }
+    waiting::decide(wanted, &present, &mut needs, &mut signing);
+    let lines = match (rotation, signing.in_force) {
+        (true, true) => Lines::Renamed(waiting::successors(&present, &needs)),
+        _ => Lines::Added,
+    };
     let word = word_of_key_table(wanted, situation)?;
     for need in &needs {
         if let (Some(word), KeySource::File(path), None) =
@@ -115,14 +153,19 @@ pub fn plan(
         }
         key_step(situation, &need.key, draft)?;
     }
-    table_lines::plan(wanted, situation, &present, &needs, rotation, draft)?;
-    options::plan(situation, wanted, &needs, rotation, draft)?;
+    table_lines::plan(wanted, situation, &present, &needs, &lines, draft)?;
+    options::plan(situation, wanted, &needs, draft)?;
     signing.keys = needs.into_iter().map(|need| need.key).collect();
     signing.notes.extend(weak_key(&signing.keys, domain));
     Ok(signing)
 }
 
-fn choose_rsa(wanted: &Wanted, situation: &Situation, present: &Present) -> Result<Need, Refusal> {
+fn choose_rsa(
+    wanted: &Wanted,
+    situation: &Situation,
+    present: &Present,
+    dns: &Asker<'_>,
+) -> Result<Need, Refusal> {
     let is_rsa = |key: &present::OwnKey| !matches!(&key.public, Ok(public) if public.kind == KeyKind::Ed25519);
     let own = match &wanted.selector {
         Some(selector) => present
@@ -137,7 +180,7 @@ fn choose_rsa(wanted: &Wanted, situation: &Situation, present: &Present) -> Resu
         Some(selector) => selector.as_str(),
         None => USUAL_SELECTOR,
     };
-    new_need(wanted, situation, selector, key_files::RSA)
+    free_need(wanted, situation, present, selector, key_files::RSA, dns)
 }
 
 fn choose_ed25519(
@@ -146,9 +189,11 @@ fn choose_ed25519(
     present: &Present,
     rsa: &Need,
     rotation: bool,
+    dns: &Asker<'_>,
 ) -> Result<Need, Refusal> {
     let domain = wanted.domain.as_str();
-    let is_ed25519 = |key: &&present::OwnKey| matches!(&key.public, Ok(public) if public.kind == KeyKind::Ed25519);
+    let is_ed25519 =
+        |key: &&present::OwnKey| matches!(&key.public, Ok(key) if key.kind == KeyKind::Ed25519);
     let selector = format!("{}{ED25519_SUFFIX}", rsa.key.selector);
     let own = present
         .with_selector(&selector)
@@ -156,8 +201,55 @@ fn choose_ed25519(
         .filter(|_| !rotation);
     match own {
         Some(own) => need_of_own(own, domain, KeyKind::Ed25519),
-        None => new_need(wanted, situation, &selector, KeyKind::Ed25519),
+        None => free_need(wanted, situation, present, &selector, KeyKind::Ed25519, dns),
     }
+}
+
+/// A new key with this selector or, where DNS holds another key there, with the next that is free:
+/// `mail`, `mail2`, `mail3`, …
+fn free_need(
+    wanted: &Wanted,
+    situation: &Situation,
+    present: &Present,
+    selector: &str,
+    kind: KeyKind,
+    dns: &Asker<'_>,
+) -> Result<Need, Refusal> {
+    let domain = wanted.domain.as_str();
+    for number in 1..=MOST_SELECTORS {
+        let candidate = match number {
+            1 => selector.to_owned(),
+            number => format!("{selector}{number}"),
+        };
+        // One that signs already is no new key.
+        if number > 1 && present.with_selector(&candidate).is_some() {
+            continue;
+        }
+        let mut need = new_need(wanted, situation, &candidate, kind)?;
+        let record = need.key.public.as_ref().and_then(|public| {
+            let public = public.clone();
+            match Record::dkim(domain, &candidate, public.kind, public.public).data {
+                Data::Txt(text) => Some(text),
+                _ => None,
+            }
+        });
+        let held = dns(&usual_key_name(&candidate, domain));
+        let standing = held.standing(record.as_deref());
+        if standing != Standing::Another {
+            need.state = State::New {
+                standing,
+                by: held.by(),
+                instead_of: (number > 1).then(|| selector.to_owned()),
+            };
+            return Ok(need);
+        }
+    }
+    Err(Refusal::new(text!(
+        "DNS holds other keys at selector {selector} of {domain} and at the {MOST_SELECTORS} that would \
+         come next. Choose another one: --selector NAME",
+        "El DNS contiene otras claves en el selector {selector} de {domain} y en los {MOST_SELECTORS} que \
+         le seguirían. Elija otro: --selector NOMBRE"
+    )))
 }
 
 /// A key that signs already, or will as soon as its file is there.
@@ -175,7 +267,7 @@ fn need_of_own(own: &present::OwnKey, domain: &str, kind: KeyKind) -> Result<Nee
             public,
         },
         in_key_table: true,
-        in_signing_table: true,
+        state: State::Signs,
         name: usual_key_name(&own.selector, domain),
     })
 }
@@ -233,7 +325,11 @@ fn new_need(
             public,
         },
         in_key_table,
-        in_signing_table: false,
+        state: State::New {
+            standing: Standing::NotAsked,
+            by: Held::NotAsked.by(),
+            instead_of: None,
+        },
         name,
     })
 }
@@ -271,24 +367,6 @@ fn two_signatures(
         )));
     }
     Ok(())
-}
-
-fn rotation_note(present: &Present, needs: &[Need], domain: &str) -> Text {
-    let old: Vec<_> = present
-        .own
-        .iter()
-        .map(|key| key.selector.as_str())
-        .collect();
-    let new: Vec<_> = needs.iter().map(|need| need.name.as_str()).collect();
-    let (old, new) = (old.join(", "), new.join(", "));
-    text!(
-        "{domain} is signed with selector {old} today, and goes on to be. This prepares a new key: \
-         publish its record, see that it is served (dkimd testkey), then put {new} in the place of \
-         the old name in the SigningTable and reload. Keep the old record for a week.",
-        "{domain} se firma hoy con el selector {old}, y así sigue. Esto prepara una clave nueva: \
-         publique su registro, compruebe que se sirve (dkimd testkey), ponga después {new} en lugar \
-         del nombre antiguo en la SigningTable y recargue. Conserve el registro antiguo una semana."
-    )
 }
 
 fn weak_key(keys: &[SigningKey], domain: &str) -> Option<Text> {

@@ -7,7 +7,7 @@
 //! What is done to the host is a list of [`change`]s, which [`journal`] holds before the first is
 //! made; [`hunks`] changes files line by line, and all of it
 //! goes through [`crate::hand`]. [`records`]
-//! builds what is to be published, without asking anybody; [`published`] asks what is there.
+//! builds what is to be published, without asking anybody; [`published`] asks what is there, and [`publication`] whether a new key's record is.
 
 pub mod apply;
 pub mod change;
@@ -24,6 +24,7 @@ mod octets;
 mod options;
 pub mod plan;
 mod present;
+pub mod publication;
 pub mod published;
 pub mod records;
 mod scratch;
@@ -32,5 +33,6 @@ pub mod situation;
 pub mod socket;
 mod table_lines;
 mod tables;
-mod trial;
+pub mod trial;
 pub mod undo;
+mod waiting;

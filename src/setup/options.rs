@@ -21,7 +21,6 @@ pub(super) fn plan(
     situation: &Situation,
     wanted: &Wanted,
     needs: &[Need],
-    rotation: bool,
     draft: &mut Draft,
 ) -> Result<(), Refusal> {
     let configuration = &situation.configuration;
@@ -65,7 +64,8 @@ pub(super) fn plan(
             why,
         )?;
     }
-    if needs.len() > 1 && !settings.signing.multiple && !rotation {
+    let waits = needs.iter().any(Need::waits);
+    if needs.len() > 1 && !settings.signing.multiple && !waits {
         set(
             &[("MultipleSignatures", "yes".to_owned())],
             text!(

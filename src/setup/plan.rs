@@ -7,6 +7,7 @@ use super::{
     hosts,
     identities::{self, Signing},
     key_files, mta,
+    publication::Held,
     situation::{Refusal, Situation, Wanted},
     socket::{self, Endpoint},
     trial,
@@ -36,18 +37,21 @@ pub struct Plan {
     pub notes: Vec<Text>,
 }
 
-/// Plans.
+/// What DNS holds at a name.
+pub type Asker<'a> = dyn Fn(&str) -> Held + 'a;
+
+/// Plans; `dns` is asked how the records of new keys stand.
 ///
 /// # Errors
 /// When the present configuration can't be extended, or would not work afterwards.
-pub fn plan(wanted: &Wanted, situation: &Situation) -> Result<Plan, Refusal> {
+pub fn plan(wanted: &Wanted, situation: &Situation, dns: &Asker<'_>) -> Result<Plan, Refusal> {
     let postfix = situation.postfix.as_ref();
     let mut draft = Draft::by_word(word(wanted, situation));
     template(situation, &mut draft)?;
     let one_signature = postfix
         .and_then(mta::one_signature)
         .or_else(|| of_original(situation));
-    let signing = identities::plan(wanted, situation, one_signature, &mut draft)?;
+    let signing = identities::plan(wanted, situation, one_signature, dns, &mut draft)?;
     hosts::plan(wanted, situation, &mut draft)?;
     let endpoint = socket::plan(situation, &mut draft)?;
     let domain = wanted.domain.as_str();

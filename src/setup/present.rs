@@ -24,6 +24,8 @@ pub struct Present {
     pub own: Vec<OwnKey>,
     /// The first line of the SigningTable that catches the domain's mail for another domain's key.
     pub caught_by: Option<u32>,
+    /// The first line that catches it for its own domain's key.
+    pub first_line: Option<u32>,
 }
 
 /// A key that signs for its domain.
@@ -31,6 +33,8 @@ pub struct Present {
 pub struct OwnKey {
     /// `s=`.
     pub selector: String,
+    /// Its name in the KeyTable.
+    pub name: String,
     /// The key.
     pub source: KeySource,
     /// What it is; `Err`: why it can't be used.
@@ -51,12 +55,13 @@ impl Present {
                 let listed = matches!(now(domains.lookup(domain)), Some(Ok(Some(_))));
                 let own = OwnKey {
                     selector: selector.as_str().to_owned(),
+                    name: usual_key_name(selector.as_str(), domain),
                     public: public_key(key),
                     source: key.clone(),
                 };
                 Self {
                     own: if listed { vec![own] } else { Vec::new() },
-                    caught_by: None,
+                    ..Self::default()
                 }
             }
             SigningIdentities::Tables { signing, keys } => Self::of_tables(signing, keys, domain),
@@ -71,8 +76,10 @@ impl Present {
                 _ => continue,
             };
             if entry.domain.as_str().eq_ignore_ascii_case(domain) {
+                present.first_line = present.first_line.or(found.line);
                 present.own.push(OwnKey {
                     selector: entry.selector.as_str().to_owned(),
+                    name: found.key_name,
                     public: public_key(&entry.key),
                     source: entry.key,
                 });

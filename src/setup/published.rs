@@ -1,12 +1,12 @@
 //! Asking DNS what is published of a domain's records.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use mail_auth::{SpfResult, spf::verify::SpfParameters};
 use tokio::task::JoinHandle;
 
 use super::records::sheet::{Published, Subject};
-use crate::dns::questions::{Answer, Questions};
+use crate::dns::questions::{Answer, Questions, reverse_name};
 
 /// Names above the domain at which DMARC is looked for (RFC 9989 asks at most 8 times).
 const MOST_DMARC_NAMES: usize = 8;
@@ -14,7 +14,7 @@ const MOST_DMARC_NAMES: usize = 8;
 /// Asks all questions side by side.
 pub async fn published(subject: &Subject, dns: &Questions) -> Published {
     let (domain, host) = (subject.domain.as_str(), subject.hostname.as_str());
-    let keys = subject
+    let keys: Vec<String> = subject
         .keys
         .iter()
         .map(|(selector, ..)| format!("{selector}._domainkey.{domain}"))
@@ -28,15 +28,18 @@ pub async fn published(subject: &Subject, dns: &Questions) -> Published {
         dns.addresses(host),
         dns.txt(host),
     );
-    let (keys, dmarc_texts, addresses) = tokio::join!(
+    let names = names(subject, &keys);
+    let (keys, dmarc_texts, addresses, zones) = tokio::join!(
         all_texts(keys, dns),
         all_texts(dmarc.clone(), dns),
         of_addresses(subject, dns),
+        zones(names, dns),
     );
     let (reverse, spf_passes) = addresses.into_iter().unzip();
     let dmarc_texts: Option<Vec<Vec<String>>> = dmarc_texts.into_iter().collect();
     Published {
         zone: zone.ok().flatten().map(|zone| zone.apex),
+        zones,
         mx: records(mx).map(|found| {
             let plain = found.into_iter().map(|mx| (mx.preference, mx.host));
             // A null MX (RFC 7505) receives nothing; it is no server.
@@ -51,6 +54,38 @@ pub async fn published(subject: &Subject, dns: &Questions) -> Published {
         reverse,
         spf_passes,
     }
+}
+
+/// The names of all records that may have to be published; each may be in a zone of its own.
+fn names(subject: &Subject, keys: &[String]) -> Vec<String> {
+    let mut names = vec![
+        subject.domain.clone(),
+        subject.hostname.clone(),
+        format!("_dmarc.{}", subject.domain),
+    ];
+    names.extend_from_slice(keys);
+    names.extend(
+        subject
+            .addresses
+            .iter()
+            .map(|address| reverse_name(*address)),
+    );
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Where the zones of these names begin, as far as anybody says.
+async fn zones(names: Vec<String>, dns: &Questions) -> BTreeMap<String, String> {
+    let questions = names.iter().map(|name| {
+        let (dns, name) = (dns.clone(), name.clone());
+        tokio::spawn(async move { dns.zone_of(&name).await.ok().flatten() })
+    });
+    let found = answers(questions.collect()).await;
+    let known = names.into_iter().zip(found);
+    known
+        .filter_map(|(name, zone)| Some((name, zone?.apex)))
+        .collect()
 }
 
 /// The TXT records of several names.

@@ -66,6 +66,8 @@ pub struct Wanted {
     pub postfix_directory: Option<PathBuf>,
     /// Postfix is left alone.
     pub without_postfix: bool,
+    /// New keys sign at once, whatever DNS says of their records.
+    pub sign_now: bool,
 }
 
 /// Which keys a domain gets.

@@ -49,7 +49,7 @@ pub(super) fn plan(
     situation: &Situation,
     present: &Present,
     needs: &[Need],
-    rotation: bool,
+    lines: &Lines,
     draft: &mut Draft,
 ) -> Result<(), Refusal> {
     let configuration = &situation.configuration;
@@ -73,7 +73,7 @@ pub(super) fn plan(
         if !need.in_key_table || single {
             key_entries.push((need.name.clone(), value));
         }
-        if !need.in_signing_table || single {
+        if !need.waits() && (!need.in_signing_table() || single) {
             let pattern = match &places.signing {
                 Place::File { patterns: true, .. } => format!("*@{domain}"),
                 _ => domain.to_owned(),
@@ -81,9 +81,22 @@ pub(super) fn plan(
             signing_entries.push((pattern, need.name.clone()));
         }
     }
-    if rotation {
-        // The present keys go on signing until the new records are published.
-        signing_entries.clear();
+    // Mail that the domain's old keys signed is signed by the new ones; a line of another's that catches
+    // it, too, gets one before it.
+    let mut before = present.caught_by;
+    let mut new_lines = new_lines;
+    if let Lines::Renamed(pairs) = lines {
+        before = before.or(present.first_line);
+        if rename(
+            configuration,
+            draft,
+            &places.signing,
+            domain,
+            pairs,
+            &mut new_lines,
+        )? {
+            signing_entries.clear();
+        }
     }
     signing_entries.extend(new_lines);
     let because = text!(
@@ -103,7 +116,6 @@ pub(super) fn plan(
         "It says whose mail is signed: every author's of {domain}.",
         "Dice qué correo se firma: el de todo autor de {domain}."
     );
-    let before = present.caught_by;
     write_table(
         configuration,
         draft,
@@ -115,11 +127,70 @@ pub(super) fn plan(
     )
 }
 
+/// What happens to the lines of the SigningTable.
+pub(super) enum Lines {
+    /// New keys get lines of their own.
+    Added,
+    /// Lines name new keys in the place of old ones: pairs of names in the KeyTable.
+    Renamed(Vec<(String, String)>),
+}
+
+/// Puts the new names in the place of the old ones; says whether any line had an old one.
+fn rename(
+    configuration: &Configuration,
+    draft: &mut Draft,
+    place: &Place,
+    domain: &str,
+    pairs: &[(String, String)],
+    converted: &mut [Entry],
+) -> Result<bool, Refusal> {
+    let names: Vec<_> = pairs.iter().map(|(_, new)| new.as_str()).collect();
+    let names = names.join(", ");
+    let words = Words::own(
+        text!(
+            "Let {names} sign for {domain} in the place of the old key",
+            "Hacer que {names} firme por {domain} en lugar de la clave anterior"
+        ),
+        text!(
+            "The records of the new key are published, so receivers can verify it.",
+            "Los registros de la clave nueva están publicados: los receptores pueden verificarla."
+        ),
+    );
+    let mut any = false;
+    for (pattern, name) in converted {
+        any |= tables::rename(pattern, name, domain, pairs);
+    }
+    match place {
+        Place::File { path, .. } => {
+            let present = draft.content(path)?.unwrap_or_default().to_vec();
+            let new = tables::renamed(&present, domain, pairs);
+            if new != present {
+                any = true;
+                draft.write(path, new, Attributes::PUBLIC_FILE, words)?;
+            }
+        }
+        Place::List { option, list } => {
+            let new = tables::renamed_items(list, domain, pairs);
+            if new != *list {
+                any = true;
+                config_file::set(
+                    draft,
+                    &configuration.file,
+                    &configuration.written,
+                    &[(option, new)],
+                    &words,
+                )?;
+            }
+        }
+    }
+    Ok(any)
+}
+
 /// One key for all stays as it is where it signs for the domain already and nothing is added.
 pub(super) fn uses_tables(configuration: &Configuration, needs: &[Need]) -> bool {
     match configuration.settings().signing.identities {
         Identities::None | Identities::Tables { .. } => true,
-        Identities::Single { .. } => needs.iter().any(|need| !need.in_signing_table),
+        Identities::Single { .. } => needs.iter().any(|need| !need.in_signing_table()),
     }
 }
 
@@ -256,7 +327,7 @@ fn write_table(
         Place::File { path, .. } => {
             let present = match draft.content(path)? {
                 Some(text) => text.to_vec(),
-                None if entries.is_empty() => return Ok(()),
+                // One without entries, too: the configuration names it.
                 None => {
                     new_table(draft, path, head)?;
                     head.as_bytes().to_vec()

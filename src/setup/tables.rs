@@ -38,6 +38,88 @@ pub fn with_items(list: &str, entries: &[(String, String)]) -> String {
     items.join(",")
 }
 
+/// The text of a SigningTable in which the lines of a domain name other keys: pairs of old and new
+/// names. What then stands there twice stands there once; all else stays as it is.
+pub fn renamed(text: &[u8], domain: &str, pairs: &[(String, String)]) -> Vec<u8> {
+    let mut new = Vec::with_capacity(text.len());
+    let mut made: Vec<(String, String)> = Vec::new();
+    for line in text.split_inclusive(|octet| *octet == b'\n') {
+        let Some((pattern, value, at)) = entry_of(line) else {
+            new.extend_from_slice(line);
+            continue;
+        };
+        let mut changed = value.to_owned();
+        if !rename(pattern, &mut changed, domain, pairs) {
+            new.extend_from_slice(line);
+            continue;
+        }
+        let entry = (pattern.to_owned(), changed);
+        if !made.contains(&entry) {
+            new.extend_from_slice(&line[..at]);
+            new.extend_from_slice(entry.1.as_bytes());
+            new.extend_from_slice(&line[at + value.len()..]);
+            made.push(entry);
+        }
+    }
+    new
+}
+
+/// The same in a list in an option's value.
+pub fn renamed_items(list: &str, domain: &str, pairs: &[(String, String)]) -> String {
+    let mut items: Vec<String> = Vec::new();
+    for item in list.split(',') {
+        let (pattern, value) = item.split_once('=').unwrap_or((item, ""));
+        // The kind of the list stands before its first item.
+        let bare = pattern.rsplit_once(':').map_or(pattern, |(_, bare)| bare);
+        let mut changed = value.trim().to_owned();
+        let new = match rename(bare.trim(), &mut changed, domain, pairs) {
+            true => format!("{pattern}={changed}"),
+            false => item.to_owned(),
+        };
+        if new == item || !items.contains(&new) {
+            items.push(new);
+        }
+    }
+    items.join(",")
+}
+
+/// Puts a new key's name in the place of an old one, where the entry is the domain's; says whether it
+/// did. A signer (`NAME:@DOMAIN`) stays.
+pub fn rename(pattern: &str, value: &mut String, domain: &str, pairs: &[(String, String)]) -> bool {
+    let (name, signer) = match value.split_once(':') {
+        Some((name, _)) => (name, &value[name.len()..]),
+        None => (value.as_str(), ""),
+    };
+    let Some((_, new)) = pairs.iter().find(|(old, _)| old == name) else {
+        return false;
+    };
+    if !belongs(pattern, domain) {
+        return false;
+    }
+    *value = format!("{new}{signer}");
+    true
+}
+
+/// Whether a pattern is for authors of a domain or of names below it alone.
+fn belongs(pattern: &str, domain: &str) -> bool {
+    let (_, example) = example_of(pattern);
+    let (example, domain) = (example.to_ascii_lowercase(), domain.to_ascii_lowercase());
+    example == domain || example.ends_with(&format!(".{domain}"))
+}
+
+/// Pattern and value of a line, and where the value begins.
+fn entry_of(line: &[u8]) -> Option<(&str, &str, usize)> {
+    let text = str::from_utf8(line).ok()?;
+    let content = text.trim_ascii();
+    if content.is_empty() || content.starts_with('#') {
+        return None;
+    }
+    let (pattern, value) = content.split_once(|c: char| c.is_ascii_whitespace())?;
+    let value = value.trim_ascii();
+    let at = text.trim_ascii_end().len() - value.len();
+    Some((pattern, value, at))
+}
+
 /// An address that an entry of a SigningTable is there for, in words that tables of patterns and
 /// of exact keys understand alike.
 pub fn example_of(pattern: &str) -> (String, String) {
@@ -114,6 +196,28 @@ mod tests {
         ] {
             assert_eq!(with(text, before), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn lines_of_a_domain_name_the_new_key_and_others_stay() {
+        let pairs = [("old", "new"), ("older", "new")];
+        let pairs = pairs.map(|(old, new)| (old.to_owned(), new.to_owned()));
+        let text = "# old\n*@a.example\told\r\n*@a.example  older\n*@*.A.example old:@a.example \n\
+                    joe@a.example old2\n*@b.example old\n* old\n*@ba.example old\nx@a.example old";
+        let new = renamed(text.as_bytes(), "a.example", &pairs);
+        assert_eq!(
+            String::from_utf8(new).unwrap(),
+            "# old\n*@a.example\tnew\r\n*@*.A.example new:@a.example \n\
+             joe@a.example old2\n*@b.example old\n* old\n*@ba.example old\nx@a.example new"
+        );
+        assert_eq!(
+            renamed_items(
+                "csl:a.example=old,b.example=old, x@a.example=older",
+                "a.example",
+                &pairs
+            ),
+            "csl:a.example=new,b.example=old, x@a.example=new"
+        );
     }
 
     #[test]

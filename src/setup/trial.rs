@@ -3,7 +3,7 @@
 //! left behind.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -18,9 +18,11 @@ use super::{
 };
 use crate::{
     config::{
+        parse,
         resolve::Overrides,
         snapshot::{SigningIdentities, Snapshot},
     },
+    dataset::open::read_file,
     hand::resolved,
     text,
 };
@@ -65,6 +67,75 @@ pub fn run(
     };
     signs_as_planned(&snapshot, domain, signing)?;
     others_stay(configuration, &snapshot, domain)
+}
+
+/// The domains whose mail is signed now and would not be with other contents of some files; with files
+/// that the daemon would not load nothing would be signed.
+///
+/// # Errors
+/// When there is no room for copies.
+pub fn left_unsigned(
+    config: &Path,
+    files: &BTreeMap<PathBuf, Option<Vec<u8>>>,
+    named: &BTreeSet<String>,
+) -> io::Result<Vec<String>> {
+    let (written, _) = parse::read(config);
+    let (Some(before), _) = Snapshot::load(Some(config), &Overrides::default()) else {
+        return Ok(Vec::new());
+    };
+    let scratch = Scratch::new()?;
+    let mut after = BTreeMap::new();
+    let config = resolved(config);
+    let mut paths: Vec<PathBuf> = files.keys().cloned().collect();
+    paths.extend(written.iter().map(|option| resolved(&option.file)));
+    paths.push(config.clone());
+    for path in paths {
+        let content = match files.get(&path) {
+            Some(content) => content.clone(),
+            None => read_file(&path).ok(),
+        };
+        after.insert(path, content);
+    }
+    let copies: BTreeMap<PathBuf, PathBuf> = after
+        .keys()
+        .enumerate()
+        .map(|(number, path)| (path.clone(), scratch.path().join(number.to_string())))
+        .collect();
+    let base = before.settings.process.base_directory.as_deref();
+    for (path, copy) in &copies {
+        let Some(Some(content)) = after.get(path) else {
+            continue;
+        };
+        let is_configuration =
+            *path == config || written.iter().any(|option| resolved(&option.file) == *path);
+        let content = match is_configuration {
+            true => naming_copies(content, &copies, base),
+            false => content.clone(),
+        };
+        fs::write(copy, content)?;
+    }
+    let snapshot = match after.get(&config) {
+        Some(Some(_)) => Snapshot::load(Some(&copies[&config]), &Overrides::default()).0,
+        _ => None,
+    };
+    let signed = |snapshot: &Snapshot, domain: &str| {
+        snapshot.settings.decision.mode.sign && !signers_of(snapshot, domain).is_empty()
+    };
+    let mut domains: BTreeSet<String> = named.clone();
+    domains.extend(
+        before
+            .keys()
+            .filter_map(|key| key.domain.map(str::to_owned)),
+    );
+    Ok(domains
+        .into_iter()
+        .filter(|domain| {
+            signed(&before, domain)
+                && !snapshot
+                    .as_ref()
+                    .is_some_and(|snapshot| signed(snapshot, domain))
+        })
+        .collect())
 }
 
 /// Somebody of the domain must get the planned signatures and no others.
@@ -127,7 +198,18 @@ fn others_stay(
             signers(before, &local, &other),
             signers(after, &local, &other),
         );
-        if old != new {
+        // One key of this domain in the place of another is what is planned.
+        let foreign = |signers: &[(String, String)]| -> Vec<(String, String)> {
+            let mut signers = signers.to_vec();
+            for (selector, signer) in &mut signers {
+                if signer.eq_ignore_ascii_case(domain) {
+                    selector.clear();
+                }
+            }
+            signers.dedup();
+            signers
+        };
+        if foreign(&old) != foreign(&new) {
             return Err(Refusal::new(text!(
                 "With these changes mail of {local}@{other} would be signed otherwise than now. \
                  Nothing was changed; add the domain by hand.",

@@ -87,35 +87,103 @@ struct Copies {
     directories: BTreeMap<PathBuf, Attributes>,
 }
 
-/// Takes back all runs for a domain (`None`: for every domain) under one configuration, the newest
-/// first.
+/// Which runs are meant.
+#[derive(Clone, Copy, Debug)]
+pub struct Meant<'a> {
+    /// Those for this domain; `None`: for any.
+    pub domain: Option<&'a str>,
+    /// Those under this configuration.
+    pub config: &'a Path,
+    /// All of them, not only the last.
+    pub all: bool,
+}
+
+/// What an undo would do.
+#[derive(Debug, Default)]
+pub struct Preview {
+    /// Files that would change: as they are and as they would be; `None`: not there.
+    pub files: Vec<(PathBuf, Option<Vec<u8>>, Option<Vec<u8>>)>,
+    /// Everything else, with what would become of it.
+    pub others: Vec<(Change, Reversal)>,
+    /// The domains of the runs.
+    pub domains: BTreeSet<String>,
+    /// How many runs would be taken back, and how many would stay.
+    pub runs: (usize, usize),
+}
+
+/// Tries on copies what an undo would do; changes nothing.
 ///
 /// # Errors
-/// When something was changed since; nothing is taken back then. When the system refuses on the
-/// way; it may be run again then.
-pub fn undo(journal: &Journal, domain: Option<&str>, config: &Path) -> Result<Undone, UndoError> {
-    let mut runs = journal.runs()?;
-    runs.retain(|(_, run)| run.config == config);
-    let of_domain = |run: &Run| domain.is_none_or(|domain| run.domain.eq_ignore_ascii_case(domain));
-    if !runs.iter().any(|(_, run)| of_domain(run)) {
-        return Err(UndoError::Unknown);
-    }
-    // All of them on copies first: either everything can be taken back or nothing is.
-    let (mut left, mut copies, mut impossible) = (runs.clone(), Copies::default(), Vec::new());
-    while let Some(Selected { run, .. }) = select(&mut left, of_domain) {
+/// When something was changed since, so that it could not be taken back.
+pub fn preview(journal: &Journal, meant: Meant<'_>) -> Result<Preview, UndoError> {
+    let mut runs = runs(journal, meant)?;
+    let (mut copies, mut impossible) = (Copies::default(), Vec::new());
+    let mut preview = Preview::default();
+    while let Some(Selected { run, .. }) = select(&mut runs, meant) {
         impossible.extend(simulate(&run.changes, &mut copies)?);
+        preview.runs.0 += 1;
+        preview.domains.insert(run.domain);
+        for entry in run.changes.iter().rev() {
+            if !matches!(entry.change, Change::File(_)) {
+                let reversal = entry.change.reversal()?;
+                preview.others.push((entry.change.clone(), reversal));
+            }
+        }
+        if !meant.all {
+            break;
+        }
     }
     if !impossible.is_empty() {
         impossible.dedup();
         return Err(UndoError::Changed(impossible));
     }
+    preview.runs.1 = runs.iter().filter(|(_, run)| meant.includes(run)).count();
+    for (path, after) in copies.files {
+        let now = Place::find(&path)
+            .and_then(|place| place.read(MOST_OCTETS))
+            .map_err(ChangeError::from)?;
+        let now = now.map(|(content, _)| content);
+        let after = after.map(|(content, _)| content);
+        if now != after {
+            preview.files.push((path, now, after));
+        }
+    }
+    Ok(preview)
+}
+
+impl Meant<'_> {
+    fn includes(&self, run: &Run) -> bool {
+        self.domain
+            .is_none_or(|domain| run.domain.eq_ignore_ascii_case(domain))
+    }
+}
+
+/// The runs under the configuration, if one of them is meant.
+fn runs(journal: &Journal, meant: Meant<'_>) -> Result<Vec<(PathBuf, Run)>, UndoError> {
+    let mut runs = journal.runs()?;
+    runs.retain(|(_, run)| run.config == meant.config);
+    match runs.iter().any(|(_, run)| meant.includes(run)) {
+        true => Ok(runs),
+        false => Err(UndoError::Unknown),
+    }
+}
+
+/// Takes back the runs that are meant, the newest first.
+///
+/// # Errors
+/// When something was changed since; nothing is taken back then. When the system refuses on the
+/// way; it may be run again then.
+pub fn undo(journal: &Journal, meant: Meant<'_>) -> Result<Undone, UndoError> {
+    // All of them on copies first: either everything can be taken back or nothing is.
+    preview(journal, meant)?;
+    let mut runs = runs(journal, meant)?;
     let mut undone = Undone::default();
     while let Some(Selected {
         at,
         file,
         run,
         kept,
-    }) = select(&mut runs, of_domain)
+    }) = select(&mut runs, meant)
     {
         take_back(&run.changes, &mut undone)?;
         undone.postfix.extend(run.postfix.iter().cloned());
@@ -124,6 +192,9 @@ pub fn undo(journal: &Journal, domain: Option<&str>, config: &Path) -> Result<Un
             undone.relied_on_by.push(later.domain.clone());
         }
         journal.forget(&file)?;
+        if !meant.all {
+            break;
+        }
     }
     Ok(undone)
 }
@@ -139,8 +210,8 @@ struct Selected {
 }
 
 /// Takes the newest run that is meant out of the list.
-fn select(runs: &mut Vec<(PathBuf, Run)>, is_meant: impl Fn(&Run) -> bool) -> Option<Selected> {
-    let at = runs.iter().rposition(|(_, run)| is_meant(run))?;
+fn select(runs: &mut Vec<(PathBuf, Run)>, meant: Meant<'_>) -> Option<Selected> {
+    let at = runs.iter().rposition(|(_, run)| meant.includes(run))?;
     let (file, mut run) = runs.remove(at);
     let mut kept = run.changes.clone();
     kept.retain(|entry| entry.shared && runs.len() > at);

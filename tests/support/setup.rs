@@ -20,6 +20,7 @@ use dkimd::{
         change::Change,
         journal::{Journal, Run},
         plan::{Plan, plan},
+        publication::Held,
         situation::{Situation, Wanted},
     },
 };
@@ -157,6 +158,11 @@ impl Scene {
         self.write("etc/opendkim.conf", &lines.collect::<String>());
     }
 
+    /// Takes back all runs for a domain.
+    pub fn undo(&self, domain: &str) -> Told {
+        self.setup(domain, &["--undo", "--all", "--apply"])
+    }
+
     /// Runs `dkimd setup`, in English, without asking DNS.
     pub fn setup(&self, domain: &str, flags: &[&str]) -> Told {
         self.setup_beside("postfix", domain, flags)
@@ -201,9 +207,10 @@ impl Scene {
             table_directory: None,
             postfix_directory: Some(self.path("postfix")),
             without_postfix: false,
+            sign_now: false,
         };
         let situation = Situation::look_around(&wanted).unwrap();
-        plan(&wanted, &situation).unwrap()
+        plan(&wanted, &situation, &|_| Held::NotAsked).unwrap()
     }
 
     /// Begins a run as `--apply` does, and stops after so many steps, as a power cut would.

@@ -1,8 +1,9 @@
 //! Records as they are handed to DNS: for a zone file, for a web panel, for nsupdate.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
-use super::{Data, Record, State};
+use super::{Data, Record, Reverse, State};
+use crate::dns::questions::reverse_name;
 
 /// The longest character-string of a TXT record (RFC 1035 section 3.3).
 const STRING_OCTETS: usize = 255;
@@ -64,8 +65,51 @@ pub fn nsupdate(record: &Record) -> String {
     text
 }
 
-/// What ends a list of updates.
-pub const NSUPDATE_END: &str = "send\n";
+/// Input for nsupdate for all of them: one update for each zone, since an update is for one zone alone
+/// (RFC 2136). `zones` says where the zone of a name begins; a name of unknown zone gets an update of
+/// its own, whose zone nsupdate finds by itself. Reverse names come last: their zone is mostly another's.
+pub fn nsupdates(
+    records: &[&Record],
+    reverse: &[&Reverse],
+    zones: &BTreeMap<String, String>,
+) -> String {
+    let mut updates: Vec<(Option<&String>, &str, String)> = Vec::new();
+    let reversed: Vec<_> = reverse.iter().map(|reverse| pointer(reverse)).collect();
+    let of_records = records
+        .iter()
+        .map(|record| (record.name.as_str(), nsupdate(record)));
+    let of_reverse = reversed
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.clone()));
+    for (name, text) in of_records.chain(of_reverse) {
+        let zone = zones.get(name);
+        let same = |update: &&mut (Option<&String>, &str, String)| match zone {
+            Some(_) => update.0 == zone,
+            None => update.0.is_none() && update.1 == name,
+        };
+        match updates.iter_mut().find(same) {
+            Some((.., known)) => known.push_str(&text),
+            None => updates.push((zone, name, text)),
+        }
+    }
+    let mut all = String::new();
+    for (zone, _, text) in updates {
+        if let Some(zone) = zone {
+            let _ = writeln!(all, "zone {zone}.");
+        }
+        all.push_str(&text);
+        all.push_str("send\n");
+    }
+    all
+}
+
+/// The name and the update of a reverse name: what is there goes, since an address has one name.
+fn pointer(reverse: &Reverse) -> (String, String) {
+    let name = reverse_name(reverse.address);
+    let host = reverse.host.trim_end_matches('.');
+    let text = format!("update delete {name}. PTR\nupdate add {name}. {TTL} PTR {host}.\n");
+    (name, text)
+}
 
 /// A name as panels want it: without the zone, `@` for the zone itself; in full where it is not in
 /// the zone.
@@ -174,6 +218,51 @@ mod tests {
         );
         let mx = nsupdate(&Record::mx("example.com", "mail.example.com"));
         assert_eq!(mx, "update add example.com. 3600 MX 10 mail.example.com.\n");
+    }
+
+    #[test]
+    fn each_zone_gets_one_update_and_a_name_of_unknown_zone_its_own() {
+        let a = |name: &str| Record::new(name, Data::A([203, 0, 113, 10].into()));
+        let records = [
+            "example.com",
+            "mail.other.example",
+            "x.example.com",
+            "y.unknown",
+            "y.unknown",
+        ];
+        let records = records.map(a);
+        let reverse = Reverse {
+            address: [203, 0, 113, 10].into(),
+            host: "mail.other.example".to_owned(),
+            present: None,
+        };
+        let zones = [
+            ("example.com", "example.com"),
+            ("x.example.com", "example.com"),
+            ("mail.other.example", "other.example"),
+            ("10.113.0.203.in-addr.arpa", "113.0.203.in-addr.arpa"),
+        ];
+        let zones = zones.map(|(name, zone)| (name.to_owned(), zone.to_owned()));
+        let text = nsupdates(
+            &records.iter().collect::<Vec<_>>(),
+            &[&reverse],
+            &zones.into_iter().collect(),
+        );
+        let add = |name: &str| format!("update add {name}. 3600 A 203.0.113.10\n");
+        let expected = [
+            "zone example.com.\n".to_owned(),
+            add("example.com"),
+            add("x.example.com"),
+            "send\nzone other.example.\n".to_owned(),
+            add("mail.other.example"),
+            "send\n".to_owned(),
+            add("y.unknown"),
+            add("y.unknown"),
+            "send\nzone 113.0.203.in-addr.arpa.\n".to_owned(),
+            "update delete 10.113.0.203.in-addr.arpa. PTR\n".to_owned(),
+            "update add 10.113.0.203.in-addr.arpa. 3600 PTR mail.other.example.\nsend\n".to_owned(),
+        ];
+        assert_eq!(text, expected.concat());
     }
 
     #[test]

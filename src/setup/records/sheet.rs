@@ -1,6 +1,6 @@
 //! All records of one domain, compared with what is published; pure.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{
     Data, Record, Reverse, State,
@@ -40,6 +40,8 @@ pub struct Subject {
 pub struct Published {
     /// Where the domain's zone begins.
     pub zone: Option<String>,
+    /// Where the zones of the records' names begin, by name.
+    pub zones: BTreeMap<String, String>,
     /// The domain's mail exchangers, by preference.
     pub mx: Option<Vec<(u16, String)>>,
     /// The addresses of the domain's own name.
@@ -65,6 +67,8 @@ pub struct Published {
 pub struct Sheet {
     /// Where the zone begins, for names relative to it.
     pub zone: String,
+    /// Where the zones of all names begin, as far as that is known.
+    pub zones: BTreeMap<String, String>,
     /// The records, addresses first.
     pub records: Vec<Record>,
     /// The reverse names.
@@ -80,6 +84,7 @@ pub fn sheet(subject: &Subject, published: &Published) -> Sheet {
             .zone
             .clone()
             .unwrap_or_else(|| subject.domain.clone()),
+        zones: published.zones.clone(),
         ..Sheet::default()
     };
     host(subject, published, &mut sheet);
@@ -280,7 +285,7 @@ fn keys(subject: &Subject, published: &Published, sheet: &mut Sheet) {
 
 /// Whether a published key record is as good as the wanted one: the same key of the same kind, and
 /// nothing that limits it.
-fn publishes_the_same(published: &str, wanted: &str) -> bool {
+pub fn publishes_the_same(published: &str, wanted: &str) -> bool {
     let tags = |text: &str| -> Vec<(String, String)> {
         let tag = |part: &str| {
             let (name, value) = part.split_once('=')?;

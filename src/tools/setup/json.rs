@@ -8,12 +8,13 @@ use super::Account;
 use crate::{
     setup::{
         change::Change,
-        draft::Step,
+        draft::{Spot, Step, places},
+        hunks,
         records::{Record, State, forms},
         services::Told,
-        undo::Undone,
+        undo::{Preview, Undone},
     },
-    text::Lang,
+    text::{Lang, Text},
 };
 
 /// Prints the plan or what was done, with the records.
@@ -28,6 +29,7 @@ pub(super) fn print(account: &Account, lang: Lang) -> io::Result<()> {
         "services": account.told.iter().map(told).collect::<Vec<_>>(),
         "notes": notes.map(|note| note.to(lang)).collect::<Vec<_>>(),
         "keys_to_make": account.keys_to_make,
+        "waiting": account.waiting,
         "zone": sheet.zone,
         "records": sheet.records.iter().map(record).collect::<Vec<_>>(),
         "reverse": sheet.reverse.iter().map(|reverse| json!({
@@ -40,10 +42,51 @@ pub(super) fn print(account: &Account, lang: Lang) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{value:#}")
 }
 
+/// Prints what an undo would do.
+pub(super) fn undo_plan(
+    domain: Option<&str>,
+    preview: &Preview,
+    unsigned: &[Text],
+    lang: Lang,
+) -> io::Result<()> {
+    let files = preview.files.iter().map(|(path, now, after)| {
+        let now = now.as_deref().unwrap_or_default();
+        let new = after.as_deref().unwrap_or_default();
+        json!({
+            "path": path,
+            "removed": after.is_none(),
+            "places": spots(&places(now, &hunks::diff(now, new))),
+        })
+    });
+    let value = json!({
+        "domain": domain,
+        "applied": false,
+        "files": files.collect::<Vec<_>>(),
+        "runs": preview.runs.0,
+        "earlier_runs": preview.runs.1,
+        "unsigned": unsigned.iter().map(|text| text.to(lang)).collect::<Vec<_>>(),
+    });
+    writeln!(io::stdout().lock(), "{value:#}")
+}
+
+fn spots(spots: &[Spot]) -> Value {
+    spots
+        .iter()
+        .map(|spot| {
+            json!({
+                "line": spot.line,
+                "removed": spot.removed,
+                "added": spot.added,
+            })
+        })
+        .collect()
+}
+
 /// Prints what was taken back.
 pub(super) fn undone(domain: Option<&str>, undone: &Undone, services: &[Told]) -> io::Result<()> {
     let value = json!({
         "domain": domain,
+        "applied": true,
         "restored": undone.restored,
         "removed": undone.removed,
         "left_groups": undone.left,
@@ -69,11 +112,7 @@ fn step(step: &Step, lang: Lang) -> Value {
         "why": step.words.why.to(lang),
         "path": step.entry.change.path(),
         "command": step.words.command,
-        "places": step.places.iter().map(|place| json!({
-            "line": place.line,
-            "removed": place.removed,
-            "added": place.added,
-        })).collect::<Vec<_>>(),
+        "places": spots(&step.places),
     })
 }
 

@@ -17,7 +17,6 @@ use super::configuration::DEFAULT_FILE;
 use crate::{
     dkim::name::{Domain, Selector},
     dns::name::to_a_labels,
-    doctor::host::questions,
     process::ExitCode,
     session::signing::key_rules,
     setup::{
@@ -26,6 +25,7 @@ use crate::{
         journal::{self, Journal},
         mta,
         plan::{Plan, plan},
+        publication::{Dns, Held},
         published::published,
         records::sheet::{Published, Sheet, Subject, sheet},
         services::{self, Told},
@@ -42,16 +42,16 @@ use crate::{
     after_help = "Without --apply it shows what it would do and changes nothing. Run it as \
     root.\n\nExamples:\n  dkimd setup example.com\n  dkimd setup example.com --apply\n  dkimd setup \
     example.com --hostname mail.example.com --ip 203.0.113.10 --apply\n  dkimd setup example.com \
-    --undo\n\nExit codes: 0 planned, done, or nothing to do; 1 something was changed since and \
+    --undo --apply\n\nExit codes: 0 planned, done, or nothing to do; 1 something was changed since and \
     can't be taken back; 64 wrong command line; 74 a change failed; 77 not root; 78 the present \
     configuration can't be extended."
 )]
 pub struct SetupArgs {
-    /// The domain whose mail is to be signed; with --undo alone: all
+    /// The domain whose mail is to be signed; with --undo alone: any
     #[arg(required_unless_present = "undo")]
     pub domain: Option<String>,
     /// Selector of the RSA key (that of the present key, or mail); for a domain that signs already
-    /// another one prepares a change of keys
+    /// another one changes its keys, once the records of the new ones are published
     #[arg(short, long)]
     pub selector: Option<String>,
     /// The name of this mail server in DNS; that of Postfix unless given
@@ -61,11 +61,17 @@ pub struct SetupArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub ip: Vec<IpAddr>,
     /// Do it
-    #[arg(long, conflicts_with = "undo")]
+    #[arg(long)]
     pub apply: bool,
-    /// Take back what was set up for the domain; keys stay
+    /// Show how the last run (for the domain) would be taken back; with --apply do it. Keys stay
     #[arg(long)]
     pub undo: bool,
+    /// With --undo: every run
+    #[arg(long, requires = "undo")]
+    pub all: bool,
+    /// Let new keys sign at once, whatever DNS says of their records
+    #[arg(long, conflicts_with = "undo")]
+    pub sign_now: bool,
     /// Which keys; both, unless the daemon or a relay can't take two signatures
     #[arg(long, value_enum)]
     pub keys: Option<Keys>,
@@ -133,6 +139,8 @@ struct Account {
     told: Vec<Told>,
     /// The keys without a public half: they are made by `--apply`.
     keys_to_make: usize,
+    /// Whether new keys wait for their records.
+    waiting: bool,
     sheet: Sheet,
 }
 
@@ -269,34 +277,38 @@ fn wanted(args: &SetupArgs, domain: Domain) -> Result<Wanted, End> {
         table_directory: args.table_directory.clone(),
         postfix_directory: args.postfix_config.clone(),
         without_postfix: args.without_postfix,
+        sign_now: args.sign_now,
     })
 }
 
-/// The command line as it was typed.
+/// The command line as it was typed, without the words that a later run has of its own.
 fn command_line() -> String {
+    const OF_THIS_RUN: [&str; 3] = ["--apply", "--offline", "--sign-now"];
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,".contains(c);
-    let words =
-        std::env::args()
-            .skip(1)
-            .map(|word| match word.is_empty() || !word.chars().all(plain) {
-                true => format!("'{}'", word.replace('\'', "'\\''")),
-                false => word,
-            });
+    let words = std::env::args()
+        .skip(1)
+        .filter(|word| !OF_THIS_RUN.contains(&word.as_str()))
+        .map(|word| match word.is_empty() || !word.chars().all(plain) {
+            true => format!("'{}'", word.replace('\'', "'\\''")),
+            false => word,
+        });
     let words: Vec<_> = words.collect();
     format!("dkimd {}", words.join(" "))
 }
 
 fn planned(args: &SetupArgs, wanted: &Wanted, lang: Lang) -> Result<Account, End> {
     let situation = Situation::look_around(wanted)?;
-    let mut plan = plan(wanted, &situation)?;
+    let dns = dns(args, &situation, lang)?;
+    let mut plan = plan(wanted, &situation, &|name| held(dns.as_ref(), name))?;
     let steps = std::mem::take(&mut plan.steps);
-    finish(args, wanted, &situation, plan, steps, Vec::new(), lang)
+    finish(args, wanted, &situation, plan, steps, Vec::new(), dns)
 }
 
 fn applied(args: &SetupArgs, wanted: &Wanted, lang: Lang) -> Result<Account, End> {
     let journal = open_journal(args)?;
     let situation = Situation::look_around(wanted)?;
-    let mut plan = plan(wanted, &situation)?;
+    let dns = dns(args, &situation, lang)?;
+    let mut plan = plan(wanted, &situation, &|name| held(dns.as_ref(), name))?;
     let daemon = situation.daemon.uid;
     if !geteuid().is_root() && geteuid().as_raw() != daemon {
         return Err(not_root(args));
@@ -309,7 +321,7 @@ fn applied(args: &SetupArgs, wanted: &Wanted, lang: Lang) -> Result<Account, End
     if work.touches_postfix() && !told.iter().any(Told::is_failed) {
         plan.notes.extend(mail_waits(&plan.endpoint.socket));
     }
-    finish(args, wanted, &situation, plan, steps, told, lang)
+    finish(args, wanted, &situation, plan, steps, told, dns)
 }
 
 /// That Postfix has nobody to ask, if so: it reads its new lines whenever it starts a process.
@@ -373,7 +385,7 @@ fn finish(
     plan: Plan,
     steps: Vec<Step>,
     told: Vec<Told>,
-    lang: Lang,
+    dns: Option<Dns>,
 ) -> Result<Account, End> {
     let (addresses, private) = mta::addresses(wanted, situation);
     let relay = situation
@@ -392,9 +404,13 @@ fn finish(
         relay,
         keys: keys.collect(),
     };
-    let published = match args.offline {
-        true => Published::default(),
-        false => ask(&subject, situation, lang)?,
+    let published = match dns {
+        None => Published::default(),
+        Some(dns) => {
+            let found = dns.block_on(published(&subject, dns.questions()));
+            dns.end();
+            found
+        }
     };
     let mut notes = plan.notes;
     if !private.is_empty() {
@@ -416,12 +432,17 @@ fn finish(
         notes,
         told,
         keys_to_make: plan.signing.keys.len() - subject.keys.len(),
+        waiting: !plan.signing.waiting.is_empty(),
         sheet: sheet(&subject, &published),
     })
 }
 
-fn ask(subject: &Subject, situation: &Situation, lang: Lang) -> Result<Published, End> {
-    let system = |error: String| {
+/// DNS, unless it is not to be asked.
+fn dns(args: &SetupArgs, situation: &Situation, lang: Lang) -> Result<Option<Dns>, End> {
+    if args.offline {
+        return Ok(None);
+    }
+    let dns = Dns::new(&situation.configuration.snapshot).map_err(|error| {
         End::new(
             ExitCode::OsError,
             text!(
@@ -429,25 +450,19 @@ fn ask(subject: &Subject, situation: &Situation, lang: Lang) -> Result<Published
                 "el sistema operativo se niega: {error}"
             ),
         )
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| system(error.to_string()))?;
-    let published = runtime.block_on(async {
-        let dns = questions(Some(&situation.configuration.snapshot))
-            .map_err(|error| system(error.to_string()))?;
-        let servers: Vec<_> = dns.servers().iter().map(ToString::to_string).collect();
-        let servers = servers.join(", ");
-        let asked = text!(
-            "Asking DNS through {servers} what is published.",
-            "Se pregunta al DNS, a través de {servers}, qué está publicado."
-        );
-        eprintln!("{}", asked.to(lang));
-        Ok(published(subject, &dns).await)
-    });
-    runtime.shutdown_background();
-    published
+    })?;
+    let servers = dns.questions().servers().iter().map(ToString::to_string);
+    let servers = servers.collect::<Vec<_>>().join(", ");
+    let asked = text!(
+        "Asking DNS through {servers} what is published.",
+        "Se pregunta al DNS, a través de {servers}, qué está publicado."
+    );
+    eprintln!("{}", asked.to(lang));
+    Ok(Some(dns))
+}
+
+fn held(dns: Option<&Dns>, name: &str) -> Held {
+    dns.map_or(Held::NotAsked, |dns| dns.held(name))
 }
 
 fn open_journal(args: &SetupArgs) -> Result<Journal, End> {
@@ -463,7 +478,11 @@ fn open_journal(args: &SetupArgs) -> Result<Journal, End> {
 
 fn not_root(args: &SetupArgs) -> End {
     let domain = args.domain.as_deref().unwrap_or_default();
-    let option = if args.undo { "--undo" } else { "--apply" };
+    let option = match (args.undo, args.apply) {
+        (true, true) => "--undo --apply",
+        (true, false) => "--undo",
+        (false, _) => "--apply",
+    };
     End::new(
         ExitCode::NoPermission,
         text!(
@@ -490,10 +509,10 @@ fn failed(error: &ApplyError, done: &[Step], left: &[Step], args: &SetupArgs, la
             "{error}. No se cambió nada."
         ),
         false => text!(
-            "{error}. To go on, mend that and run the same command again; to take everything back: \
-             dkimd setup {domain} --undo",
-            "{error}. Para seguir, corríjalo y repita la misma orden; para deshacerlo todo: dkimd \
-             setup {domain} --undo"
+            "{error}. To go on, mend that and run the same command again; to take it back: \
+             dkimd setup {domain} --undo --apply",
+            "{error}. Para seguir, corríjalo y repita la misma orden; para deshacerlo: dkimd setup \
+             {domain} --undo --apply"
         ),
     };
     End {

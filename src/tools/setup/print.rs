@@ -7,11 +7,7 @@ use crate::{
     setup::{
         change::Change,
         draft::Step,
-        records::{
-            Record, State,
-            forms::{self, NSUPDATE_END},
-            sheet::Sheet,
-        },
+        records::{Record, State, forms, sheet::Sheet},
         services::{Service, Told},
     },
     text,
@@ -189,10 +185,8 @@ fn records(out: &mut impl Write, account: &Account, form: Form, lang: Lang) -> i
     if matches!(form, Form::Nsupdate | Form::All) {
         let head = text!("For nsupdate:", "Para nsupdate:");
         writeln!(out, "\n{}\n", head.to(lang))?;
-        for record in &to_do {
-            write!(out, "{}", forms::nsupdate(record))?;
-        }
-        write!(out, "{NSUPDATE_END}")?;
+        let wrong: Vec<_> = sheet.reverse.iter().filter(|r| !r.is_right()).collect();
+        write!(out, "{}", forms::nsupdates(&to_do, &wrong, &sheet.zones))?;
     }
     Ok(())
 }
@@ -243,6 +237,16 @@ fn next(out: &mut impl Write, account: &Account, lang: Lang) -> io::Result<()> {
     let domain = &account.domain;
     let planned = !account.applied && !account.steps.is_empty();
     let command = &account.command;
+    if account.waiting {
+        let text = text!(
+            "Next, when the records are published: {command} --apply",
+            "Después, con los registros publicados: {command} --apply"
+        );
+        // The plan has the same command to begin with.
+        if !planned {
+            return writeln!(out, "\n{}", text.to(lang));
+        }
+    }
     let text = match planned {
         true => text!(
             "To do it: {command} --apply",

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     io::{self, Write},
+    path::PathBuf,
 };
 
 use super::{End, SetupArgs, json, open_journal, print::write_told};
@@ -11,8 +12,12 @@ use crate::{
     hand::{self, resolved},
     process::ExitCode,
     setup::{
+        change::{Change, Reversal},
+        draft::places,
+        hunks,
         services::{self, Told},
-        undo::{self, UndoError, Undone},
+        trial,
+        undo::{self, Meant, Preview, UndoError, Undone},
     },
     text,
     text::{Lang, Text},
@@ -24,8 +29,13 @@ pub(super) fn run(args: &SetupArgs, domain: Option<&str>, lang: Lang) -> Result<
     let journal = open_journal(args)?;
     let all = text!("all domains", "todos los dominios");
     let whom = domain.unwrap_or_else(|| all.to(lang));
-    let mut undone = match undo::undo(&journal, domain, &args.config) {
-        Ok(undone) => undone,
+    let meant = Meant {
+        domain,
+        config: &args.config,
+        all: args.all,
+    };
+    let preview = match undo::preview(&journal, meant) {
+        Ok(preview) => preview,
         Err(UndoError::Unknown) => {
             let text = text!(
                 "Nothing to take back for {whom}: nothing was set up here, or it was taken back \
@@ -37,17 +47,155 @@ pub(super) fn run(args: &SetupArgs, domain: Option<&str>, lang: Lang) -> Result<
         }
         Err(error) => return Err(end(error)),
     };
+    if !args.apply {
+        let unsigned = unsigned(args, &preview);
+        let written = match args.json {
+            true => json::undo_plan(domain, &preview, &unsigned, lang),
+            false => write_plan(whom, &preview, &unsigned, lang),
+        };
+        return Ok(match written {
+            Ok(()) => ExitCode::Ok,
+            Err(_) => ExitCode::IoError,
+        });
+    }
+    let unsigned = unsigned(args, &preview);
+    let mut undone = undo::undo(&journal, meant).map_err(end)?;
     let told = tell_services(args, &undone);
     undone.remove_emptied();
     let written = match args.json {
         true => json::undone(domain, &undone, &told),
-        false => write_account(whom, &undone, &told, lang),
+        false => write_account(whom, &undone, &told, lang).and_then(|()| {
+            let mut out = io::stdout().lock();
+            unsigned
+                .iter()
+                .try_for_each(|text| writeln!(out, "\n{}", text.to(lang)))
+        }),
     };
     let failed = told.iter().any(Told::is_failed);
     Ok(match (written, failed) {
         (Ok(()), false) => ExitCode::Ok,
         _ => ExitCode::IoError,
     })
+}
+
+/// That mail leaves unsigned by it, where it does.
+fn unsigned(args: &SetupArgs, preview: &Preview) -> Vec<Text> {
+    let mut texts = Vec::new();
+    let files = preview
+        .files
+        .iter()
+        .map(|(path, _, after)| (path.clone(), after.clone()))
+        .collect();
+    match trial::left_unsigned(&args.config, &files, &preview.domains) {
+        Ok(domains) if domains.is_empty() => {}
+        Ok(domains) => {
+            let domains = domains.join(", ");
+            texts.push(text!(
+                "Attention: with this, mail of {domains} leaves unsigned.",
+                "Atención: con esto, el correo de {domains} sale sin firmar."
+            ));
+        }
+        Err(error) => texts.push(text!(
+            "Attention: whose mail leaves unsigned with this could not be tried ({error}).",
+            "Atención: no se pudo comprobar qué correo sale sin firmar con esto ({error})."
+        )),
+    }
+    let asks = |content: &Option<Vec<u8>>| {
+        let text = String::from_utf8_lossy(content.as_deref().unwrap_or_default()).into_owned();
+        let set = |line: &str| {
+            let line = line.split('=').collect::<Vec<_>>();
+            matches!(line.as_slice(), [name, value, ..]
+                if ["smtpd_milters", "non_smtpd_milters"].contains(&name.trim()) && !value.trim().is_empty())
+        };
+        text.lines().filter(|line| set(line)).count()
+    };
+    let of_postfix = |(path, ..): &&(PathBuf, _, _)| path.ends_with("main.cf");
+    for (path, now, after) in preview.files.iter().filter(of_postfix) {
+        if asks(after) < asks(now) {
+            let path = path.display();
+            texts.push(text!(
+                "Attention: with {path} as before, Postfix no longer asks the daemon for everything that \
+                 it asks now; such mail leaves unsigned, whatever the domain.",
+                "Atención: con {path} como antes, Postfix deja de preguntar al demonio por todo lo que \
+                 pregunta ahora; ese correo sale sin firmar, sea cual sea el dominio."
+            ));
+        }
+    }
+    texts
+}
+
+/// Shows what would be taken back.
+fn write_plan(whom: &str, preview: &Preview, unsigned: &[Text], lang: Lang) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let (back, stay) = preview.runs;
+    let runs = back + stay;
+    let head = text!(
+        "Plan of an undo for {whom}: {back} of {runs} runs. Nothing is changed yet.",
+        "Plan para deshacer lo de {whom}: {back} de {runs} ejecuciones. Todavía no se cambia nada."
+    );
+    writeln!(out, "{}", head.to(lang))?;
+    for (path, now, after) in &preview.files {
+        let shown = path.display();
+        let (Some(after), now) = (after, now.as_deref().unwrap_or_default()) else {
+            let text = text!("{shown}: removed", "{shown}: se elimina");
+            writeln!(out, "\n  {}", text.to(lang))?;
+            continue;
+        };
+        writeln!(out)?;
+        for spot in places(now, &hunks::diff(now, after)) {
+            writeln!(out, "  {shown}:{}", spot.line)?;
+            for line in &spot.removed {
+                writeln!(out, "    - {line}")?;
+            }
+            for line in &spot.added {
+                writeln!(out, "    + {line}")?;
+            }
+        }
+    }
+    let mut lines = Vec::new();
+    for (change, reversal) in &preview.others {
+        let path = change.path().display();
+        lines.extend(match (reversal, change) {
+            (Reversal::RemoveDirectory | Reversal::KeepDirectory, _) => Some(text!(
+                "{path}: removed, if nothing is left in it",
+                "{path}: se elimina, si no queda nada dentro"
+            )),
+            (Reversal::GiveBack(attributes), _) => Some(text!(
+                "{path}: owner and mode as before ({attributes})",
+                "{path}: propietario y permisos como antes ({attributes})"
+            )),
+            (Reversal::Leave, Change::Member { user, group }) => Some(text!(
+                "user {user} leaves the group {group}",
+                "el usuario {user} sale del grupo {group}"
+            )),
+            (Reversal::KeepKey, _) => {
+                Some(text!("{path}: the key stays", "{path}: la clave se queda"))
+            }
+            _ => None,
+        });
+    }
+    if !lines.is_empty() {
+        writeln!(out)?;
+    }
+    for text in lines {
+        writeln!(out, "  {}", text.to(lang))?;
+    }
+    for text in unsigned {
+        writeln!(out, "\n{}", text.to(lang))?;
+    }
+    if stay > 0 {
+        let text = text!(
+            "Earlier runs stay: {stay}. To take them back, too: --all",
+            "Se quedan ejecuciones anteriores: {stay}. Para deshacerlas también: --all"
+        );
+        writeln!(out, "\n{}", text.to(lang))?;
+    }
+    let command = super::command_line();
+    let text = text!(
+        "To do it: {command} --apply",
+        "Para hacerlo: {command} --apply"
+    );
+    writeln!(out, "\n{}", text.to(lang))
 }
 
 fn end(error: UndoError) -> End {

@@ -71,7 +71,7 @@ def from_a_bare_server_to_accepted_mail(server):
     server.publish(SECOND_DOMAIN, records_in(second, problems))
     problems += doctor_is_content(server, DOMAIN, SECOND_DOMAIN)
     problems += mail_is_verified(server, f"joe@{SECOND_DOMAIN}", second)
-    undone = setup(server, "--undo")
+    undone = setup(server, "--undo", "--all", "--apply")
     problems += differences("setup --undo", before, snapshot())
     if problems:
         problems += [f"--- {what}\n{text}" for what, text in (

@@ -19,6 +19,7 @@ fn subject() -> Subject {
 fn empty() -> Published {
     Published {
         zone: Some("example.com".to_owned()),
+        zones: BTreeMap::new(),
         mx: Some(vec![]),
         domain_addresses: Some(vec![]),
         domain_texts: Some(vec![]),

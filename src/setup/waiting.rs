@@ -1,0 +1,182 @@
+//! When a new key begins to sign: the first of a domain at once, any other when its record is seen.
+
+use super::{
+    identities::{Need, Signing, State},
+    present::{OwnKey, Present},
+    publication::Standing,
+    situation::Wanted,
+};
+use crate::{
+    keys::generate::KeyKind,
+    text,
+    text::{Lang, Text},
+};
+
+/// Decides for the new keys among `needs`, together: keys of one change begin to sign side by side.
+pub(super) fn decide(
+    wanted: &Wanted,
+    present: &Present,
+    needs: &mut [Need],
+    signing: &mut Signing,
+) {
+    let domain = wanted.domain.as_str();
+    let mut new = 0;
+    let mut elsewhere = None;
+    let mut unseen = None;
+    for need in needs.iter() {
+        let State::New {
+            standing,
+            by,
+            instead_of,
+        } = &need.state
+        else {
+            continue;
+        };
+        new += 1;
+        let selector = need.key.selector.as_str();
+        if let Some(taken) = instead_of {
+            elsewhere.get_or_insert((taken.clone(), selector.to_owned()));
+        }
+        if *standing != Standing::Published && unseen.is_none() {
+            unseen = Some((selector.to_owned(), *standing, by.clone()));
+        }
+    }
+    if new == 0 {
+        return;
+    }
+    if let Some((taken, selector)) = &elsewhere {
+        signing.notes.push(text!(
+            "DNS holds another key at selector {taken} of {domain}; perhaps another server signs with \
+             it. It stays, and the new key gets the selector {selector}.",
+            "El DNS contiene otra clave en el selector {taken} de {domain}; quizá otro servidor firma \
+             con ella. Se queda, y la clave nueva recibe el selector {selector}."
+        ));
+    }
+    let first = present.own.is_empty() && elsewhere.is_none();
+    match unseen {
+        Some((selector, standing, by)) if !first && !wanted.sign_now => {
+            signing.in_force = false;
+            for need in needs.iter_mut() {
+                if matches!(need.state, State::New { .. }) {
+                    signing.waiting.push(need.key.selector.clone());
+                    need.state = State::Waits;
+                }
+            }
+            signing
+                .notes
+                .push(waits(domain, present, &selector, standing, &by));
+        }
+        Some((_, standing, _)) if first => signing.notes.push(signs_at_once(domain, standing)),
+        _ if !first => signing
+            .notes
+            .push(takes_over(domain, present, wanted.sign_now)),
+        _ => {}
+    }
+}
+
+/// Which key of the same kind takes the place of each old one: names in the KeyTable.
+pub(super) fn successors(present: &Present, needs: &[Need]) -> Vec<(String, String)> {
+    let is_ed25519 = |kind: KeyKind| kind == KeyKind::Ed25519;
+    let of_own = |own: &OwnKey| matches!(&own.public, Ok(public) if is_ed25519(public.kind));
+    let mut pairs = Vec::new();
+    for own in &present.own {
+        let successor = needs
+            .iter()
+            .filter(|need| !need.in_signing_table())
+            .find(|need| is_ed25519(need.key.kind) == of_own(own));
+        if let Some(successor) = successor {
+            pairs.push((own.name.clone(), successor.name.clone()));
+        }
+    }
+    pairs
+}
+
+fn old_selectors(present: &Present) -> String {
+    let selectors: Vec<_> = present
+        .own
+        .iter()
+        .map(|key| key.selector.as_str())
+        .collect();
+    selectors.join(", ")
+}
+
+fn waits(domain: &str, present: &Present, selector: &str, standing: Standing, by: &Text) -> Text {
+    let (by_en, by_es) = (by.to(Lang::En), by.to(Lang::Es));
+    let (why_en, why_es) = match standing {
+        Standing::NotAsked => (
+            "DNS was not asked (--offline), so nobody knows whether it is published".to_owned(),
+            "no se preguntó al DNS (--offline), así que no se sabe si está publicado".to_owned(),
+        ),
+        Standing::Unknown => (
+            "DNS gave no answer, so nobody knows whether it is published".to_owned(),
+            "el DNS no respondió, así que no se sabe si está publicado".to_owned(),
+        ),
+        Standing::Partly => (
+            format!("{by_en} do not all have it yet"),
+            format!("{by_es} todavía no lo tienen todos"),
+        ),
+        _ => (
+            format!("not seen yet at {by_en}"),
+            format!("todavía no se ve en {by_es}"),
+        ),
+    };
+    let old = old_selectors(present);
+    let (now_en, now_es) = match old.is_empty() {
+        true => (
+            "until then this server leaves the domain's mail unsigned".to_owned(),
+            "hasta entonces este servidor no firma el correo del dominio".to_owned(),
+        ),
+        false => (
+            format!("until then mail is signed with {old} as before"),
+            format!("hasta entonces el correo se firma con {old} como antes"),
+        ),
+    };
+    text!(
+        "The new key of {domain} does not sign yet: it waits for its record \
+         {selector}._domainkey.{domain} ({why_en}); {now_en}. Publish the record, then run the command \
+         below again: it looks for the record and lets the key sign. To let it sign without that: \
+         --sign-now",
+        "La clave nueva de {domain} todavía no firma: espera a su registro \
+         {selector}._domainkey.{domain} ({why_es}); {now_es}. Publique el registro y repita la orden de \
+         abajo: busca el registro y hace que la clave firme. Para que firme sin esperar: --sign-now"
+    )
+}
+
+fn signs_at_once(domain: &str, standing: Standing) -> Text {
+    match standing {
+        Standing::NotAsked | Standing::Unknown => text!(
+            "This is the first key of {domain} here, so it signs at once. Until its record is published, \
+             receivers take the mail for unsigned: publish it soon. Whether DNS holds another key at this \
+             selector is not known.",
+            "Esta es la primera clave de {domain} aquí, así que firma enseguida. Mientras su registro no \
+             esté publicado, los receptores toman el correo por no firmado: publíquelo pronto. No se sabe \
+             si el DNS contiene otra clave en este selector."
+        ),
+        _ => text!(
+            "This is the first key of {domain} here, so it signs at once. Until its record is published, \
+             receivers take the mail for unsigned: publish it soon.",
+            "Esta es la primera clave de {domain} aquí, así que firma enseguida. Mientras su registro no \
+             esté publicado, los receptores toman el correo por no firmado: publíquelo pronto."
+        ),
+    }
+}
+
+fn takes_over(domain: &str, present: &Present, insisted: bool) -> Text {
+    let old = old_selectors(present);
+    let (en, es) = match insisted {
+        true => ("As --sign-now says", "Como dice --sign-now"),
+        false => ("Its record is published", "Su registro está publicado"),
+    };
+    match old.is_empty() {
+        true => text!(
+            "{en}: the new key signs for {domain} from now on.",
+            "{es}: la clave nueva firma por {domain} desde ahora."
+        ),
+        false => text!(
+            "{en}: the new key signs for {domain} from now on. Leave the records of {old} in DNS for a \
+             week, since mail under way was signed with them.",
+            "{es}: la clave nueva firma por {domain} desde ahora. Deje los registros de {old} en el DNS \
+             una semana, porque el correo en camino se firmó con ellos."
+        ),
+    }
+}
