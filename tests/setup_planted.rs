@@ -447,6 +447,41 @@ fn journal_postfix_and_pid_file_are_not_taken_from_the_user() {
 }
 
 #[test]
+fn a_key_is_made_by_the_users_hand_and_through_no_planted_link() {
+    for plant in [None].into_iter().chain(PLANTS.map(Some)) {
+        let Some(host) = Host::new() else { return };
+        let before = host.of_root();
+        let name = "keys/k/mail.private";
+        if let Some(plant) = plant {
+            host.plant(plant, name);
+        }
+        let link = host.scene.path("dkimd");
+        symlink(env!("CARGO_BIN_EXE_dkimd"), &link).unwrap();
+        let mut genkey = Command::new("timeout");
+        genkey.arg("30").arg(&link);
+        genkey.args(["keygen", "-d", "example.com", "-s", "mail", "-D"]);
+        let original = host.scene.path("opendkim-genkey");
+        symlink(env!("CARGO_BIN_EXE_dkimd"), &original).unwrap();
+        let mut of_original = Command::new("timeout");
+        of_original.arg("30").arg(&original);
+        of_original.args(["-d", "example.com", "-s", "mail", "-D"]);
+        for mut command in [genkey, of_original] {
+            let output = command.arg(host.scene.path("keys/k")).output().unwrap();
+            assert_eq!(host.of_root(), before, "{plant:?}: {output:?}");
+            assert_ne!(output.status.code(), Some(124), "{plant:?}: {output:?}");
+            if plant.is_none_or(|plant| !plant.is_link()) {
+                continue;
+            }
+            assert!(!output.status.success(), "{plant:?}: {output:?}");
+        }
+        if plant.is_none() {
+            let found = fs::metadata(host.scene.path(name)).unwrap();
+            assert_eq!((found.uid(), found.mode() & 0o777), (host.uid, 0o600));
+        }
+    }
+}
+
+#[test]
 fn every_command_of_an_error_mends_it() {
     for plant in [
         Plant::LinkToFile,

@@ -7,6 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::unistd::{getegid, geteuid};
+
+use crate::hand::{Attributes, Owner, Place};
+
 /// What to do when the file is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overwrite {
@@ -21,13 +25,21 @@ pub(super) enum Overwrite {
     },
 }
 
-/// Writes `content` to a new file beside `path` and moves it there when it is on the disk.
+/// Writes `content` to a new file beside `path` and moves it there when it is on the disk. Below a
+/// directory of another user's root has that user do it, so the file is that user's, and a link that is
+/// planted there is not followed.
 pub(super) fn write_file(
     path: &Path,
     content: &[u8],
     mode: u32,
     overwrite: Overwrite,
 ) -> io::Result<()> {
+    if geteuid().is_root() {
+        let place = Place::find(path)?;
+        if let Some(owner) = place.owner() {
+            return by_owner(&place, owner, content, mode, overwrite);
+        }
+    }
     let target = match overwrite {
         Overwrite::KeepOwnerAndMode { .. } => {
             fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
@@ -42,6 +54,32 @@ pub(super) fn write_file(
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+fn by_owner(
+    place: &Place,
+    owner: &Owner,
+    content: &[u8],
+    mode: u32,
+    overwrite: Overwrite,
+) -> io::Result<()> {
+    let mut attributes = Attributes {
+        owner: owner.uid,
+        group: getegid().as_raw(),
+        mode,
+    };
+    match overwrite {
+        Overwrite::Refuse => place.create(content, attributes)?,
+        Overwrite::Replace => place.replace(content, attributes)?,
+        Overwrite::KeepOwnerAndMode { public } => {
+            if let Some(old) = place.look()? {
+                attributes.group = old.attributes.group;
+                attributes.mode |= old.attributes.mode & if public { 0o777 } else { 0o770 };
+            }
+            place.replace(content, attributes)?;
+        }
+    }
+    Ok(())
 }
 
 /// A name in the same directory that nobody else uses.
