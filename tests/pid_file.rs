@@ -63,8 +63,7 @@ fn flock(way: &str, file: &Path) -> Holder {
 }
 
 fn scene_with_open_directory() -> Scene {
-    let scene = Scene::new("");
-    fs::set_permissions(scene.folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let scene = Scene::reachable("");
     fs::create_dir(scene.path("run")).unwrap();
     fs::set_permissions(scene.path("run"), Permissions::from_mode(0o755)).unwrap();
     scene.write(&format!(

@@ -140,7 +140,7 @@ fn said(mut command: Command, input: &str) -> String {
 
 fn command(name: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dkimd"));
-    command.arg0(name).args(args);
+    command.arg0(name).args(args).env("LC_ALL", "C");
     command
 }
 

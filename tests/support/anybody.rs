@@ -14,12 +14,17 @@ use std::{
 };
 
 use nix::{
-    sys::memfd::{MFdFlags, memfd_create},
+    sys::{
+        memfd::{MFdFlags, memfd_create},
+        stat::{Mode, umask},
+    },
     unistd::{Gid, Group, Uid, User},
 };
 
 /// A fresh directory that every user may enter: the one for temporary files may be one user's alone.
+/// What this program and those that it starts make from here on, everybody may read, as is usual.
 pub fn folder() -> tempfile::TempDir {
+    umask(Mode::from_bits_truncate(0o022));
     let usual = [env::temp_dir(), "/tmp".into(), "/var/tmp".into()];
     let place = usual.iter().find(|place| is_open(place)).unwrap();
     let folder = tempfile::tempdir_in(place).unwrap();
