@@ -69,9 +69,18 @@ impl HostSet {
         let has_globs = matches!(open, OpenSet::Patterns(_));
         let mut set = Self::default();
         let mut new = Vec::new();
+        let mut cover = Cover::default();
         for entry in open.entries().iter() {
             if let Some(finding) = set.add(entry, has_globs) {
                 new.push(finding.at(open.entries().file(), entry.line));
+            }
+            if let Some(reach) =
+                Network::parse(entry.key).and_then(|(network, _)| cover.add(network))
+            {
+                new.extend(
+                    everybody(spec.origin.option, reach, entry.key)
+                        .map(|finding| finding.at(open.entries().file(), entry.line)),
+                );
             }
         }
         push_bounded(findings, new);
@@ -186,16 +195,22 @@ impl HostSet {
         let name = text.trim_end_matches('.').to_ascii_lowercase();
         if has_globs && (name.contains('*') || !posix::is_plain(&name)) {
             // A pattern that doesn't compile was told when the set was opened.
-            self.globs.extend(
-                posix::compile(text, Case::Ignored)
-                    .ok()
-                    .map(|pattern| Glob {
-                        pattern,
-                        excludes,
-                        written: entry.key.into(),
-                    }),
-            );
-            return None;
+            let pattern = posix::compile(text, Case::Ignored).ok()?;
+            // OpenDKIM asks for the host with `!` first, and such a pattern fits that, too.
+            let fits_all = !excludes && fits_every_host(&pattern);
+            self.globs.push(Glob {
+                pattern,
+                excludes: excludes || fits_all,
+                written: entry.key.into(),
+            });
+            return fits_all.then(|| {
+                Diagnostic::warning(format!(
+                    "host entry {:?}: this entry would list every host; it is left aside, as OpenDKIM \
+                     does, and no host that it fits is listed by another one either",
+                    entry.key
+                ))
+                .remedy("write the networks that are meant, as 192.0.2.0/24")
+            });
         }
         let (name, finding) = match name.strip_prefix('*') {
             Some(rest) if rest.starts_with('.') && !rest.contains('*') => (
@@ -342,6 +357,90 @@ fn unlikely_name(name: &str) -> Option<(&'static str, &'static str)> {
     }
 }
 
+/// Names, IPv4 and IPv6 addresses that have nothing in common but their dots or colons.
+const UNLIKE: [[&str; 4]; 3] = [
+    ["q.w", "mail.example.com", "a-1.b.museum", "xn--x.zz"],
+    ["198.51.100.7", "203.0.113.45", "8.8.4.4", "66.77.99.2"],
+    ["2001:db8::5", "fe80::c:1", "7::", "a:e:9::9"],
+];
+
+/// Whether a pattern fits all names, or all addresses of a family, with OpenDKIM's `!` before them.
+fn fits_every_host(pattern: &Regex) -> bool {
+    UNLIKE.iter().any(|hosts| {
+        let mut hosts = hosts.iter().map(|host| format!("!{host}"));
+        hosts.all(|host| pattern.is_match(host.as_bytes()))
+    })
+}
+
+/// How much of the internet the networks of a set take in.
+#[derive(Debug, Default)]
+struct Cover {
+    /// Listed ranges of IPv4, and of IPv6 by their first 64 bits; apart and sorted.
+    ranges: [Vec<(u64, u64)>; 2],
+    told: [bool; 2],
+}
+
+/// The ranges of addresses that strangers come from: half of IPv4, or all of 2000::/3.
+const STRANGERS_V4: u64 = 1 << 31;
+const STRANGERS_V6: (u64, u64) = (0x2000_0000_0000_0000, 0x3fff_ffff_ffff_ffff);
+
+impl Cover {
+    /// Adds a network; says so once, when strangers are among the hosts from there on.
+    fn add(&mut self, network: Network) -> Option<&'static str> {
+        let (start, bits) = match network.address {
+            IpAddr::V4(v4) => (u64::from(v4.to_bits()), 32 - u32::from(network.length)),
+            IpAddr::V6(v6) => {
+                let first = (v6.to_bits() >> 64) as u64;
+                (first, 64_u32.saturating_sub(network.length.into()))
+            }
+        };
+        // Small networks never add up to that.
+        if network.length > 16 {
+            return None;
+        }
+        let family = family(network.address);
+        let end = start | 1_u64.checked_shl(bits).map_or(u64::MAX, |size| size - 1);
+        let ranges = &mut self.ranges[family];
+        ranges.push((start, end));
+        ranges.sort_unstable();
+        let mut apart: Vec<(u64, u64)> = Vec::with_capacity(ranges.len());
+        for (start, end) in ranges.drain(..) {
+            match apart.last_mut() {
+                Some(last) if start <= last.1.saturating_add(1) => last.1 = last.1.max(end),
+                _ => apart.push((start, end)),
+            }
+        }
+        *ranges = apart;
+        let strangers = match family {
+            0 => {
+                ranges
+                    .iter()
+                    .map(|(start, end)| end - start + 1)
+                    .sum::<u64>()
+                    >= STRANGERS_V4
+            }
+            _ => ranges
+                .iter()
+                .any(|(s, e)| *s <= STRANGERS_V6.0 && *e >= STRANGERS_V6.1),
+        };
+        let first = strangers && !std::mem::replace(&mut self.told[family], strangers);
+        first.then_some(if family == 0 { "IPv4" } else { "IPv6" })
+    }
+}
+
+/// What it means that a set lists everybody.
+fn everybody(option: &str, family: &str, entry: &str) -> Option<Diagnostic> {
+    let what = match option {
+        "InternalHosts" => "anybody's mail is signed, forged mail too",
+        "PeerList" => "nobody's mail is signed or verified",
+        _ => return None,
+    };
+    let finding = Diagnostic::warning(format!(
+        "{option} lists hosts of the whole {family} internet, with {entry:?} at the latest: {what}"
+    ));
+    Some(finding.remedy("write the networks that are meant, as 192.0.2.0/24"))
+}
+
 fn bits(address: IpAddr) -> u8 {
     match address {
         IpAddr::V4(_) => 32,
@@ -381,6 +480,65 @@ mod tests {
         };
         let mut findings = Vec::new();
         (HostSet::open(&spec, None, &mut findings), findings)
+    }
+
+    #[test]
+    fn a_pattern_that_fits_every_host_lists_nobody() {
+        // conf-hosts-star
+        for star in ["*", "**", "*.*", "(*|x)", "*:*", "[^x]*"] {
+            let (set, findings) = refile(&format!("127.0.0.1\nlocalhost\n{star}\n"));
+            let told = findings.iter().any(|finding| {
+                finding.line == Some(3) && finding.what.contains("would list every host")
+            });
+            assert!(told, "{star}: {findings:?}");
+            assert!(!listed(&set, "mail.example.net", "2001:db8::9"), "{star}");
+        }
+        let (set, _) = refile("127.0.0.1\nlocalhost\n*\n");
+        assert!(!listed(&set, "localhost", "127.0.0.1"));
+        for fine in [
+            "*.example.org",
+            "192.0.2.*",
+            "mail*",
+            "*1*",
+            "!*",
+            "2001:db8:*",
+        ] {
+            let (_, findings) = refile(&format!("{fine}\n"));
+            assert!(
+                !findings.iter().any(|f| f.what.contains("every host")),
+                "{fine}"
+            );
+        }
+    }
+
+    #[test]
+    fn networks_that_take_in_strangers_are_kept_and_told_once() {
+        let told = |text: &str| {
+            let (set, findings) = refile(text);
+            let found: Vec<_> = findings
+                .iter()
+                .filter(|f| f.what.contains("forged mail too"))
+                .collect();
+            (
+                listed(&set, "", "203.0.113.9"),
+                found.iter().map(|f| f.line).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(told("127.0.0.1\n0.0.0.0/0\n"), (true, vec![Some(2)]));
+        assert_eq!(told("0.0.0.0/1\n128.0.0.0/1\n"), (true, vec![Some(1)]));
+        assert_eq!(
+            told("192.0.0.0/2\n10.0.0.0/8\n128.0.0.0/2\n"),
+            (true, vec![Some(3)])
+        );
+        assert_eq!(
+            told("::/0\n::ffff:0:0/96\n"),
+            (true, vec![Some(1), Some(2)])
+        );
+        assert_eq!(told("2000::/4\n3000::/4\n"), (false, vec![Some(2)]));
+        assert_eq!(
+            told("10.0.0.0/8\n172.16.0.0/12\n192.168.0.0/16\nfc00::/7\n"),
+            (false, vec![])
+        );
     }
 
     #[test]
