@@ -45,10 +45,11 @@ impl SigningFailure {
     /// What the administrator wants done.
     pub fn action(&self, settings: &Settings) -> FailureAction {
         let action = self.configured(&settings.on_failure);
-        // CaptureUnknownErrors holds what would only be deferred.
+        // CaptureUnknownErrors holds what is nobody's mistake. A key or table can be mended, and the
+        // message then leaves signed; held, it would leave unsigned.
         let captured = settings.verifying.capture_unknown_errors
             && action == FailureAction::Tempfail
-            && !matches!(self, Self::HeaderTooLarge | Self::MemoryShort);
+            && matches!(self, Self::Operation);
         if captured {
             FailureAction::Quarantine
         } else {
@@ -152,6 +153,35 @@ mod tests {
         let end = SigningFailure::Operation.end(&chosen, true);
         assert_eq!(end.reply, Reply::Accept);
         assert_eq!(end.changes, [Change::Quarantine("opendkim".into())]);
+    }
+
+    #[test]
+    fn what_can_be_mended_waits_though_unknown_errors_are_captured() {
+        // conf-capture-missing-key
+        let mut settings = all("tempfail");
+        settings.verifying.capture_unknown_errors = true;
+        let waits = [
+            SigningFailure::Key(KeyError::Missing("/k".into())),
+            SigningFailure::Key(KeyError::TooBig {
+                path: "/k".into(),
+                octets: 1 << 20,
+            }),
+            SigningFailure::Identity(IdentityError::UnknownKey {
+                key_name: "k".into(),
+            }),
+            SigningFailure::HeaderTooLarge,
+        ];
+        for failure in waits {
+            assert_eq!(
+                failure.action(&settings),
+                FailureAction::Tempfail,
+                "{failure:?}"
+            );
+        }
+        assert_eq!(
+            SigningFailure::Operation.action(&settings),
+            FailureAction::Quarantine
+        );
     }
 
     #[test]
