@@ -96,9 +96,11 @@ fn every_problem_is_told_at_once_with_file_line_and_remedy() {
         ),
         format!("{folder}/KeyTable"),
         format!("{folder}/SigningTable:2: warning: "),
-        format!("{folder}/KeyTable:2: error: key lost: can't load key from {folder}/lost.private"),
         format!(
-            "{folder}/KeyTable:3: error: key broken: can't load key from {folder}/broken.private"
+            "{folder}/KeyTable:2: warning: key lost: can't load key from {folder}/lost.private"
+        ),
+        format!(
+            "{folder}/KeyTable:3: warning: key broken: can't load key from {folder}/broken.private"
         ),
         "adduser".to_owned(),
         "LDAPBindUser".to_owned(),
@@ -113,9 +115,33 @@ fn every_problem_is_told_at_once_with_file_line_and_remedy() {
     assert_eq!(code, Some(78));
     let findings: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
     assert_eq!(findings.len(), told.lines().count() - 1);
-    assert!(findings.iter().any(|finding| finding["line"] == 3
+    assert!(findings.iter().any(|finding| finding["line"] == 4
         && finding["severity"] == "error"
         && finding["remedy"].is_string()));
+}
+
+/// Others sign all the same: neither start nor package may be refused for one key of many.
+#[test]
+fn keys_of_a_table_that_can_not_be_used_are_warnings() {
+    let scene = Scene::new("");
+    let folder = scene.folder.path().display().to_string();
+    fs::write(scene.path("SigningTable"), "*@a.example k\n").unwrap();
+    fs::write(
+        scene.path("KeyTable"),
+        format!("k a.example:s:{folder}/absent\n"),
+    )
+    .unwrap();
+    let text = format!(
+        "KeyTable {folder}/KeyTable\nSigningTable refile:{folder}/SigningTable\nSocket {}\n",
+        scene.socket_option()
+    );
+    fs::write(scene.config(), text).unwrap();
+    let (code, told) = check(&scene.config(), &[]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        told.contains("KeyTable:1: warning: key k: can't load key from"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -178,7 +204,7 @@ fn keys_and_directories_are_judged_for_the_user_of_user_id_not_for_root() {
             .any(|line| line.contains("error: ") && line.contains(text))
     };
     assert!(
-        error(&format!("{folder}/mail.private")),
+        told.contains("warning: key k: can't load key from"),
         "root may read it, nobody may not:\n{told}"
     );
     assert!(error("user nobody may not make a file in"), "{told}");

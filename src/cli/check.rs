@@ -77,7 +77,16 @@ fn findings(file: &Path) -> Vec<Diagnostic> {
     if let Some(snapshot) = &snapshot {
         let as_daemon = keys::check(snapshot, None);
         match key_file {
-            None => findings.extend(as_daemon),
+            // Mail of other domains is signed all the same, so the daemon starts.
+            None => findings.extend(as_daemon.into_iter().map(
+                |finding| match finding.is_error() {
+                    true => Diagnostic {
+                        severity: Severity::Warning,
+                        ..finding.leaves_unsigned()
+                    },
+                    false => finding,
+                },
+            )),
             Some(at_start) => {
                 let fine = !at_start.iter().any(Diagnostic::is_error);
                 findings.extend(at_start);

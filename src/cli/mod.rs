@@ -7,6 +7,7 @@ pub mod man;
 pub mod opendkim;
 pub mod print_option;
 pub mod query;
+pub mod reload;
 pub mod report;
 pub mod serve;
 
@@ -71,6 +72,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Read options, tables and keys, and name every problem with file, line and remedy
     Check(check::CheckArgs),
+    /// Ask a running daemon to load its configuration again, if that can be loaded
+    Reload(reload::ReloadArgs),
     /// Set up a domain: keys, tables, Postfix, and the DNS records to publish
     Setup(SetupArgs),
     /// Examine this host, its DNS records and Postfix, and name what keeps mail from arriving
@@ -139,6 +142,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
     match cli.command {
         Command::Serve(serve) => serve::run(&serve, &args, daemon),
         Command::Check(check) => check::run(&check),
+        Command::Reload(reload) => reload::run(&reload),
         Command::Setup(setup) => setup::run(&setup),
         Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Knock(args) => knock::run(&args),

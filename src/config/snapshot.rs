@@ -56,6 +56,9 @@ pub struct Snapshot {
     pub verification_policy: Arc<VerificationPolicy>,
     /// What verifying looks up.
     pub verifying: VerifySets,
+    /// The one before, where its InternalHosts gave way to a list that may not be meant: mail that it
+    /// would have had signed is told of.
+    pub formerly: Option<Arc<Snapshot>>,
 }
 
 /// The data sets of the verifying side, opened.

@@ -6,6 +6,7 @@ use std::{
     io::{self, ErrorKind, Read},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use zeroize::Zeroizing;
@@ -15,6 +16,7 @@ use super::{
     error::{Denied, KeyError},
     safe::{Component, Finding, judge},
 };
+use crate::config::steady::SETTLED;
 
 /// A PEM file with an RSA key of 16384 bits has 12,500 octets; certificates may stand beside it.
 pub const MAX_KEY_FILE_OCTETS: u64 = 64 * 1024;
@@ -36,6 +38,16 @@ impl Stamp {
     /// The stamp of the file at `path` as it is now; symbolic links are followed.
     pub fn of(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|metadata| Self::from(&metadata))
+    }
+
+    /// Whether it was written in the last two seconds, so that more may come.
+    pub fn is_fresh(&self) -> bool {
+        let written = u64::try_from(self.modified.0).map(Duration::from_secs);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        match (written, now) {
+            (Ok(written), Ok(now)) => now.saturating_sub(written) <= SETTLED,
+            _ => false,
+        }
     }
 }
 
@@ -252,7 +264,7 @@ mod tests {
         fs::write(&path, "one").unwrap();
         let first = Stamp::of(&path).unwrap();
         assert_eq!(Stamp::of(&path).unwrap(), first);
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert_ne!(Stamp::of(&path).unwrap(), first);
     }

@@ -52,6 +52,8 @@ pub struct KeyStore {
     cache: Mutex<Cache<Arc<Entry>>>,
     preloaded: ArcSwapOption<Preloaded>,
     reader: Mutex<Option<Identity>>,
+    /// The preloaded key's path leads elsewhere by now, because the root has changed.
+    sealed: AtomicBool,
     /// A tool judges for the daemon's user, whoever runs it.
     judged_for: Option<Identity>,
 }
@@ -86,6 +88,7 @@ impl KeyStore {
             cache: Mutex::new(Cache::new(capacity)),
             preloaded: ArcSwapOption::empty(),
             reader: Mutex::new(None),
+            sealed: AtomicBool::new(false),
             judged_for: None,
         }
     }
@@ -140,12 +143,36 @@ impl KeyStore {
         Ok(warnings)
     }
 
+    /// From now on the preloaded key is not compared with its file any more: the root directory is
+    /// about to change, and its path with it.
+    pub fn seal(&self) {
+        self.sealed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the key held for `path` is still what stands there.
+    pub fn holds_current(&self, path: &Path) -> bool {
+        let held = self.preloaded.load();
+        let held = held.as_ref().filter(|known| known.path == path);
+        held.is_some_and(|known| Stamp::of(path).is_ok() && known.is_current(&Stamp::of(path)))
+    }
+
+    /// Whether the key that was read from `path` before goes on signing in spite of `error`.
+    pub fn signs_without(&self, path: &Path, error: &KeyError) -> bool {
+        let held = self
+            .preloaded
+            .load()
+            .as_ref()
+            .is_some_and(|known| known.path == path);
+        let sealed = self.sealed.load(Ordering::Relaxed);
+        held && (sealed || matches!(error, KeyError::Unreadable(_)))
+    }
+
     fn file_key(&self, path: &Path, rules: KeyRules) -> Result<Loaded, KeyError> {
         let stamp = Stamp::of(path);
         let preloaded = self.preloaded.load();
         let preloaded = preloaded.as_ref().filter(|known| known.path == path);
         if let Some(known) = preloaded
-            && known.is_current(&stamp)
+            && (self.sealed.load(Ordering::Relaxed) || known.is_current(&stamp))
         {
             return Ok((Arc::clone(&known.entry.key), Vec::new()));
         }
@@ -178,7 +205,16 @@ impl KeyStore {
                 return Ok(loaded);
             }
         }
-        let (entry, warnings) = load_file(path, rules, &self.reader())?;
+        let (entry, warnings) = match load_file(path, rules, &self.reader()) {
+            // A file that is being written holds half a key; the whole one comes in a moment.
+            Err(KeyError::Unusable { .. })
+                if let Some(known) = known
+                    && stamp.is_some_and(|stamp| stamp.is_fresh()) =>
+            {
+                return Ok((Arc::clone(&known.key), Vec::new()));
+            }
+            loaded => loaded?,
+        };
         let key = Arc::clone(&entry.key);
         self.keep(CacheKey::File(path.to_owned()), entry);
         Ok((key, warnings))

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, path::Path};
 
-use crate::{diagnostic::Diagnostic, secret};
+use crate::{config::load::Doubt, diagnostic::Diagnostic, secret};
 
 /// The release whose behaviour dkimd takes over.
 pub const OPENDKIM_VERSION: &str = "2.11.0";
@@ -42,6 +42,28 @@ pub fn reloaded(file: &Path) -> String {
 /// A reload was asked for where there is no file to load.
 pub fn reload_ignored() -> String {
     "ignoring reload signal".to_owned()
+}
+
+/// A reload found a file that looks half written.
+pub fn put_off(doubt: &Doubt) -> String {
+    format!(
+        "reload put off: {} {} {}; the configuration before stays in force; {}",
+        doubt.option,
+        doubt.path.display(),
+        doubt.why.what(),
+        doubt.why.how_to_mean_it()
+    )
+}
+
+/// Such a file, a list of hosts or the like, has stayed so.
+pub fn taken_up_in_doubt(doubt: &Doubt) -> String {
+    format!(
+        "taken up in doubt: {} {} {} and stayed so; {}",
+        doubt.option,
+        doubt.path.display(),
+        doubt.why.what(),
+        doubt.why.how_to_mean_it()
+    )
 }
 
 /// One finding, as OpenDKIM words it: `<file>: configuration error at line <n>: <reason>`.

@@ -14,6 +14,7 @@ use crate::{
     dns::cache::CacheFigures,
     keys::store::KeyError,
     milter::Client,
+    secret,
     session::record::{MessageRecord, Outcome},
 };
 
@@ -30,6 +31,25 @@ pub fn signature_added(selector: &Selector, domain: &Domain) -> String {
 /// A message leaves unsigned: why, with the word that `dkimd explain` knows.
 pub fn not_signed(reason: &Reason) -> String {
     format!("not signed: {reason} ({})", reason.code())
+}
+
+/// KeyFile can't be read any more, and the key that was read from it goes on signing.
+pub fn key_kept(error: &KeyError) -> String {
+    format!(
+        "{error}; signing goes on with the key read at start; {}",
+        error.remedy()
+    )
+}
+
+/// At a start or reload: keys of the KeyTable that can't be used, some by name.
+pub fn keys_unusable(bad: usize, read: usize, named: &[&str]) -> String {
+    let named: Vec<_> = named.iter().map(|name| secret::line(name)).collect();
+    let more = if bad > named.len() { ", ..." } else { "" };
+    format!(
+        "{bad} of {read} keys of the KeyTable can't be used ({}{more}): mail that they sign is \
+         deferred; run: dkimd check",
+        named.join(", ")
+    )
 }
 
 /// A key can't be used: which file, its owner and mode, and what mends it.
@@ -73,6 +93,18 @@ pub fn not_internal(client: &Client) -> String {
         Some(address) => format!("{} [{address}] not internal", client.name),
         None => format!("{} [unknown] not internal", client.name),
     }
+}
+
+/// A client that was internal until InternalHosts lost it by what may be a mishap.
+pub fn formerly_internal(client: &Client, rule: &str) -> String {
+    let address = client
+        .address
+        .map_or("unknown".to_owned(), |a| a.to_string());
+    format!(
+        "{} [{address}] is not internal any more: its entry {rule} left InternalHosts when that was \
+         taken up in doubt",
+        client.name
+    )
 }
 
 /// LogWhy: no SASL mechanism.

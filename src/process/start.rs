@@ -30,7 +30,7 @@ use super::{
     exit::{ExitCode, Failure},
     limits,
     pidfile::{PidFile, PidFileError},
-    reload::{Reload, Reloader},
+    reload::{Keys, LOOK_AGAIN, Reload, Reloader},
     restart,
     signals::{self, Request, Signals, Stage, Stop, Stopper},
     surroundings,
@@ -39,6 +39,7 @@ use super::{
 };
 use crate::{
     config::{
+        load::{Load, Watched},
         resolve::Overrides,
         settings::{LogSettings, ProcessSettings},
         snapshot::Snapshot,
@@ -87,6 +88,9 @@ pub trait Daemon {
     /// warnings, or one line that says why there can be no start.
     fn prepare(&self, snapshot: &Snapshot, user: Option<u32>) -> Result<Vec<String>, String>;
 
+    /// What reloads have to ask about keys.
+    fn keys(&self) -> Arc<dyn Keys>;
+
     /// Binds the socket, inside the runtime. An error is one line: what is wrong, and the remedy.
     fn bind(
         &self,
@@ -114,9 +118,10 @@ pub fn start(order: &Order, daemon: &impl Daemon) -> ExitCode {
 /// Steps 1 to 6.
 fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
     signals::hold_reload_signals();
-    let (snapshot, warnings) = load(order, None)?;
-    let process = under_service_manager(snapshot.settings.process.clone());
-    let logging = snapshot.settings.logging.clone();
+    let (loaded, warnings) = load(order, None)?;
+    let settings = &loaded.snapshot.settings;
+    let process = under_service_manager(settings.process.clone());
+    let logging = settings.logging.clone();
     if process.socket.is_none() && env::var_os("LISTEN_FDS").is_none() {
         return Err(Failure::new(
             ExitCode::Config,
@@ -139,7 +144,7 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
         }
     }
     let pid_file = write_pid_file(&process, account.as_ref(), log.as_ref())?;
-    let worker = |snapshot, ready: Vec<ReadyPipe>, pid_file, supervisor| {
+    let worker = |loaded, ready: Vec<ReadyPipe>, pid_file, supervisor| {
         let worker = Worker {
             supervisor,
             order,
@@ -149,17 +154,17 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
             notifier: &notifier,
             log: Arc::clone(&log),
         };
-        worker.run(snapshot, ready, pid_file)
+        worker.run(loaded, ready, pid_file)
     };
     let Some(limits) = process.auto_restart else {
-        return worker(snapshot, starter.into_iter().collect(), pid_file, None);
+        return worker(loaded, starter.into_iter().collect(), pid_file, None);
     };
 
     let supervisor = getpid();
     let mut starter = starter;
     // The first worker takes what is loaded. A later one loads anew, so a crash after a reload
     // does not bring the old configuration back.
-    let mut first = Some(snapshot);
+    let mut first = Some(loaded);
     let code = restart::supervise(
         limits,
         log.as_ref(),
@@ -173,11 +178,11 @@ fn prepare(order: &Order, daemon: &impl Daemon) -> Result<ExitCode, Failure> {
         },
         |_, ready| {
             let run = || {
-                let snapshot = match first.take() {
-                    Some(snapshot) => snapshot,
+                let loaded = match first.take() {
+                    Some(loaded) => loaded,
                     None => load(order, Some(log.as_ref()))?.0,
                 };
-                worker(snapshot, vec![ready], None, Some(supervisor))
+                worker(loaded, vec![ready], None, Some(supervisor))
             };
             run().unwrap_or_else(|failure| {
                 failure.tell(&order.program);
@@ -204,12 +209,24 @@ fn under_service_manager(process: ProcessSettings) -> ProcessSettings {
     }
 }
 
+/// A configuration, and the files that it was loaded from.
+struct Loaded {
+    snapshot: Snapshot,
+    files: Vec<Watched>,
+}
+
 /// Step 1: the snapshot with its warnings. Errors go to standard error, and to the log if it is
 /// open already.
-fn load(order: &Order, log: Option<&dyn Log>) -> Result<(Snapshot, Vec<Diagnostic>), Failure> {
-    let (snapshot, findings) = Snapshot::load(order.file.as_deref(), &order.overrides);
+fn load(order: &Order, log: Option<&dyn Log>) -> Result<(Loaded, Vec<Diagnostic>), Failure> {
+    let load = Load::steadily(order.file.as_deref(), &order.overrides, &[]);
+    let Load {
+        snapshot,
+        findings,
+        files,
+        ..
+    } = load;
     if let Some(snapshot) = snapshot {
-        return Ok((snapshot, findings));
+        return Ok((Loaded { snapshot, files }, findings));
     }
     for error in findings.iter().filter(|finding| finding.is_error()) {
         eprintln!("{}: {}", order.program, lines::finding(error));
@@ -272,7 +289,7 @@ impl<D: Daemon> Worker<'_, D> {
     /// Steps 7 to 14.
     fn run(
         &self,
-        snapshot: Snapshot,
+        Loaded { snapshot, files }: Loaded,
         ready: Vec<ReadyPipe>,
         pid_file: Option<PidFile>,
     ) -> Result<ExitCode, Failure> {
@@ -281,9 +298,11 @@ impl<D: Daemon> Worker<'_, D> {
         let prepared = self.prepare(&snapshot, &*log);
         let reloader = Arc::new(Reloader::new(
             snapshot,
+            files,
             self.order.file.clone(),
             self.order.overrides.clone(),
             Arc::clone(&log) as Arc<dyn Log>,
+            self.daemon.keys(),
         ));
         let ended = prepared
             .and_then(|()| self.confine())
@@ -375,6 +394,8 @@ impl<D: Daemon> Worker<'_, D> {
             pipe.ready();
         }
 
+        let keys_told = Arc::clone(&reloader);
+        tokio::task::spawn_blocking(move || keys_told.tell_of_keys());
         let (stopper, stop) = Stopper::new();
         let serving = self.daemon.serve(listener, Arc::clone(&reloader), stop);
         tokio::select! {
@@ -387,8 +408,21 @@ impl<D: Daemon> Worker<'_, D> {
 
     /// Carries out what signals ask for; returns when the daemon is to end without delay.
     async fn obey(&self, mut signals: Signals, reloader: &Arc<Reloader>, stopper: &Stopper) {
+        let mut put_off = false;
         loop {
-            match signals.next().await {
+            let request = tokio::select! {
+                request = signals.next() => request,
+                () = tokio::time::sleep(LOOK_AGAIN), if put_off => {
+                    let looking = Arc::clone(reloader);
+                    let outcome = tokio::task::spawn_blocking(move || looking.look_again()).await;
+                    if let Ok(Some(outcome)) = outcome {
+                        put_off = outcome == Reload::PutOff;
+                        self.notifier.status(outcome.status());
+                    }
+                    continue;
+                }
+            };
+            match request {
                 Request::Stop => {
                     self.notifier.stopping();
                     if stopper.ask() == Stage::Now {
@@ -400,14 +434,14 @@ impl<D: Daemon> Worker<'_, D> {
                     let loading = Arc::clone(reloader);
                     // A load reads files and may take seconds; mail goes on meanwhile.
                     let outcome = tokio::task::spawn_blocking(move || loading.reload()).await;
-                    self.notifier.status(match outcome {
-                        Ok(Reload::Done) => "configuration reloaded",
-                        Ok(Reload::NoFile) => "nothing to reload: started without a file",
-                        Ok(Reload::Kept) | Err(_) => {
-                            "the changed configuration is broken; the old one stays (see the log)"
-                        }
-                    });
+                    let outcome = outcome.unwrap_or(Reload::Kept);
+                    put_off = outcome == Reload::PutOff;
+                    self.notifier.status(outcome.status());
                     self.notifier.ready();
+                    if outcome == Reload::Done {
+                        let keys_told = Arc::clone(reloader);
+                        tokio::task::spawn_blocking(move || keys_told.tell_of_keys());
+                    }
                 }
             }
         }

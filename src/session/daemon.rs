@@ -11,18 +11,20 @@ use super::{
 };
 use crate::{
     config::snapshot::{SigningIdentities, Snapshot},
+    diagnostic::Diagnostic,
     dkim::UnixTime,
     dns::source::KeySources,
     keys::{
         KeySource,
         accounts::Identity,
+        check::check_key,
         store::{KeyError, KeyStore},
     },
     log::{Level, daemon, lines},
     milter::{self, Incident, Shutdown, memory::Budget},
     process::{
         memory,
-        reload::Reloader,
+        reload::{Keys, Reloader},
         signals::{Stage, Stop},
         start::Daemon,
     },
@@ -77,13 +79,14 @@ impl Daemon for MilterDaemon {
             return Ok(Vec::new());
         };
         let me = user.map_or_else(Identity::current, Identity::of_uid);
-        match self.keys.preload(path, key_rules(snapshot), &me) {
-            Ok(warnings) => Ok(warnings),
-            Err(error @ (KeyError::Unusable { .. } | KeyError::TooSmall { .. })) => {
-                Ok(vec![lines::key_unusable(&error)])
-            }
-            Err(error) => Err(lines::key_unusable(&error)),
+        if snapshot.settings.process.change_root.is_some() {
+            self.keys.seal();
         }
+        told(self.keys.preload(path, key_rules(snapshot), &me))
+    }
+
+    fn keys(&self) -> Arc<dyn Keys> {
+        Arc::new(HeldKeys(Arc::clone(&self.keys)))
     }
 
     /// Takes the sockets that systemd hands over, if any; else binds the one of Socket.
@@ -146,6 +149,71 @@ impl Daemon for MilterDaemon {
         serving.await;
     }
 }
+
+/// What a start or reload says of KeyFile: one that holds no key defers mail until it is mended.
+fn told(loaded: Result<Vec<String>, KeyError>) -> Result<Vec<String>, String> {
+    match loaded {
+        Ok(warnings) => Ok(warnings),
+        Err(error @ (KeyError::Unusable { .. } | KeyError::TooSmall { .. })) => {
+            Ok(vec![lines::key_unusable(&error)])
+        }
+        Err(error) => Err(lines::key_unusable(&error)),
+    }
+}
+
+/// The keys of the running daemon, for reloads.
+#[derive(Debug)]
+struct HeldKeys(Arc<KeyStore>);
+
+impl Keys for HeldKeys {
+    /// Reads KeyFile with the rights that are left. Where that can't be done, the key that was read
+    /// from there before goes on signing.
+    fn renew(&self, snapshot: &Snapshot) -> Result<Vec<String>, String> {
+        let SigningIdentities::Single {
+            key: KeySource::File(path),
+            ..
+        } = &snapshot.signing
+        else {
+            return Ok(Vec::new());
+        };
+        if self.0.holds_current(path) {
+            return Ok(Vec::new());
+        }
+        match self
+            .0
+            .preload(path, key_rules(snapshot), &Identity::current())
+        {
+            Err(error) if self.0.signs_without(path, &error) => Ok(vec![lines::key_kept(&error)]),
+            loaded => told(loaded),
+        }
+    }
+
+    fn unusable(&self, snapshot: &Snapshot) -> Option<String> {
+        let rules = key_rules(snapshot);
+        let me = Identity::current();
+        let (mut read, mut bad, mut named) = (0, 0, Vec::new());
+        let keys = snapshot
+            .keys()
+            .filter_map(|named| Some((named.name, named.key?)));
+        for (name, key) in keys.take(MOST_READ_AHEAD) {
+            read += 1;
+            let report = check_key(&key, rules, &me);
+            if report.findings.iter().any(Diagnostic::is_error) {
+                bad += 1;
+                if named.len() < NAMED_KEYS {
+                    named.push(name);
+                }
+            }
+        }
+        let tables = matches!(snapshot.signing, SigningIdentities::Tables { .. });
+        (tables && bad > 0).then(|| lines::keys_unusable(bad, read, &named))
+    }
+}
+
+/// Keys of a table that are tried at a start or reload; with more, `dkimd check` tells the rest.
+const MOST_READ_AHEAD: usize = 10_000;
+/// Keys that are told by name.
+const NAMED_KEYS: usize = 3;
 
 fn level(incident: &Incident) -> Level {
     match incident {

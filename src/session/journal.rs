@@ -13,6 +13,8 @@ use crate::{
         origin::{OriginFacts, Test},
     },
     log::{Level, Log, lines},
+    milter::Client,
+    tables::hosts::HostMatch,
 };
 
 /// The log as one configuration wants it, for one message.
@@ -98,6 +100,15 @@ impl Journal {
             return;
         };
         self.origin(findings, snapshot, facts);
+        if let Some(former) = &snapshot.formerly
+            && findings.origin.trusted.is_none()
+        {
+            let Client { name, address } = facts.client();
+            if let HostMatch::Listed(rule) = former.internal_hosts.find(Some(name), *address) {
+                let line = lines::formerly_internal(facts.client(), rule);
+                self.line(Level::Warning, &line);
+            }
+        }
         self.identity(findings, snapshot);
         if findings.origin.trusted.is_none()
             && !findings.external_ignored

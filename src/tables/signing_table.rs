@@ -63,6 +63,17 @@ impl SigningTable {
             )
         });
         push_bounded(findings, bad);
+        if set.entries().is_empty() {
+            let file = set.entries().file();
+            findings.push(
+                Diagnostic::warning("SigningTable has no entry: no mail is signed")
+                    .at(file, 0)
+                    .leaves_unsigned()
+                    .remedy(
+                        "write: *@DOMAIN KEYNAME; or delete the lines SigningTable and KeyTable",
+                    ),
+            );
+        }
         Some(Self { set })
     }
 

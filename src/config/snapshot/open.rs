@@ -86,6 +86,7 @@ pub(super) fn open(settings: Settings, findings: &mut Vec<Diagnostic>) -> Option
         sender_headers,
         verification_policy,
         verifying,
+        formerly: None,
         settings,
     })
 }

@@ -66,6 +66,58 @@ pub(super) const LINES: &[Line] = &[
             ),
         )
     }),
+    line(
+        "reload put off: {option} {file} {why}; the configuration before stays in force; {remedy}",
+        |parts| {
+            let (option, file) = (parts.get("option"), parts.get("file"));
+            Finding::fail(
+                "reload-put-off",
+                file,
+                text!(
+                    "{file} ({option}) looks half written or emptied by mistake, so nothing of the changed \
+                     configuration was taken up",
+                    "{file} ({option}) parece escrito a medias o vaciado por error, así que no se aplicó \
+                     nada de la configuración cambiada"
+                ),
+            )
+            .why(text!(
+                "the configuration before stays in force until the file is whole; lists of hosts give way \
+                 after 30 seconds",
+                "la configuración anterior sigue vigente hasta que el archivo esté completo; las listas de \
+                 equipos ceden a los 30 segundos"
+            ))
+            .advice(text!(
+                "write {file} whole, with a line end after its last line; if no entry is meant, write one \
+                 comment line (# none) into it",
+                "escriba {file} completo, con un fin de línea tras la última línea; si no se quiere ninguna \
+                 entrada, escriba en él una línea de comentario (# none)"
+            ))
+        },
+    ),
+    line(
+        "taken up in doubt: {option} {file} {why} and stayed so; {remedy}",
+        |parts| {
+            let (option, file) = (parts.get("option"), parts.get("file"));
+            Finding::fail(
+                "taken-up-in-doubt",
+                file,
+                text!(
+                    "{file} ({option}) looked half written or emptied for 30 seconds and is in force now as \
+                     it is",
+                    "{file} ({option}) pareció escrito a medias o vaciado durante 30 segundos y ya rige tal \
+                     como está"
+                ),
+            )
+            .why(text!(
+                "mail of hosts that left the list is no longer signed",
+                "el correo de los equipos que salieron de la lista ya no se firma"
+            ))
+            .advice(text!(
+                "write {file} whole, then: systemctl reload opendkim",
+                "escriba {file} completo y después: systemctl reload opendkim"
+            ))
+        },
+    ),
     line("ignoring reload signal", |_| {
         Finding::warn(
             "reload-ignored",

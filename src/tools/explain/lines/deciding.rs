@@ -66,6 +66,27 @@ pub(super) const LINES: &[Line] = &[
         ))
         },
     ),
+    line(
+        "{host} [{ip}] is not internal any more: its entry {rule} left InternalHosts when that was taken up \
+         in doubt",
+        |parts| {
+            let (host, rule) = (parts.get("host"), parts.get("rule"));
+            Finding::fail(
+                "formerly-internal",
+                host,
+                text!(
+                    "mail of {host} leaves unsigned: the file of InternalHosts was emptied or cut short, and \
+                     its entry {rule} with it",
+                    "el correo de {host} sale sin firmar: el archivo de InternalHosts quedó vacío o cortado, \
+                     y con él su entrada {rule}"
+                ),
+            )
+            .advice(text!(
+                "write the file whole, then: systemctl reload opendkim",
+                "escriba el archivo completo y después: systemctl reload opendkim"
+            ))
+        },
+    ),
     line("{host} [{ip}] not internal", |parts| {
         let client = parts.some("ip").filter(|ip| *ip != "unknown");
         of_word(

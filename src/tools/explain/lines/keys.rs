@@ -11,6 +11,26 @@ pub(super) const LINES: &[Line] = &[
     line("signing table references unknown key '{name}'", |parts| {
         of_word("key-not-in-table", &thing(parts, "name"))
     }),
+    line(
+        "{bad} of {read} keys of the KeyTable can't be used ({names}): mail that they sign is deferred; run: \
+         dkimd check",
+        |parts| {
+            let (bad, names) = (parts.get("bad"), parts.get("names"));
+            Finding::fail(
+                "keys-unusable",
+                "",
+                text!(
+                    "{bad} keys of the KeyTable can't be read or used: {names}",
+                    "{bad} claves de la KeyTable no se pueden leer o usar: {names}"
+                ),
+            )
+            .why(text!(
+                "mail that they should sign is deferred; all other mail is signed",
+                "el correo que deberían firmar se aplaza; el resto del correo se firma"
+            ))
+            .command("dkimd check")
+        },
+    ),
     line("error reading signing table{detail}", |parts| {
         of_word("table-unavailable", &thing(parts, "detail"))
     }),

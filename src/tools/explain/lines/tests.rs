@@ -1,11 +1,21 @@
 //! No line of our own is unknown: each function that writes one is called, and the files that hold
 //! them are searched for functions that are not.
 
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::*;
 use crate::{
-    config::settings::FailureAction,
+    config::{
+        load::Doubt,
+        settings::FailureAction,
+        steady::{Role, Suspicion},
+    },
     decide::{
         AuthorError, HeaderFault, NoAuthor, Reason, Trust,
         identity::{DroppedSigner, IdentityError},
@@ -202,6 +212,21 @@ fn message_lines() -> Samples {
                 selector: s,
             })],
         ),
+        (
+            "key_kept",
+            key_errors().iter().map(lines::key_kept).collect(),
+        ),
+        (
+            "keys_unusable",
+            vec![
+                lines::keys_unusable(3, 200, &["a", "b", "c"]),
+                lines::keys_unusable(30, 200, &["a", "b", "c"]),
+            ],
+        ),
+        (
+            "formerly_internal",
+            vec![lines::formerly_internal(&client(v6), "::1")],
+        ),
         ("NO_SENDER", strings(&[lines::NO_SENDER])),
         (
             "unparsable_sender",
@@ -342,8 +367,19 @@ fn message_lines() -> Samples {
     ])
 }
 
+fn doubts(file: &Path) -> Vec<Doubt> {
+    [Suspicion::Emptied, Suspicion::CutShort, Suspicion::Changing]
+        .map(|why| Doubt {
+            path: file.to_owned(),
+            option: "SigningTable",
+            role: Role::Identities,
+            why,
+        })
+        .to_vec()
+}
+
 fn daemon_lines() -> Samples {
-    let file: Arc<std::path::Path> = Arc::from(std::path::Path::new("/etc/opendkim.conf"));
+    let file: Arc<Path> = Arc::from(Path::new("/etc/opendkim.conf"));
     BTreeMap::from([
         (
             "starting",
@@ -356,6 +392,17 @@ fn daemon_lines() -> Samples {
         ),
         ("reloaded", vec![daemon::reloaded(&file)]),
         ("reload_ignored", vec![daemon::reload_ignored()]),
+        (
+            "put_off",
+            doubts(&file).iter().map(daemon::put_off).collect(),
+        ),
+        (
+            "taken_up_in_doubt",
+            doubts(&file)
+                .iter()
+                .map(daemon::taken_up_in_doubt)
+                .collect(),
+        ),
         (
             "finding",
             vec![
