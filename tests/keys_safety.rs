@@ -168,3 +168,32 @@ fn the_remedy_run_by_root_makes_the_key_safe() {
     let metadata = fs::metadata(&key).unwrap();
     assert_eq!((metadata.uid(), metadata.mode() & 0o777), (me.uid, 0o600));
 }
+
+#[test]
+fn an_access_control_list_makes_a_key_unsafe_until_the_remedy_is_run() {
+    if !Path::new("/usr/bin/setfacl").exists() {
+        return absent::absent("no setfacl: apt-get install acl");
+    }
+    let folder = tempfile::tempdir_in(SAFE_PLACE).unwrap();
+    let key = folder.path().join("mail.private");
+    fs::write(&key, "key\n").unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let me = Identity::current();
+    let finding = || KeyFile::open(&key, &me).unwrap().finding;
+    assert!(finding().is_none());
+    let set = |entry: &str, path: &Path| {
+        let status = Command::new("setfacl")
+            .args(["-m", entry])
+            .arg(path)
+            .status();
+        assert!(status.unwrap().success());
+    };
+    for (entry, path) in [("u:games:r", &*key), ("u:games:rwx", folder.path())] {
+        set(entry, path);
+        let finding = finding().unwrap();
+        assert!(finding.to_string().contains("user games"), "{finding}");
+        let status = Command::new("sh").args(["-c", &finding.remedy()]).status();
+        assert!(status.unwrap().success());
+    }
+    assert!(finding().is_none());
+}

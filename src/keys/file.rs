@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{
     accounts::{Identity, SystemAccounts},
+    acl,
     error::{Denied, KeyError},
     safe::{Component, Finding, judge},
 };
@@ -170,6 +171,8 @@ fn component(path: &Path, metadata: &Metadata) -> Component {
         uid: metadata.uid(),
         gid: metadata.gid(),
         mode: metadata.mode() & 0o7777,
+        // One that can't be asked for gives nobody anything that could be told.
+        acl: acl::of(path).unwrap_or_default(),
     }
 }
 

@@ -2,12 +2,13 @@
 //! keys in a bounded cache, making new ones.
 //!
 //! A key's way: [`file`] opens the file and reads it within bounds, [`safe`] judges with the help
-//! of [`accounts`] who else may read or replace it, [`load`] turns the octets into a key that
+//! of [`accounts`] and [`acl`] who else may read or replace it, [`load`] turns the octets into a key that
 //! signs, [`store`] keeps it, [`error`] says what went wrong and which command mends it, [`check`]
 //! does all of that for a dry run, [`remedy`] takes the command out of what was said. [`generate`] makes new keys, [`record`] the DNS text that
 //! publishes them.
 
 pub mod accounts;
+pub mod acl;
 mod cache;
 pub mod check;
 pub mod error;

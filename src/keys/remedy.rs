@@ -14,7 +14,8 @@ pub(crate) const ALSO_CHECK: &str =
 /// The command in a remedy; `None` if the remedy is in words, or no command of dkimd's.
 pub fn command(remedy: &str) -> Option<&str> {
     let command = remedy.strip_suffix(ALSO_CHECK).unwrap_or(remedy);
-    (is_chmod(command) || is_chown(command) || is_decryption(command)).then_some(command)
+    (is_chmod(command) || is_chown(command) || is_decryption(command) || is_acl_removal(command))
+        .then_some(command)
 }
 
 /// `chmod MODE PATH`
@@ -40,6 +41,11 @@ fn is_chown(command: &str) -> bool {
                 .all(|c| c.is_ascii_alphanumeric() || "_-.@".contains(c))
         });
     plain_user && is_path(path) && (rest.is_empty() || rest == format!(" && chmod 600 {path}"))
+}
+
+/// `setfacl -b PATH`
+fn is_acl_removal(command: &str) -> bool {
+    command.strip_prefix("setfacl -b ").is_some_and(is_path)
 }
 
 /// `openssl pkey` that takes the passphrase off a key

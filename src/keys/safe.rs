@@ -8,7 +8,10 @@ use std::{
     path::PathBuf,
 };
 
-use super::accounts::{Accounts, Identity};
+use super::{
+    accounts::{Accounts, Identity, group_name, user_name},
+    acl::{Acl, Named},
+};
 
 /// What the file system says about one component of a resolved path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub struct Component {
     pub gid: u32,
     /// Permission bits, set-id and sticky bits included.
     pub mode: u32,
+    /// Its access control list, if it has one.
+    pub acl: Option<Acl>,
 }
 
 const GROUP_WRITE: u32 = 0o020;
@@ -30,6 +35,9 @@ const GROUP_READ_OR_WRITE: u32 = 0o060;
 const OTHER_WRITE: u32 = 0o002;
 const OTHER_READ_OR_WRITE: u32 = 0o006;
 const OWNER_WRITE: u32 = 0o200;
+/// Of a list: read or write, and write.
+const ACL_READ_OR_WRITE: u16 = 0o6;
+const ACL_WRITE: u16 = 0o2;
 const STICKY: u32 = 0o1000;
 
 /// What makes a component unsafe.
@@ -46,6 +54,8 @@ pub enum Fault {
     },
     /// Everybody may read or write the file, or write to the directory.
     Others,
+    /// An access control list lets somebody else read or write the file, or write to the directory.
+    Listed(Named),
     /// The directory may be written by an owner who is neither root nor the reader.
     ForeignDirectory,
 }
@@ -91,7 +101,10 @@ fn directory_fault(directory: &Component, me: &Identity, accounts: &dyn Accounts
     if directory.mode & OTHER_WRITE != 0 {
         return Some(Fault::Others);
     }
-    if directory.mode & GROUP_WRITE != 0
+    if let Some(named) = listed(directory, ACL_WRITE, me, accounts) {
+        return Some(Fault::Listed(named));
+    }
+    if group_may(directory, GROUP_WRITE)
         && let Some(fault) = shared_group(directory.gid, me, accounts)
     {
         return Some(fault);
@@ -104,12 +117,42 @@ fn file_fault(file: &Component, me: &Identity, accounts: &dyn Accounts) -> Optio
     if !trusted(file.uid, me) {
         return Some(Fault::ForeignFile);
     }
-    if file.mode & GROUP_READ_OR_WRITE != 0
+    if let Some(named) = listed(file, ACL_READ_OR_WRITE, me, accounts) {
+        return Some(Fault::Listed(named));
+    }
+    if group_may(file, GROUP_READ_OR_WRITE)
         && let Some(fault) = shared_group(file.gid, me, accounts)
     {
         return Some(fault);
     }
     (file.mode & OTHER_READ_OR_WRITE != 0).then_some(Fault::Others)
+}
+
+/// Whether the owning group has one of these bits of a mode; with a list these bits are its mask.
+fn group_may(component: &Component, bits: u32) -> bool {
+    match &component.acl {
+        Some(acl) => u32::from(acl.group) << 3 & bits != 0,
+        None => component.mode & bits != 0,
+    }
+}
+
+/// Somebody else to whom the list gives one of these permissions.
+fn listed(
+    component: &Component,
+    permissions: u16,
+    me: &Identity,
+    accounts: &dyn Accounts,
+) -> Option<Named> {
+    let acl = component.acl.as_ref()?;
+    let foreign = |named: &Named| match *named {
+        Named::User(uid) => !trusted(uid, me),
+        Named::Group(gid) => shared_group(gid, me, accounts).is_some(),
+    };
+    acl.named
+        .iter()
+        .filter(|(_, granted)| granted & permissions != 0)
+        .map(|(named, _)| *named)
+        .find(foreign)
 }
 
 fn trusted(uid: u32, me: &Identity) -> bool {
@@ -165,6 +208,14 @@ impl Display for Finding {
                 if *primary { "" } else { "," }
             ),
             Fault::Others => write!(f, "{path} can be read or written by other users"),
+            Fault::Listed(named) => write!(
+                f,
+                "{path} can be read or written by other users ({}, by its access control list)",
+                match named {
+                    Named::User(uid) => format!("user {}", user_name(*uid)),
+                    Named::Group(gid) => format!("group {}", group_name(*gid)),
+                }
+            ),
             Fault::ForeignDirectory => write!(
                 f,
                 "{path} is writeable and owned by uid {uid} which is not the executing uid \
@@ -178,6 +229,9 @@ impl Finding {
     /// The one command that mends it.
     pub fn remedy(&self) -> String {
         let path = shell_word(&self.component.path.to_string_lossy());
+        if let Fault::Listed(_) = self.fault {
+            return format!("setfacl -b {path}");
+        }
         if self.component.directory {
             return match self.fault {
                 Fault::Others if self.component.mode & STICKY != 0 => format!(
@@ -186,7 +240,9 @@ impl Finding {
                 ),
                 Fault::Others => format!("chmod o-w {path}"),
                 Fault::SharedGroup { .. } => format!("chmod g-w {path}"),
-                Fault::ForeignFile | Fault::ForeignDirectory => format!("chown root {path}"),
+                Fault::ForeignFile | Fault::ForeignDirectory | Fault::Listed(_) => {
+                    format!("chown root {path}")
+                }
             };
         }
         if self.component.uid == self.me.uid {

@@ -47,6 +47,7 @@ fn path(directory: (u32, u32, u32), file: (u32, u32, u32)) -> [Component; 3] {
         uid,
         gid,
         mode,
+        acl: None,
     };
     [
         make("/", true, (0, 0, 0o755)),
@@ -202,4 +203,43 @@ fn a_key_under_the_system_temp_directory_is_to_be_moved() {
 fn odd_paths_are_quoted_for_the_shell() {
     assert_eq!(shell_word("/k/it's a key"), r"'/k/it'\''s a key'");
     assert_eq!(shell_word("/k/mail.private"), "/k/mail.private");
+}
+
+#[test]
+fn an_access_control_list_for_others_is_unsafe_wherever_it_stands_on_the_way() {
+    let with = |number: usize, named, permissions, group| {
+        let mut components = path(DIR, (105, 109, 0o660));
+        components[2].mode = 0o660;
+        components[number].acl = Some(Acl {
+            named: vec![(named, permissions)],
+            group,
+        });
+        sentence(opendkim(), &components)
+    };
+    for named in [Named::User(33), Named::Group(902)] {
+        let told = with(2, named, 4, 0).unwrap();
+        assert!(
+            told.starts_with("/k/mail.private can be read or written by other users ("),
+            "{told}"
+        );
+        assert!(with(1, named, 2, 0).is_some_and(|told| told.starts_with("/k can be")));
+        assert_eq!(
+            with(1, named, 5, 0),
+            None,
+            "a directory may be read and entered"
+        );
+        assert_eq!(with(2, named, 0, 0), None, "the mask takes it all away");
+    }
+    for named in [Named::User(0), Named::User(105), Named::Group(901)] {
+        assert_eq!(with(2, named, 6, 0), None, "{named:?}");
+    }
+    // The group bits of the mode are the mask; what the group may stands in the list.
+    let mut components = path(DIR, (105, 902, 0o640));
+    components[2].acl = Some(Acl::default());
+    assert_eq!(sentence(opendkim(), &components), None);
+    components[2].acl = Some(Acl {
+        group: 4,
+        ..Acl::default()
+    });
+    assert!(sentence(opendkim(), &components).is_some());
 }

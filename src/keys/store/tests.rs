@@ -231,6 +231,7 @@ fn each_error_says_what_mends_it() {
         uid: 0,
         gid: 0,
         mode: 0o700,
+        acl: None,
     };
     let path = PathBuf::from("/k/mail.private");
     let denied = |component| {

@@ -9,25 +9,25 @@ from zoo.worlds.case import broken
 KEY = f"{KEYS}/{SELECTOR}.{DOMAIN}.private"
 
 
-@broken("configuration-error", says="chmod.*", pains=[8])
+@broken("configuration-unsigned", says="chmod.*", pains=[8])
 def key_for_all_to_read(world):
     """The private key can be read by everybody on the machine."""
     world.before.append(lambda _: os.chmod(KEY, 0o644))
 
 
-@broken("configuration-error", says=f"{KEYS}\\b", pains=[8])
+@broken("configuration-unsigned", says=f"{KEYS}\\b", pains=[8])
 def key_in_an_open_directory(world):
     """The directory of the keys can be written by everybody."""
     world.before.append(lambda _: os.chmod(KEYS, 0o777))
 
 
-@broken("configuration-error", says=KEY, pains=[33], by_hand="the key is to be found, or made anew and published")
+@broken("configuration-unsigned", says=KEY, pains=[33], by_hand="the key is to be found, or made anew and published")
 def key_file_missing(world):
     """The KeyTable names a file that is not there."""
     world.keys.pop(f"{SELECTOR}.{DOMAIN}")
 
 
-@broken("configuration-error", says=KEY, pains=[33], by_hand="the administrator knows where the private key is")
+@broken("configuration-unsigned", says=KEY, pains=[33], by_hand="the administrator knows where the private key is")
 def key_file_of_something_else(world):
     """The public key where the private one belongs."""
     text = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n"
@@ -94,7 +94,7 @@ def key_file_of_root(world):
     world.before.append(lambda _: write(KEY, world.keys[f"{SELECTOR}.{DOMAIN}"].private, mode=0o600, owner="root"))
 
 
-@broken("configuration-error", says="chown opendkim", pains=[8])
+@broken("configuration-unsigned", says="chown opendkim", pains=[8])
 def table_keys_of_root(world):
     """Keys of a table that only root can read, and that are looked at when root's rights are gone."""
     def to_root(_server):
@@ -103,7 +103,7 @@ def table_keys_of_root(world):
     world.before.append(to_root)
 
 
-@broken("configuration-error", says="1024", pains=[26], by_hand="a larger key is made, published and waited for")
+@broken("configuration-unsigned", says="1024", pains=[26], by_hand="a larger key is made, published and waited for")
 def key_under_the_minimum(world):
     """A key smaller than RFC 8301 allows."""
     world.keys[f"{SELECTOR}.{DOMAIN}"] = world.material.keys["tiny"]

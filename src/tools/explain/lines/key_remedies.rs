@@ -24,6 +24,7 @@ fn component(path: &str, directory: bool, uid: u32) -> Component {
         uid,
         gid: 0,
         mode: 0o666,
+        acl: None,
     }
 }
 
