@@ -35,6 +35,9 @@ pub struct Diagnostic {
     pub remedy: Option<String>,
     /// Whether mail that the line is for leaves unsigned, or waits.
     pub unsigned: bool,
+    /// Whether this process's rights alone are in the way, which tells nothing of another's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub denied: bool,
 }
 
 impl Diagnostic {
@@ -48,6 +51,7 @@ impl Diagnostic {
             what: secret::owned(what.into()),
             remedy: None,
             unsigned: false,
+            denied: false,
         }
     }
 
@@ -81,6 +85,12 @@ impl Diagnostic {
     /// Adds that mail that the line is for leaves unsigned, or waits.
     pub fn leaves_unsigned(mut self) -> Self {
         self.unsigned = true;
+        self
+    }
+
+    /// Adds whether it is for want of this process's rights alone.
+    pub fn denied_if(mut self, denied: bool) -> Self {
+        self.denied = denied;
         self
     }
 

@@ -5,14 +5,21 @@
 //! 3. KeyFile is read with the starting user's rights, as at a start.
 //! 4. Started by root, the check becomes the user of UserID as the daemon does: from here on
 //!    permissions are what the daemon meets.
+//!    Whoever is neither root nor that user can't judge permissions: all else is examined, and one
+//!    line says that they were not.
 //! 5. Everything once more, as a reload would find it; the socket's directory; every key ([`keys`]).
 
 mod keys;
 mod surroundings;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
+use nix::unistd::geteuid;
 
 use super::report;
 use crate::{
@@ -27,11 +34,17 @@ use crate::{
     tools::configuration::DEFAULT_FILE,
 };
 
+/// Places that the line about rights names.
+const MOST_PLACES: usize = 3;
+
 /// Arguments of `dkimd check`.
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "Started by root, it judges keys and directories as the user of UserID.\n\n\
-    Exit codes: 0 no errors (there may be warnings), 78 errors."
+    after_help = "Started by root, it judges keys and directories as the user of UserID. Started by \
+    anybody else but that user, it examines all that does not depend on rights, and says in one line \
+    that those were not examined.\n\n\
+    Exit codes: 0 no errors (there may be warnings), 77 nothing could be examined for want of \
+    rights, 78 errors."
 )]
 pub struct CheckArgs {
     /// Configuration file
@@ -50,19 +63,35 @@ pub fn run(args: &CheckArgs) -> ExitCode {
         false => report::print(&findings),
     };
     match (findings.iter().any(Diagnostic::is_error), printed) {
+        _ if is_closed(&args.config) => ExitCode::NoPermission,
         (true, _) => ExitCode::Config,
         (false, Err(_)) => ExitCode::IoError,
         (false, Ok(())) => ExitCode::Ok,
     }
 }
 
+/// Whether this process may not even read the file.
+fn is_closed(file: &Path) -> bool {
+    let denied = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    !geteuid().is_root() && file != Path::new("-") && File::open(file).is_err_and(denied)
+}
+
 /// Everything wrong with the file. Ends as the user of UserID, if root asks.
 fn findings(file: &Path) -> Vec<Diagnostic> {
+    if is_closed(file) {
+        return vec![not_examined(&[file.display().to_string()])];
+    }
     let (written, found) = parse::read(file);
     let place = Place(&written);
     let (settings, snapshot, mut findings) =
         Snapshot::to_look_at(&written, found, &Overrides::default());
     let account = surroundings::account(&settings, &place, &mut findings);
+    if is_stranger(&settings, account.as_ref()) {
+        if let Some(snapshot) = &snapshot {
+            findings.extend(keys::check(snapshot, account.as_ref()));
+        }
+        return without_rights(findings);
+    }
     surroundings::before_the_user_change(&settings, account.as_ref(), &place, &mut findings);
 
     let key_file = snapshot
@@ -104,6 +133,48 @@ fn findings(file: &Path) -> Vec<Diagnostic> {
     findings
 }
 
+/// Whether this process has neither root's rights nor those that the daemon will have.
+fn is_stranger(settings: &Settings, account: Option<&Account>) -> bool {
+    let is_daemon = account.is_some_and(Account::is_current);
+    !geteuid().is_root() && settings.process.user.is_some() && !is_daemon
+}
+
+/// What depends on rights, in one line: what this process may not read, the daemon may well.
+fn without_rights(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let (denied, mut findings): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|finding| finding.denied);
+    let mut places: Vec<String> = Vec::new();
+    for finding in denied {
+        let place = match (finding.file, finding.line) {
+            (Some(file), Some(line)) => format!("{}:{line}", file.display()),
+            (Some(file), None) => file.display().to_string(),
+            (None, _) => finding.what,
+        };
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    findings.push(not_examined(&places));
+    findings
+}
+
+/// The line about rights.
+fn not_examined(places: &[String]) -> Diagnostic {
+    let mut what = "not examined: who may read and write which file; only root, or the user of \
+                    UserID, can judge that"
+        .to_owned();
+    if let Some((last, before)) = places[..places.len().min(MOST_PLACES)].split_last() {
+        let before = before.iter().map(|place| format!("{place}, "));
+        let before: String = before.collect();
+        let more = match places.len().saturating_sub(MOST_PLACES) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        what = format!("{what} (not read: {before}{last}{more})");
+    }
+    Diagnostic::warning(what).denied_if(true)
+}
+
 /// Becomes what the daemon is after its start; `false` if nothing changes.
 fn confine(
     settings: &Settings,
@@ -111,23 +182,10 @@ fn confine(
     place: &Place<'_>,
     findings: &mut Vec<Diagnostic>,
 ) -> bool {
-    let Some(account) = account.filter(|account| !account.is_current()) else {
+    let root = geteuid().is_root();
+    let Some(account) = account.filter(|account| root && !account.is_current()) else {
         return false;
     };
-    if !nix::unistd::geteuid().is_root() {
-        let me = crate::keys::accounts::Identity::current();
-        findings.push(
-            place.of(
-                "UserID",
-                Diagnostic::warning(format!(
-                    "keys and directories were judged for user {}, not for that of UserID",
-                    me.name
-                ))
-                .remedy("run the check as root: sudo dkimd check"),
-            ),
-        );
-        return false;
-    }
     if let Some(directory) = &settings.process.change_root
         && let Err(failure) = change_root(directory)
     {

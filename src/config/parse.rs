@@ -77,6 +77,7 @@ fn unreadable_file(file: &Path, error: &io::Error) -> Diagnostic {
         file.display()
     ))
     .remedy(remedy)
+    .denied_if(error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 #[derive(Default)]

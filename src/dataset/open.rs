@@ -171,6 +171,7 @@ pub fn push_bounded(findings: &mut Vec<Diagnostic>, new: impl IntoIterator<Item 
             what: format!("{more} more findings of this kind"),
             remedy: None,
             unsigned,
+            denied: false,
         });
     }
 }
@@ -298,7 +299,8 @@ fn read_entries(
                         spec.kind.shown()
                     )),
                 )
-                .remedy(remedy),
+                .remedy(remedy)
+                .denied_if(error.kind() == io::ErrorKind::PermissionDenied),
             );
             return None;
         }

@@ -10,10 +10,21 @@ use tokio::{task::JoinSet, time::timeout};
 
 use super::{
     checks::{CHECKS, Check, Needs},
-    finding::{Finding, Level, Report},
+    finding::{Cause, Finding, Level, Omission, Report},
     host::Host,
 };
-use crate::{dns::DnsFailure, text::Text};
+use crate::dns::DnsFailure;
+
+/// Findings that keep others from being made: they are told whichever checks are wanted.
+const HIDING: [&str; 7] = [
+    "configuration-error",
+    "resolver-silent",
+    "domain-missing",
+    "dnssec-bogus",
+    "postfix-not-installed",
+    "postfix-unreadable",
+    "postfix-not-running",
+];
 
 /// Which checks are wanted.
 #[derive(Clone, Debug, Default)]
@@ -34,35 +45,41 @@ impl Selection {
             .filter(|check| !named(&self.skip, check))
             .collect()
     }
+
+    /// The checks beside those whose findings may hide what the wanted ones would find.
+    pub fn causes(&self) -> Vec<&'static Check> {
+        let wanted = self.checks();
+        let hiding = |check: &Check| wanted.iter().any(|one| one.hidden_by.contains(&check.name));
+        CHECKS
+            .iter()
+            .filter(|check| hiding(check))
+            .filter(|check| !wanted.iter().any(|one| one.name == check.name))
+            .filter(|check| !self.skip.iter().any(|name| name == check.name))
+            .collect()
+    }
 }
 
 /// What became of a check.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Nothing is wrong.
     Fine,
     /// It found something.
     Found,
-    /// It had nothing to look at, or was told not to ask others.
-    Skipped(Text),
-    /// It did not end in its time.
-    TimedOut,
-    /// DNS gave no answer to some question, and nothing else is wrong.
-    Unanswered,
-    /// A fault of this program.
-    Broken,
+    /// Nothing is wrong with what it looked at, and some it did not look at.
+    Partly,
+    /// It looked at nothing.
+    NotExamined(Cause),
 }
 
 impl State {
     /// The word for it in JSON.
-    pub fn word(&self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Fine => "ok",
             Self::Found => "found",
-            Self::Skipped(_) => "skipped",
-            Self::TimedOut => "timed-out",
-            Self::Unanswered => "unanswered",
-            Self::Broken => "broken",
+            Self::Partly => "partly",
+            Self::NotExamined(_) => "not-examined",
         }
     }
 }
@@ -76,17 +93,33 @@ pub struct Examined {
     pub state: State,
     /// What it asked DNS in vain.
     pub unanswered: Vec<(String, DnsFailure)>,
+    /// What it did not look at.
+    pub omitted: Vec<Omission>,
     /// How long it took.
     pub took: Duration,
 }
 
 impl Examined {
-    /// Whether it could not be said that all is well.
+    /// Whether it was to be examined and could not be, for no reason that was known before.
     pub fn is_unfinished(&self) -> bool {
-        matches!(
-            self.state,
-            State::TimedOut | State::Unanswered | State::Broken
-        )
+        use Cause::{Fault, Time, Unanswered, Unavailable};
+        let unexpected = |cause| matches!(cause, Fault | Time | Unanswered | Unavailable);
+        let whole = matches!(self.state, State::NotExamined(cause) if unexpected(cause));
+        whole
+            || self
+                .omitted
+                .iter()
+                .any(|omission| unexpected(omission.cause))
+    }
+
+    /// Whether all or some of it was not examined.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(self.state, State::Partly | State::NotExamined(_)) || !self.omitted.is_empty()
+    }
+
+    /// Whether it was examined, or some of it.
+    pub fn is_examined(&self) -> bool {
+        !matches!(self.state, State::NotExamined(_))
     }
 }
 
@@ -101,9 +134,11 @@ pub struct Examination {
 
 /// How it ended, for the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Nothing is wrong.
+    /// Nothing was examined.
+    NotExamined,
+    /// Nothing is wrong with what was examined.
     Healthy,
     /// Something should be mended.
     Warned,
@@ -117,18 +152,29 @@ impl Examination {
         match self.findings.iter().map(|(_, finding)| finding.level).max() {
             Some(Level::Fail) => Verdict::Failing,
             Some(Level::Warn) => Verdict::Warned,
+            _ if !self.checks.iter().any(Examined::is_examined) => Verdict::NotExamined,
             _ if self.checks.iter().any(Examined::is_unfinished) => Verdict::Warned,
             _ => Verdict::Healthy,
         }
     }
+
+    /// Whether it was for want of rights alone that nothing was examined.
+    pub fn lacks_rights_alone(&self) -> bool {
+        let of_rights = |examined: &Examined| examined.state == State::NotExamined(Cause::Rights);
+        !self.checks.is_empty() && self.checks.iter().all(of_rights)
+    }
 }
 
-/// Runs `checks` together; `ended` hears of each as it ends, for progress.
+/// Runs the wanted checks together, and those beside them that find what hides others; `ended` hears
+/// of each as it ends, for progress.
 pub async fn examine(
     host: &Arc<Host>,
-    checks: &[&'static Check],
+    selection: &Selection,
     mut ended: impl FnMut(&Examined),
 ) -> Examination {
+    let wanted = selection.checks();
+    let mut checks = wanted.clone();
+    checks.extend(selection.causes());
     let mut running = JoinSet::new();
     let mut results: Vec<Option<(Examined, Report)>> = checks.iter().map(|_| None).collect();
     for (index, check) in checks.iter().copied().enumerate() {
@@ -137,7 +183,8 @@ pub async fn examine(
                 "left out: nothing is asked with --offline",
                 "omitida: con --offline no se pregunta nada"
             );
-            let examined = concluded(check, Report::skipped(offline), Duration::ZERO);
+            let report = Report::not_examined(Cause::Offline, offline);
+            let examined = concluded(check, report, Duration::ZERO);
             ended(&examined.0);
             results[index] = Some(examined);
             continue;
@@ -158,40 +205,67 @@ pub async fn examine(
         };
         let result = match report {
             Ok(Some(Ok(report))) => concluded(check, report, took),
-            Ok(_) => unfinished(check, State::Broken, took),
-            Err(_) => unfinished(check, State::TimedOut, took),
+            Ok(_) => concluded(check, broken(), took),
+            Err(_) => concluded(check, late(), took),
         };
         ended(&result.0);
         results[index] = Some(result);
     }
-    in_order(results.into_iter().flatten())
+    let mut hiding = Vec::new();
+    for (examined, report) in results.drain(wanted.len()..).flatten() {
+        let hides = |finding: &Finding| {
+            HIDING.contains(&finding.code)
+                && (finding.code != "configuration-error" || !host.server_could_start)
+        };
+        let found = report.findings.into_iter().filter(hides);
+        hiding.extend(found.map(|finding| (examined.check, finding)));
+    }
+    in_order(hiding, results.into_iter().flatten())
+}
+
+fn broken() -> Report {
+    Report::not_examined(
+        Cause::Fault,
+        crate::text!(
+            "could not be finished: a fault of dkimd, please report it",
+            "no se pudo terminar: es un fallo de dkimd; por favor, comuníquelo"
+        ),
+    )
+}
+
+fn late() -> Report {
+    Report::not_examined(
+        Cause::Time,
+        crate::text!("did not end in its time", "no terminó en su plazo"),
+    )
 }
 
 fn concluded(check: &'static Check, report: Report, took: Duration) -> (Examined, Report) {
-    let state = match &report {
-        Report {
-            skipped: Some(why), ..
-        } if report.findings.is_empty() => State::Skipped(why.clone()),
-        report if !report.findings.is_empty() => State::Found,
-        report if !report.unanswered.is_empty() => State::Unanswered,
-        _ => State::Fine,
+    let state = match report.omitted.first() {
+        _ if !report.findings.is_empty() => State::Found,
+        Some(omission) if report.idle => State::NotExamined(omission.cause),
+        _ if !report.unanswered.is_empty() => State::NotExamined(Cause::Unanswered),
+        Some(_) => State::Partly,
+        None => State::Fine,
     };
     let examined = Examined {
         check,
         state,
         unanswered: report.unanswered.clone(),
+        omitted: report.omitted.clone(),
         took,
     };
     (examined, report)
 }
 
-fn unfinished(check: &'static Check, state: State, took: Duration) -> (Examined, Report) {
-    let (examined, report) = concluded(check, Report::default(), took);
-    (Examined { state, ..examined }, report)
-}
-
-fn in_order(results: impl Iterator<Item = (Examined, Report)>) -> Examination {
-    let mut examination = Examination::default();
+fn in_order(
+    hiding: Vec<(&'static Check, Finding)>,
+    results: impl Iterator<Item = (Examined, Report)>,
+) -> Examination {
+    let mut examination = Examination {
+        findings: hiding,
+        ..Examination::default()
+    };
     for (examined, report) in results {
         let check = examined.check;
         let findings = report.findings.into_iter().map(|finding| (check, finding));
@@ -216,11 +290,8 @@ mod tests {
     }
 
     fn examined(report: Report) -> Examination {
-        in_order(std::iter::once(concluded(
-            &CHECKS[0],
-            report,
-            Duration::ZERO,
-        )))
+        let one = concluded(&CHECKS[0], report, Duration::ZERO);
+        in_order(Vec::new(), std::iter::once(one))
     }
 
     #[test]
@@ -237,6 +308,69 @@ mod tests {
     fn a_check_that_dns_left_without_answer_is_not_healthy() {
         let mut silent = Report::default();
         silent.unanswered("example.com", DnsFailure::Timeout);
-        assert_eq!(examined(silent).verdict(), Verdict::Warned);
+        // Alone: nothing is known at all.
+        assert_eq!(examined(silent.clone()).verdict(), Verdict::NotExamined);
+        let beside = [silent, report(&[])];
+        let both = beside.map(|report| concluded(&CHECKS[0], report, Duration::ZERO));
+        let both = in_order(Vec::new(), both.into_iter());
+        assert_eq!(both.verdict(), Verdict::Warned);
+    }
+
+    #[test]
+    fn what_was_not_examined_is_never_well() {
+        let omitted = |cause| Report::not_examined(cause, text!("x", "x"));
+        for (cause, rights) in [
+            (Cause::Offline, false),
+            (Cause::Nothing, false),
+            (Cause::Rights, true),
+            (Cause::Time, false),
+        ] {
+            let found = examined(omitted(cause));
+            assert_eq!(found.checks[0].state, State::NotExamined(cause));
+            assert_eq!(found.verdict(), Verdict::NotExamined);
+            assert_eq!(found.lacks_rights_alone(), rights);
+        }
+        let mut partly = report(&[]);
+        partly.omit(Cause::Rights, text!("x", "x"));
+        let found = examined(partly.clone());
+        assert_eq!(found.checks[0].state, State::Partly);
+        assert_eq!(found.verdict(), Verdict::Healthy);
+        partly.omit(Cause::Unavailable, text!("y", "y"));
+        assert_eq!(examined(partly).verdict(), Verdict::Warned);
+        // Of two domains one was looked at.
+        let mut all = Report::idle();
+        all.merge(omitted(Cause::Told));
+        assert!(all.idle);
+        all.merge(report(&[]));
+        assert_eq!(examined(all).checks[0].state, State::Partly);
+    }
+
+    #[test]
+    fn whatever_is_wanted_its_hiding_causes_are_looked_for() {
+        let names = |only: &[&str], skip: &[&str]| {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let selection = Selection {
+                only: owned(only),
+                skip: owned(skip),
+            };
+            let causes = selection.causes();
+            causes.iter().map(|check| check.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[], &[]), Vec::<&str>::new());
+        assert_eq!(names(&["clock"], &[]), Vec::<&str>::new());
+        assert_eq!(
+            names(&["dkim"], &[]),
+            ["configuration", "resolver", "domains"]
+        );
+        assert_eq!(names(&["milter", "postfix"], &[]), ["configuration"]);
+        assert_eq!(
+            names(&["dkim"], &["resolver"]),
+            ["configuration", "domains"]
+        );
+        for check in CHECKS.iter() {
+            for name in check.hidden_by {
+                assert!(CHECKS.iter().any(|check| check.name == *name), "{name}");
+            }
+        }
     }
 }

@@ -162,6 +162,39 @@ impl Finding {
     }
 }
 
+/// Why something was not examined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Nothing was to be asked.
+    Offline,
+    /// Only root, or the server's user, sees it.
+    Rights,
+    /// Another finding says why.
+    Told,
+    /// There is nothing of the kind here.
+    Nothing,
+    /// There was too much of it.
+    Limit,
+    /// A program or a file that it takes did not do its part.
+    Unavailable,
+    /// DNS gave no answer.
+    Unanswered,
+    /// It did not end in its time.
+    Time,
+    /// A fault of this program.
+    Fault,
+}
+
+/// Something that was not examined. Nothing is known of it, least of all that it is well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Omission {
+    /// Why.
+    pub cause: Cause,
+    /// What, and why, in a line.
+    pub what: Text,
+}
+
 /// What one check has to say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -169,21 +202,39 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Questions that DNS gave no answer to: nothing is concluded from them.
     pub unanswered: Vec<(String, DnsFailure)>,
-    /// Why the check had nothing to look at.
-    pub skipped: Option<Text>,
+    /// What it did not look at.
+    pub omitted: Vec<Omission>,
+    /// Whether it has looked at nothing at all.
+    pub idle: bool,
 }
 
 impl Report {
-    /// A check that had nothing to look at.
-    pub fn skipped(why: Text) -> Self {
+    /// A check that looked at nothing.
+    pub fn not_examined(cause: Cause, what: Text) -> Self {
+        let mut report = Self::idle();
+        report.omit(cause, what);
+        report
+    }
+
+    /// One that has not begun to look, and takes over what others have to say.
+    pub fn idle() -> Self {
         Self {
-            skipped: Some(why),
+            idle: true,
             ..Self::default()
+        }
+    }
+
+    /// Notes what was not looked at.
+    pub fn omit(&mut self, cause: Cause, what: Text) {
+        let omission = Omission { cause, what };
+        if !self.omitted.contains(&omission) {
+            self.omitted.push(omission);
         }
     }
 
     /// Adds a finding.
     pub fn add(&mut self, finding: Finding) {
+        self.idle = false;
         self.findings.push(finding);
     }
 
@@ -203,9 +254,10 @@ impl Report {
     pub fn merge(&mut self, other: Self) {
         self.findings.extend(other.findings);
         self.unanswered.extend(other.unanswered);
-        if self.skipped.is_none() {
-            self.skipped = other.skipped;
+        for omission in other.omitted {
+            self.omit(omission.cause, omission.what);
         }
+        self.idle &= other.idle;
     }
 }
 

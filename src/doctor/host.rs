@@ -49,6 +49,8 @@ pub struct Host {
     /// Whether a server could start with this configuration; what is wrong with it, the check
     /// `configuration` tells.
     pub server_could_start: bool,
+    /// Whether this process may not read the configuration file, or one that it names.
+    pub config_is_denied: bool,
     /// Postfix's settings.
     pub postfix: Result<Postfix, PostfixError>,
     /// The addresses that mail leaves from.
@@ -67,22 +69,23 @@ impl Host {
     /// # Errors
     /// When the operating system refuses the resolver its sockets.
     pub fn look_around(wanted: Wanted) -> Result<Self, ResolverError> {
-        let (server, server_could_start) = load(&wanted.config);
+        let loaded = load(&wanted.config);
         let postfix = Postfix::read(None);
         let dns = match wanted.offline {
             true => None,
-            false => Some(questions(server.as_deref())?),
+            false => Some(questions(loaded.server.as_deref())?),
         };
         let (domains, domains_left_out) = match wanted.domains.is_empty() {
-            true => domains_of(server.as_deref()),
+            true => domains_of(loaded.server.as_deref()),
             false => (wanted.domains, 0),
         };
         Ok(Self {
             domains,
             domains_left_out,
+            config_is_denied: loaded.denied,
             config: wanted.config,
-            server,
-            server_could_start,
+            server: loaded.server,
+            server_could_start: loaded.could_start,
             leaving: Leaving::of(postfix.as_ref().ok()),
             postfix,
             dns,
@@ -105,10 +108,28 @@ impl Host {
     }
 }
 
-fn load(file: &Path) -> (Option<Arc<Snapshot>>, bool) {
+/// The configuration as this process sees it.
+struct Loaded {
+    server: Option<Arc<Snapshot>>,
+    could_start: bool,
+    denied: bool,
+}
+
+fn load(file: &Path) -> Loaded {
     let (snapshot, findings) = Snapshot::load(Some(file), &Overrides::default());
-    let could_start = snapshot.is_some() && !findings.iter().any(Diagnostic::is_error);
-    (snapshot.map(Arc::new), could_start)
+    // What root may not read, the server may not either; of anybody else it tells nothing.
+    let root = nix::unistd::geteuid().is_root();
+    let is_denied = |finding: &&Diagnostic| finding.denied && !root;
+    let denied = findings.iter().any(|finding| is_denied(&finding));
+    let mut errors = findings.iter().filter(|finding| finding.is_error());
+    Loaded {
+        could_start: match denied {
+            true => !errors.any(|finding| !is_denied(&finding)),
+            false => snapshot.is_some() && errors.next().is_none(),
+        },
+        server: snapshot.map(Arc::new),
+        denied,
+    }
 }
 
 /// Somebody to ask DNS: the servers that the daemon asks, or the system's. Must be called within

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     examination::{Examination, Examined, State, Verdict},
-    finding::{Contents, Finding, Fix, Level},
+    finding::{Cause, Contents, Finding, Fix, Level},
 };
 use crate::{
     dns::DnsFailure,
@@ -40,10 +40,15 @@ pub fn write(out: &mut impl Write, found: &Examination, style: Style) -> io::Res
     for (check, finding) in &found.findings {
         write_finding(out, finding, Some(check.chapter), style)?;
     }
-    for examined in &found.checks {
-        if let Some(line) = line_of(examined, style) {
-            writeln!(out, "{line}")?;
-        }
+    for line in found
+        .checks
+        .iter()
+        .flat_map(|examined| lines_of(examined, style))
+    {
+        writeln!(out, "{line}")?;
+    }
+    for line in together(found, style.lang) {
+        writeln!(out, "{line}")?;
     }
     writeln!(out, "{}", summary(found).to(style.lang))
 }
@@ -148,35 +153,77 @@ fn badge(level: Level, style: Style) -> String {
     }
 }
 
-/// A line about a check that says nothing by its findings.
-fn line_of(examined: &Examined, style: Style) -> Option<String> {
+/// Lines about a check beside its findings. What was left out for one reason everywhere is told
+/// [`together`].
+fn lines_of(examined: &Examined, style: Style) -> Vec<String> {
     let (title, name) = ((examined.check.title)(), examined.check.name);
     let title = title.to(style.lang);
-    let words = match &examined.state {
-        State::Found => return None,
-        State::Fine | State::Skipped(_) if !style.all => return None,
-        State::Fine => text!("fine", "bien"),
-        State::Skipped(why) => why.clone(),
-        State::TimedOut => text!("did not end in its time", "no terminó en su plazo"),
-        State::Broken => text!(
-            "could not be finished: a fault of dkimd, please report it",
-            "no se pudo terminar: es un fallo de dkimd; por favor, comuníquelo"
-        ),
-        State::Unanswered => {
-            let names: Vec<_> = examined
-                .unanswered
-                .iter()
-                .map(|(name, failure)| format!("{name} ({})", words_for(*failure).to(style.lang)))
-                .collect();
-            let names = names.join(", ");
-            text!(
-                "DNS gave no answer about {names}",
-                "el DNS no respondió sobre {names}"
-            )
-        }
+    let mut lines = Vec::new();
+    let mut tell = |words: Text| {
+        let line = format!("{name}: {title}: {}", words.to(style.lang));
+        lines.push(one_line(&line).into_owned());
     };
-    let line = format!("{name}: {title}: {}", words.to(style.lang));
-    Some(one_line(&line).into_owned())
+    if examined.state == State::Fine && style.all {
+        tell(text!("fine", "bien"));
+    }
+    for omission in &examined.omitted {
+        let (en, es) = (omission.what.to(Lang::En), omission.what.to(Lang::Es));
+        match omission.cause {
+            Cause::Offline | Cause::Rights => {}
+            Cause::Nothing if !style.all => {}
+            _ => tell(text!("not examined: {en}", "no examinado: {es}")),
+        }
+    }
+    if !examined.unanswered.is_empty() {
+        let names: Vec<_> = examined
+            .unanswered
+            .iter()
+            .map(|(name, failure)| format!("{name} ({})", words_for(*failure).to(style.lang)))
+            .collect();
+        let names = names.join(", ");
+        tell(text!(
+            "not examined: DNS gave no answer about {names}",
+            "no examinado: el DNS no respondió sobre {names}"
+        ));
+    }
+    lines
+}
+
+/// One line for all that nobody was asked about, and one for all that takes other rights.
+fn together(found: &Examination, lang: Lang) -> Vec<String> {
+    let of = |cause: Cause| -> Vec<String> {
+        let mut told = Vec::new();
+        for examined in &found.checks {
+            let whole = examined.state == State::NotExamined(cause);
+            let parts = examined
+                .omitted
+                .iter()
+                .filter(|omission| omission.cause == cause);
+            for part in parts {
+                told.push(match whole && cause == Cause::Offline {
+                    true => examined.check.name.to_owned(),
+                    false => format!("{}: {}", examined.check.name, part.what.to(lang)),
+                });
+            }
+        }
+        told
+    };
+    let (offline, rights) = (of(Cause::Offline).join("; "), of(Cause::Rights).join("; "));
+    let mut lines = Vec::new();
+    if !offline.is_empty() {
+        lines.push(text!(
+            "not examined, since nobody is asked with --offline: {offline}",
+            "no examinado, porque con --offline no se pregunta a nadie: {offline}"
+        ));
+    }
+    if !rights.is_empty() {
+        lines.push(text!(
+            "not examined, since only root (or the server's user) sees it: {rights}",
+            "no examinado, porque solo lo ve root (o el usuario del servidor): {rights}"
+        ));
+    }
+    let line = |text: Text| one_line(text.to(lang)).into_owned();
+    lines.into_iter().map(line).collect()
 }
 
 fn words_for(failure: DnsFailure) -> Text {
@@ -199,19 +246,27 @@ fn summary(found: &Examination) -> Text {
     };
     let (failures, warnings) = (count(Level::Fail), count(Level::Warn));
     let checks = found.checks.len();
-    let unfinished = found.checks.iter().filter(|c| c.is_unfinished()).count();
-    match (found.verdict(), unfinished) {
-        (Verdict::Healthy, _) => text!(
+    let omitted = found.checks.iter().filter(|c| c.is_incomplete()).count();
+    match (found.verdict(), omitted) {
+        (Verdict::NotExamined, _) => text!(
+            "checks: {checks}; nothing was examined",
+            "comprobaciones: {checks}; no se examinó nada"
+        ),
+        (Verdict::Healthy, 0) => text!(
             "checks: {checks}; nothing is wrong",
             "comprobaciones: {checks}; todo en orden"
+        ),
+        (Verdict::Healthy, _) => text!(
+            "checks: {checks}; nothing is wrong with what was examined; not examined, or in part: {omitted}",
+            "comprobaciones: {checks}; todo en orden en lo examinado; sin examinar, o en parte: {omitted}"
         ),
         (_, 0) => text!(
             "checks: {checks}; failures: {failures}; warnings: {warnings}",
             "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}"
         ),
         _ => text!(
-            "checks: {checks}; failures: {failures}; warnings: {warnings}; unfinished: {unfinished}",
-            "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}; sin terminar: {unfinished}"
+            "checks: {checks}; failures: {failures}; warnings: {warnings}; not examined, or in part: {omitted}",
+            "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}; sin examinar, o en parte: {omitted}"
         ),
     }
 }
@@ -219,6 +274,7 @@ fn summary(found: &Examination) -> Text {
 #[derive(Serialize)]
 struct Json<'a> {
     verdict: Verdict,
+    not_examined: usize,
     findings: Vec<JsonFinding<'a>>,
     checks: Vec<JsonCheck<'a>>,
 }
@@ -249,10 +305,20 @@ struct JsonCheck<'a> {
     check: &'static str,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Cause>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_examined: Vec<JsonOmission<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unanswered: Vec<&'a str>,
     seconds: f64,
+}
+
+#[derive(Serialize)]
+struct JsonOmission<'a> {
+    cause: Cause,
+    what: &'a str,
 }
 
 fn as_json(found: &Examination, lang: Lang) -> Json<'_> {
@@ -274,10 +340,22 @@ fn as_json(found: &Examination, lang: Lang) -> Json<'_> {
     let checks = found.checks.iter().map(|examined| JsonCheck {
         check: examined.check.name,
         state: examined.state.word(),
-        reason: match &examined.state {
-            State::Skipped(why) => Some(why.to(lang)),
+        cause: match examined.state {
+            State::NotExamined(cause) => Some(cause),
             _ => None,
         },
+        reason: match examined.state {
+            State::NotExamined(_) => examined.omitted.first().map(|one| one.what.to(lang)),
+            _ => None,
+        },
+        not_examined: examined
+            .omitted
+            .iter()
+            .map(|omission| JsonOmission {
+                cause: omission.cause,
+                what: omission.what.to(lang),
+            })
+            .collect(),
         unanswered: examined
             .unanswered
             .iter()
@@ -287,6 +365,7 @@ fn as_json(found: &Examination, lang: Lang) -> Json<'_> {
     });
     Json {
         verdict: found.verdict(),
+        not_examined: found.checks.iter().filter(|c| c.is_incomplete()).count(),
         findings: findings.collect(),
         checks: checks.collect(),
     }
@@ -325,7 +404,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::doctor::checks::CHECKS;
+    use crate::doctor::{checks::CHECKS, finding::Omission};
 
     const PLAIN: Style = Style {
         lang: Lang::Es,
@@ -339,14 +418,62 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    fn omission(cause: Cause, what: &str) -> Omission {
+        Omission {
+            cause,
+            what: Text::new(what, what),
+        }
+    }
+
+    #[test]
+    fn what_was_not_examined_is_told_with_its_reason_and_counted() {
+        let examined = |place: usize, cause| Examined {
+            check: &CHECKS[place],
+            state: State::NotExamined(cause),
+            unanswered: Vec::new(),
+            omitted: vec![omission(cause, "esto")],
+            took: Duration::ZERO,
+        };
+        let fine = Examined {
+            state: State::Fine,
+            omitted: Vec::new(),
+            ..examined(0, Cause::Told)
+        };
+        let found = Examination {
+            findings: Vec::new(),
+            checks: vec![
+                fine,
+                examined(1, Cause::Offline),
+                examined(2, Cause::Offline),
+                examined(3, Cause::Rights),
+                examined(4, Cause::Nothing),
+            ],
+        };
+        let text = told(&found);
+        let names = format!("{}; {}", CHECKS[1].name, CHECKS[2].name);
+        assert!(text.contains(&format!("a nadie: {names}\n")), "{text}");
+        assert!(
+            text.contains(&format!("servidor): {}: esto\n", CHECKS[3].name)),
+            "{text}"
+        );
+        assert!(text.ends_with("sin examinar, o en parte: 4\n"), "{text}");
+        let json = serde_json::to_value(as_json(&found, Lang::Es)).unwrap();
+        assert_eq!(json["verdict"], "healthy");
+        assert_eq!(json["not_examined"], 4);
+        assert_eq!(json["checks"][1]["state"], "not-examined");
+        assert_eq!(json["checks"][1]["cause"], "offline");
+        assert_eq!(json["checks"][3]["not_examined"][0]["what"], "esto");
+    }
+
     #[test]
     fn text_from_outside_can_not_steer_the_terminal() {
         let hostile = "\x1b]0;x\x07\u{9b}2J\u{85}\u{202e}\r\n¿contraseña?";
         let finding = Finding::saying(hostile);
         let skipped = Examined {
             check: &CHECKS[0],
-            state: State::Skipped(text!("{hostile}", "{hostile}")),
+            state: State::NotExamined(Cause::Told),
             unanswered: Vec::new(),
+            omitted: vec![omission(Cause::Told, hostile)],
             took: Duration::ZERO,
         };
         let found = Examination {
@@ -385,7 +512,8 @@ mod tests {
     fn a_check_without_answer_is_named_and_counted() {
         let examined = Examined {
             check: &CHECKS[0],
-            state: State::Unanswered,
+            state: State::NotExamined(Cause::Unanswered),
+            omitted: Vec::new(),
             unanswered: vec![("example.com".to_owned(), DnsFailure::Timeout)],
             took: Duration::ZERO,
         };
@@ -398,6 +526,6 @@ mod tests {
             text.contains("el DNS no respondió sobre example.com"),
             "{text}"
         );
-        assert!(text.ends_with("avisos: 0; sin terminar: 1\n"), "{text}");
+        assert!(text.ends_with("no se examinó nada\n"), "{text}");
     }
 }

@@ -82,7 +82,9 @@ fn examine(
 fn diagnostic(source: &KeySource, error: &KeyError) -> Diagnostic {
     place(
         source,
-        Diagnostic::error(error.to_string()).remedy(error.remedy()),
+        Diagnostic::error(error.to_string())
+            .remedy(error.remedy())
+            .denied_if(matches!(error, KeyError::Unreadable(_))),
     )
 }
 

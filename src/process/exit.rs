@@ -14,6 +14,8 @@ pub enum ExitCode {
     Failed = 1,
     /// Something must be mended (`dkimd doctor`).
     Broken = 2,
+    /// Nothing was examined (`dkimd doctor`).
+    NotExamined = 3,
     /// The command line is wrong.
     Usage = 64,
     /// Something named does not exist (user, option), or a message is malformed.
@@ -36,10 +38,11 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Ok,
         Self::Failed,
         Self::Broken,
+        Self::NotExamined,
         Self::Usage,
         Self::DataError,
         Self::Unavailable,
@@ -72,6 +75,7 @@ impl ExitCode {
                  can't be taken back (setup)"
             }
             Self::Broken => "something must be mended (doctor)",
+            Self::NotExamined => "nothing was examined (doctor)",
             Self::Usage => "wrong command line",
             Self::DataError => "no such user, group or option; malformed message",
             Self::Unavailable => "socket or file not available; too many restarts",
@@ -79,7 +83,9 @@ impl ExitCode {
             Self::OsError => "the system refused a fork, directory or root change",
             Self::IoError => "output can't be written",
             Self::TryAgain => "mail would be deferred (explain); DNS gives no answer (verify)",
-            Self::NoPermission => "privileges can't be dropped",
+            Self::NoPermission => {
+                "privileges can't be dropped; nothing could be examined without more rights (check, doctor)"
+            }
             Self::Config => "configuration error",
         }
     }
@@ -139,6 +145,6 @@ mod tests {
         for code in ExitCode::ALL {
             assert_eq!(ExitCode::from_number(i32::from(code.number())), Some(code));
         }
-        assert_eq!(ExitCode::from_number(3), None);
+        assert_eq!(ExitCode::from_number(4), None);
     }
 }

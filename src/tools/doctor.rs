@@ -27,8 +27,10 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Run it as root: it then sees keys, queue and sockets as Postfix and the \
-    server do.\n\nExit codes: 0 nothing is wrong, 1 something should be mended, 2 something must \
-    be mended, 64 wrong command line."
+    server do; otherwise what takes those rights is told as not examined.\n\nExit codes: 0 \
+    nothing is wrong with what was examined, 1 something should be mended or could not be \
+    finished, 2 something must be mended, 3 nothing was examined, 64 wrong command line, 77 \
+    nothing was examined for want of rights."
 )]
 pub struct DoctorArgs {
     /// The domains to examine; those of the configuration unless named
@@ -63,7 +65,7 @@ pub struct DoctorArgs {
 /// Examines and tells.
 pub fn run(args: &DoctorArgs) -> ExitCode {
     let lang = args.lang.unwrap_or_else(Lang::of_locale);
-    let (wanted, checks) = match wanted(args) {
+    let (wanted, selection) = match wanted(args) {
         Ok(wanted) => wanted,
         Err((text, exit)) => {
             eprintln!("dkimd: {text}");
@@ -80,7 +82,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
             return ExitCode::OsError;
         }
     };
-    let examination = match runtime.block_on(examined(wanted, &checks, lang)) {
+    let examination = match runtime.block_on(examined(wanted, &selection, lang)) {
         Ok(examination) => examination,
         Err(text) => {
             eprintln!("dkimd: {text}");
@@ -94,16 +96,20 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
 
 async fn examined(
     wanted: Wanted,
-    checks: &[&'static Check],
+    selection: &Selection,
     lang: Lang,
 ) -> Result<Examination, String> {
+    let checks = selection.checks();
     let offline = wanted.offline;
     let host = Host::look_around(wanted).map_err(|error| error.to_string())?;
     if !offline {
-        announce(&host, checks, lang);
+        announce(&host, &checks, lang);
     }
-    let mut progress = Progress::new(checks.len());
-    let examination = examine(&Arc::new(host), checks, |ended| progress.step(ended, lang)).await;
+    let mut progress = Progress::new(checks.len() + selection.causes().len());
+    let examination = examine(&Arc::new(host), selection, |ended| {
+        progress.step(ended, lang)
+    })
+    .await;
     progress.clear();
     Ok(examination)
 }
@@ -133,7 +139,7 @@ fn announce(host: &Host, checks: &[&'static Check], lang: Lang) {
     }
 }
 
-fn wanted(args: &DoctorArgs) -> Result<(Wanted, Vec<&'static Check>), (String, ExitCode)> {
+fn wanted(args: &DoctorArgs) -> Result<(Wanted, Selection), (String, ExitCode)> {
     let domains: Result<Vec<_>, _> = args
         .domains
         .iter()
@@ -169,7 +175,7 @@ fn wanted(args: &DoctorArgs) -> Result<(Wanted, Vec<&'static Check>), (String, E
         offline: args.offline,
         sample,
     };
-    Ok((wanted, selection.checks()))
+    Ok((wanted, selection))
 }
 
 fn tell(args: &DoctorArgs, examination: &Examination, lang: Lang) -> ExitCode {
@@ -189,6 +195,10 @@ fn tell(args: &DoctorArgs, examination: &Examination, lang: Lang) -> ExitCode {
     };
     match (written, examination.verdict()) {
         (Err(_), _) => ExitCode::IoError,
+        (Ok(()), Verdict::NotExamined) if examination.lacks_rights_alone() => {
+            ExitCode::NoPermission
+        }
+        (Ok(()), Verdict::NotExamined) => ExitCode::NotExamined,
         (Ok(()), Verdict::Healthy) => ExitCode::Ok,
         (Ok(()), Verdict::Warned) => ExitCode::Failed,
         (Ok(()), Verdict::Failing) => ExitCode::Broken,

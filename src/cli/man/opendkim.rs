@@ -85,7 +85,7 @@ pub(super) fn page() -> String {
 fn of_the_daemon(code: ExitCode) -> bool {
     !matches!(
         code,
-        ExitCode::TryAgain | ExitCode::Failed | ExitCode::Broken
+        ExitCode::TryAgain | ExitCode::Failed | ExitCode::Broken | ExitCode::NotExamined
     )
 }
 

@@ -1,6 +1,6 @@
 //! Opening all that the settings name: data sets, tables, the trust anchor.
 
-use std::{path::Path, sync::Arc, thread};
+use std::{io, path::Path, sync::Arc, thread};
 
 use super::{KeyOrigin, SigningIdentities, Snapshot, VerifySets};
 use crate::{
@@ -200,7 +200,9 @@ fn key_origin(
 fn test_keys(path: &Path) -> Result<FileRecords, Diagnostic> {
     let text = read_text(path).map_err(|error| {
         let (reason, remedy) = unreadable(path, &error);
-        Diagnostic::error(format!("TestPublicKeys {}: {reason}", path.display())).remedy(remedy)
+        Diagnostic::error(format!("TestPublicKeys {}: {reason}", path.display()))
+            .remedy(remedy)
+            .denied_if(error.kind() == io::ErrorKind::PermissionDenied)
     })?;
     FileRecords::parse(&text).map_err(|error| {
         Diagnostic::error(error.to_string())
@@ -218,7 +220,8 @@ fn trust_anchor(settings: &Settings, findings: &mut Vec<Diagnostic>) -> Option<T
         Err(TrustAnchorError::Unreadable { cause, .. }) => {
             let (reason, remedy) = unreadable(&path, &cause);
             let what = format!("TrustAnchorFile {}: {reason}", path.display());
-            findings.push(Diagnostic::error(what).remedy(remedy));
+            let denied = cause.kind() == io::ErrorKind::PermissionDenied;
+            findings.push(Diagnostic::error(what).remedy(remedy).denied_if(denied));
             None
         }
         Err(error) => {

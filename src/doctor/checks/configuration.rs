@@ -3,14 +3,14 @@
 //! It runs as a process of its own, because it becomes the server's user to judge what that user
 //! may read, and there is no way back.
 
-use std::{env, io, path::Path, process::Stdio, sync::Arc};
+use std::{env, fs::File, io, path::Path, process::Stdio, sync::Arc};
 
 use tokio::process::Command;
 
 use crate::{
     diagnostic::Diagnostic,
     doctor::{
-        finding::{Finding, Level, Report},
+        finding::{Cause, Finding, Level, Report},
         host::Host,
     },
     keys::remedy,
@@ -22,19 +22,43 @@ use crate::{
 /// Looks at them.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     match findings(&host.config).await {
-        Ok(diagnostics) => {
-            let told_elsewhere = open_socket(&host);
-            let findings = diagnostics
-                .iter()
-                .filter(|found| told_elsewhere.as_ref() != Some(&found.what))
-                .map(|found| finding(&host.config, found));
-            findings.collect::<Vec<_>>().into()
-        }
-        Err(error) => Report::skipped(text!(
-            "dkimd check can't be run: {error}",
-            "no se puede ejecutar dkimd check: {error}"
-        )),
+        Ok(diagnostics) => report(&host, &diagnostics),
+        Err(error) => Report::not_examined(
+            Cause::Unavailable,
+            text!(
+                "dkimd check can't be run: {error}",
+                "no se puede ejecutar dkimd check: {error}"
+            ),
+        ),
     }
+}
+
+fn report(host: &Host, diagnostics: &[Diagnostic]) -> Report {
+    let told_elsewhere = open_socket(host);
+    let (denied, found): (Vec<_>, Vec<_>) = diagnostics
+        .iter()
+        .filter(|found| told_elsewhere.as_ref() != Some(&found.what))
+        .partition(|found| found.denied);
+    let is_closed = File::open(&host.config)
+        .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+    let mut report = match is_closed {
+        true => Report::idle(),
+        false => Report::default(),
+    };
+    for found in found {
+        report.add(finding(&host.config, found));
+    }
+    if !denied.is_empty() {
+        let config = host.config.display();
+        report.omit(
+            Cause::Rights,
+            text!(
+                "who may read and write the files that {config} names",
+                "quién puede leer y escribir los archivos que nombra {config}"
+            ),
+        );
+    }
+    report
 }
 
 /// The warning about a socket that everybody reaches, where the check `milter` tells it with the

@@ -6,7 +6,7 @@ use super::{each::each_domain, resolver::probe::answers_unchecked};
 use crate::{
     dns::{DnsFailure, questions::Questions},
     doctor::{
-        finding::{Finding, Report},
+        finding::{Cause, Finding, Report},
         host::Host,
     },
     text,
@@ -14,7 +14,18 @@ use crate::{
 
 /// Looks at every domain.
 pub(super) async fn run(host: Arc<Host>) -> Report {
-    each_domain(&host, of_domain).await
+    let mut report = each_domain(&host, of_domain).await;
+    let more = host.domains_left_out;
+    if more > 0 {
+        report.omit(
+            Cause::Limit,
+            text!(
+                "{more} more domains of the configuration; name them: dkimd doctor DOMAIN",
+                "otros {more} dominios de la configuración; nómbrelos: dkimd doctor DOMINIO"
+            ),
+        );
+    }
+    report
 }
 
 async fn of_domain(host: Arc<Host>, index: usize) -> Report {

@@ -31,7 +31,7 @@ pub(super) async fn each<T, F>(
 where
     F: Future<Output = Report> + Send + 'static,
 {
-    let mut all = Report::default();
+    let mut all = Report::idle();
     for mut report in side_by_side(things.into_iter().map(examine)).await {
         report
             .findings

@@ -6,7 +6,7 @@ use std::{fs, net::IpAddr, sync::Arc};
 use crate::{
     doctor::{
         addresses::{Seen, smarthost},
-        finding::{Finding, Level, Report},
+        finding::{Cause, Finding, Level, Report},
         host::Host,
         record_line,
     },
@@ -47,10 +47,7 @@ struct NameFacts {
 /// Looks at them.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(postfix) = host.postfix() else {
-        return Report::skipped(text!(
-            "Postfix's settings can't be read",
-            "no se pueden leer los parámetros de Postfix"
-        ));
+        return super::no_postfix();
     };
     let mut report = Report::default();
     let main = &postfix.main;
@@ -64,7 +61,13 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
                 Some(found) => Some(found.records),
                 None => continue,
             },
-            None => None,
+            None => {
+                report.omit(
+                    Cause::Offline,
+                    text!("the addresses of {name}", "las direcciones de {name}"),
+                );
+                None
+            }
         };
         let seen = match host.helo() {
             Some(helo) if helo.eq_ignore_ascii_case(&name) => Seen::of(&host).await.addresses(),

@@ -3,7 +3,10 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use super::{finding::Report, host::Host};
+use super::{
+    finding::{Cause, Report},
+    host::Host,
+};
 use crate::{text, text::Text};
 
 mod addresses;
@@ -49,6 +52,8 @@ pub struct Check {
     pub title: fn() -> Text,
     /// What it needs beside this host.
     pub needs: Needs,
+    /// The checks whose findings may keep this one from looking.
+    pub hidden_by: &'static [&'static str],
     /// The time it may take.
     pub limit: Duration,
     /// The chapter of the course (`docs/course.md`) that teaches it.
@@ -81,6 +86,7 @@ pub const CHECKS: &[Check] = &[
         name: "configuration",
         title: || text!("options, tables and keys", "opciones, tablas y claves"),
         needs: Needs::Nothing,
+        hidden_by: &[],
         limit: USUAL_LIMIT,
         chapter: "sign",
         run: |host| Box::pin(configuration::run(host)),
@@ -94,6 +100,7 @@ pub const CHECKS: &[Check] = &[
             )
         },
         needs: Needs::Nothing,
+        hidden_by: &[],
         limit: USUAL_LIMIT,
         chapter: "resolver",
         run: |host| Box::pin(resolver::run(host)),
@@ -102,6 +109,7 @@ pub const CHECKS: &[Check] = &[
         name: "domains",
         title: || text!("the domains in DNS", "los dominios en el DNS"),
         needs: Needs::Dns,
+        hidden_by: &["resolver"],
         limit: USUAL_LIMIT,
         chapter: "names",
         run: |host| Box::pin(domains::run(host)),
@@ -110,6 +118,7 @@ pub const CHECKS: &[Check] = &[
         name: "postfix",
         title: || text!("Postfix", "Postfix"),
         needs: Needs::Nothing,
+        hidden_by: &[],
         limit: USUAL_LIMIT,
         chapter: "postfix",
         run: |host| Box::pin(postfix::run(host)),
@@ -118,6 +127,7 @@ pub const CHECKS: &[Check] = &[
         name: "hostname",
         title: || text!("the server's name", "el nombre del servidor"),
         needs: Needs::Nothing,
+        hidden_by: &["postfix"],
         limit: USUAL_LIMIT,
         chapter: "hostname",
         run: |host| Box::pin(hostname::run(host)),
@@ -131,6 +141,7 @@ pub const CHECKS: &[Check] = &[
             )
         },
         needs: Needs::Nothing,
+        hidden_by: &["postfix"],
         limit: USUAL_LIMIT,
         chapter: "addresses",
         run: |host| Box::pin(addresses::run(host)),
@@ -139,6 +150,7 @@ pub const CHECKS: &[Check] = &[
         name: "reverse",
         title: || text!("reverse names", "nombres inversos"),
         needs: Needs::Dns,
+        hidden_by: &["resolver", "postfix"],
         limit: USUAL_LIMIT,
         chapter: "reverse",
         run: |host| Box::pin(reverse::run(host)),
@@ -152,6 +164,7 @@ pub const CHECKS: &[Check] = &[
             )
         },
         needs: Needs::Nothing,
+        hidden_by: &["configuration", "postfix"],
         limit: USUAL_LIMIT,
         chapter: "milter",
         run: |host| Box::pin(milter::run(host)),
@@ -160,6 +173,7 @@ pub const CHECKS: &[Check] = &[
         name: "breakers",
         title: || text!("what breaks signatures", "qué rompe las firmas"),
         needs: Needs::Nothing,
+        hidden_by: &["configuration", "postfix"],
         limit: USUAL_LIMIT,
         chapter: "breakers",
         run: |host| Box::pin(breakers::run(host)),
@@ -168,6 +182,7 @@ pub const CHECKS: &[Check] = &[
         name: "self-test",
         title: || text!("a message signed on trial", "un mensaje firmado de prueba"),
         needs: Needs::Nothing,
+        hidden_by: &["configuration"],
         limit: USUAL_LIMIT,
         chapter: "self-test",
         run: |host| Box::pin(self_test::run(host)),
@@ -181,6 +196,7 @@ pub const CHECKS: &[Check] = &[
             )
         },
         needs: Needs::Greetings,
+        hidden_by: &["resolver", "postfix"],
         limit: port25::LIMIT,
         chapter: "port25",
         run: |host| Box::pin(port25::run(host)),
@@ -189,6 +205,7 @@ pub const CHECKS: &[Check] = &[
         name: "relay",
         title: || text!("open relay", "retransmisión abierta"),
         needs: Needs::Nothing,
+        hidden_by: &["postfix"],
         limit: USUAL_LIMIT,
         chapter: "relay",
         run: |host| Box::pin(relay::run(host)),
@@ -197,6 +214,7 @@ pub const CHECKS: &[Check] = &[
         name: "submission",
         title: || text!("submission by users", "envío de los usuarios"),
         needs: Needs::Nothing,
+        hidden_by: &["postfix"],
         limit: USUAL_LIMIT,
         chapter: "submission",
         run: |host| Box::pin(submission::run(host)),
@@ -205,6 +223,7 @@ pub const CHECKS: &[Check] = &[
         name: "tls",
         title: || text!("TLS and certificates", "TLS y certificados"),
         needs: Needs::Nothing,
+        hidden_by: &["postfix"],
         limit: LONG_LIMIT,
         chapter: "tls",
         run: |host| Box::pin(tls::run(host)),
@@ -218,6 +237,7 @@ pub const CHECKS: &[Check] = &[
             )
         },
         needs: Needs::Dns,
+        hidden_by: &["resolver", "domains"],
         limit: USUAL_LIMIT,
         chapter: "mx",
         run: |host| Box::pin(mx::run(host)),
@@ -226,6 +246,7 @@ pub const CHECKS: &[Check] = &[
         name: "spf",
         title: || text!("SPF records", "registros SPF"),
         needs: Needs::Dns,
+        hidden_by: &["resolver", "domains"],
         limit: LONG_LIMIT,
         chapter: "spf",
         run: |host| Box::pin(spf::run(host)),
@@ -234,6 +255,7 @@ pub const CHECKS: &[Check] = &[
         name: "dkim",
         title: || text!("DKIM records and keys", "registros y claves DKIM"),
         needs: Needs::Dns,
+        hidden_by: &["configuration", "resolver", "domains"],
         limit: LONG_LIMIT,
         chapter: "dkim",
         run: |host| Box::pin(dkim::run(host)),
@@ -242,6 +264,7 @@ pub const CHECKS: &[Check] = &[
         name: "dmarc",
         title: || text!("DMARC policy", "política DMARC"),
         needs: Needs::Dns,
+        hidden_by: &["resolver", "domains"],
         limit: LONG_LIMIT,
         chapter: "dmarc",
         run: |host| Box::pin(dmarc::run(host)),
@@ -255,6 +278,7 @@ pub const CHECKS: &[Check] = &[
             )
         },
         needs: Needs::Dns,
+        hidden_by: &["resolver", "domains"],
         limit: LONG_LIMIT,
         chapter: "policies",
         run: |host| Box::pin(policies::run(host)),
@@ -268,6 +292,7 @@ pub const CHECKS: &[Check] = &[
             )
         },
         needs: Needs::Nothing,
+        hidden_by: &[],
         limit: USUAL_LIMIT,
         chapter: "unsubscribe",
         run: |host| Box::pin(unsubscribe::run(host)),
@@ -276,6 +301,7 @@ pub const CHECKS: &[Check] = &[
         name: "postmaster",
         title: || text!("postmaster and abuse", "postmaster y abuse"),
         needs: Needs::Nothing,
+        hidden_by: &["postfix"],
         limit: USUAL_LIMIT,
         chapter: "postmaster",
         run: |host| Box::pin(postmaster::run(host)),
@@ -284,6 +310,7 @@ pub const CHECKS: &[Check] = &[
         name: "block-lists",
         title: || text!("block lists", "listas de bloqueo"),
         needs: Needs::Dns,
+        hidden_by: &["resolver"],
         limit: LONG_LIMIT,
         chapter: "block-lists",
         run: |host| Box::pin(block_lists::run(host)),
@@ -292,6 +319,7 @@ pub const CHECKS: &[Check] = &[
         name: "clock",
         title: || text!("the clock", "el reloj"),
         needs: Needs::Nothing,
+        hidden_by: &[],
         limit: USUAL_LIMIT,
         chapter: "clock",
         run: |host| Box::pin(clock::run(host)),
@@ -300,6 +328,7 @@ pub const CHECKS: &[Check] = &[
         name: "queue",
         title: || text!("the mail queue", "la cola de correo"),
         needs: Needs::Nothing,
+        hidden_by: &["postfix"],
         limit: USUAL_LIMIT,
         chapter: "queue",
         run: |host| Box::pin(queue::run(host)),
@@ -313,6 +342,7 @@ pub const CHECKS: &[Check] = &[
             )
         },
         needs: Needs::Nothing,
+        hidden_by: &[],
         limit: USUAL_LIMIT,
         chapter: "reputation",
         run: |host| Box::pin(reputation::run(host)),
@@ -333,10 +363,57 @@ async fn exists(host: &Host, domain: &str) -> bool {
 
 /// The report of a check that examines domains where there is none.
 fn no_domain() -> Report {
-    Report::skipped(text!(
-        "no domain to examine: the configuration names none; name one: dkimd doctor example.com",
-        "no hay dominio que examinar: la configuración no nombra ninguno; nombre uno: dkimd doctor example.com"
-    ))
+    Report::not_examined(
+        Cause::Nothing,
+        text!(
+            "no domain to examine: the configuration names none; name one: dkimd doctor example.com",
+            "no hay dominio que examinar: la configuración no nombra ninguno; nombre uno: dkimd doctor example.com"
+        ),
+    )
+}
+
+/// The report about a domain that does not exist, as the check of the domains says.
+fn no_such_domain(domain: &str) -> Report {
+    Report::not_examined(
+        Cause::Told,
+        text!(
+            "{domain} does not exist in DNS",
+            "{domain} no existe en el DNS"
+        ),
+    )
+}
+
+/// The report of a check that looks at Postfix where its settings can't be read, as its own check says.
+fn no_postfix() -> Report {
+    Report::not_examined(
+        Cause::Told,
+        text!(
+            "Postfix's settings can't be read",
+            "no se pueden leer los ajustes de Postfix"
+        ),
+    )
+}
+
+/// The report of a check that takes the server's configuration where that can't be used, as its own
+/// check says.
+fn no_configuration(host: &Host) -> Report {
+    let file = host.config.display();
+    match host.config_is_denied {
+        true => Report::not_examined(
+            Cause::Rights,
+            text!(
+                "{file}, or a file that it names, can't be read",
+                "no se puede leer {file}, o un archivo que nombra"
+            ),
+        ),
+        false => Report::not_examined(
+            Cause::Told,
+            text!(
+                "the server's configuration can't be used",
+                "la configuración del servidor no es utilizable"
+            ),
+        ),
+    }
 }
 
 #[cfg(test)]

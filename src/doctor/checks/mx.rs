@@ -99,8 +99,7 @@ async fn of_domain(host: &Host, here: &BTreeSet<IpAddr>, index: usize) -> Report
         return report;
     };
     if !mx.name_exists && !own.name_exists {
-        // The domain itself does not exist, as another check says.
-        return report;
+        return super::no_such_domain(domain);
     }
     let mut exchangers = Vec::new();
     for found in mx.records.iter().take(MOST_EXCHANGERS) {

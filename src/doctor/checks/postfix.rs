@@ -14,7 +14,7 @@ use nix::{
 
 use crate::{
     doctor::{
-        finding::{Finding, Report},
+        finding::{Cause, Finding, Report},
         host::Host,
     },
     postfix::{Postfix, PostfixError},
@@ -36,11 +36,16 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         Ok(postfix) => postfix,
         Err(error) => return Report::from(vec![unreadable(error)]),
     };
-    let mut findings = complaints(postfix);
-    if let Ok(false) = runs(postfix.queue_directory()) {
-        findings.push(not_running(postfix));
+    let mut report = Report::from(complaints(postfix));
+    match runs(postfix.queue_directory()) {
+        Ok(true) => {}
+        Ok(false) => report.add(not_running(postfix)),
+        Err(_) => report.omit(
+            Cause::Rights,
+            text!("whether Postfix runs", "si Postfix está en marcha"),
+        ),
     }
-    findings.into()
+    report
 }
 
 fn unreadable(error: &PostfixError) -> Finding {

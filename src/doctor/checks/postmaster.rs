@@ -8,11 +8,12 @@ use tokio::task::spawn_blocking;
 use crate::{
     dkim::name::Domain,
     doctor::{
-        finding::{Finding, Report},
+        finding::{Cause, Finding, Report},
         host::Host,
     },
     postfix::{Postfix, PostfixError, main_cf::words},
     text,
+    text::Text,
 };
 
 /// Where everybody turns to with questions, and with complaints.
@@ -34,14 +35,14 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     let asked = Arc::clone(&host);
     let report = spawn_blocking(move || {
         let Some(postfix) = asked.postfix() else {
-            return Report::skipped(text!(
-                "Postfix's settings can't be read",
-                "no se pueden leer los ajustes de Postfix"
-            ));
+            return super::no_postfix();
         };
         judge(postfix, &asked.domains)
     });
-    report.await.unwrap_or_default()
+    report.await.unwrap_or_else(|error| {
+        let error = error.to_string();
+        Report::not_examined(Cause::Fault, Text::new(&error, &error))
+    })
 }
 
 fn judge(postfix: &Postfix, domains: &[Domain]) -> Report {
@@ -67,10 +68,13 @@ fn judge(postfix: &Postfix, domains: &[Domain]) -> Report {
     }
     match hosted {
         true => report,
-        false => Report::skipped(text!(
-            "this Postfix takes in mail for none of the domains",
-            "este Postfix no recibe correo de ninguno de los dominios"
-        )),
+        false => Report::not_examined(
+            Cause::Nothing,
+            text!(
+                "this Postfix takes in mail for none of the domains",
+                "este Postfix no recibe correo de ninguno de los dominios"
+            ),
+        ),
     }
 }
 
@@ -260,6 +264,6 @@ mod tests {
     fn a_domain_that_others_host_is_left_alone() {
         let postfix = Postfix::of_texts("mydestination = localhost\n", "", "");
         let domains = [Domain::parse("example.com").unwrap()];
-        assert!(judge(&postfix, &domains).skipped.is_some());
+        assert!(judge(&postfix, &domains).idle);
     }
 }

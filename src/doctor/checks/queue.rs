@@ -11,7 +11,7 @@ use crate::{
     doctor::{
         calendar::{DAY_SECONDS, unix_seconds},
         checks::GREETED,
-        finding::{Finding, Level, Report},
+        finding::{self, Finding, Level, Report},
         host::Host,
     },
     postfix::{
@@ -45,22 +45,25 @@ const OWN_FILTER: &[&str] = &["signing-failed", "filter-down"];
 /// Lists it and judges.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(postfix) = host.postfix().cloned() else {
-        return Report::skipped(text!(
-            "Postfix's settings can't be read",
-            "no se puede leer la configuración de Postfix"
-        ));
+        return super::no_postfix();
     };
     let listed = tokio::task::spawn_blocking(move || Queue::list(&postfix)).await;
     match listed {
         Ok(Ok(queue)) => judge(&queue, unix_seconds(host.now)).into(),
-        Ok(Err(error)) => Report::skipped(text!(
-            "the queue can't be listed: {error}",
-            "no se puede listar la cola: {error}"
-        )),
-        Err(error) => Report::skipped(text!(
-            "the queue can't be listed: {error}",
-            "no se puede listar la cola: {error}"
-        )),
+        Ok(Err(error)) => Report::not_examined(
+            finding::Cause::Unavailable,
+            text!(
+                "the queue can't be listed: {error}",
+                "no se puede listar la cola: {error}"
+            ),
+        ),
+        Err(error) => Report::not_examined(
+            finding::Cause::Unavailable,
+            text!(
+                "the queue can't be listed: {error}",
+                "no se puede listar la cola: {error}"
+            ),
+        ),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 /// Says where to look.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(domain) = host.domains.first() else {
-        return Report::default();
+        return super::no_domain();
     };
     let finding = Finding::info(
         "reputation-elsewhere",

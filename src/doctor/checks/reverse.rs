@@ -7,7 +7,7 @@ use crate::{
     dns::questions::reverse_name,
     doctor::{
         addresses::{Seen, smarthost},
-        finding::{Finding, Level, Report},
+        finding::{Cause, Finding, Level, Report},
         host::Host,
         record_line,
     },
@@ -61,10 +61,13 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         return report;
     };
     if seen.public.is_empty() {
-        return Report::skipped(text!(
-            "no public address that mail leaves from is known",
-            "no se conoce ninguna dirección pública desde la que salga correo"
-        ));
+        return Report::not_examined(
+            Cause::Nothing,
+            text!(
+                "no public address that mail leaves from is known",
+                "no se conoce ninguna dirección pública desde la que salga correo"
+            ),
+        );
     }
     let helo = host.helo().filter(|helo| helo.contains('.'));
     let helo_addresses = match helo {

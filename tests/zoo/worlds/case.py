@@ -57,7 +57,7 @@ class Case:
 
     def problem(self, status, findings, checks):
         """What is wrong with doctor's answer, or None."""
-        unfinished = [check["check"] for check in checks if check["state"] in ("timed-out", "broken")]
+        unfinished = [check["check"] for check in checks if check.get("cause") in ("time", "fault")]
         if unfinished:
             return f"checks that did not end: {unfinished}"
         told = [f"{finding['level']} {finding['code']}" for finding in findings]

@@ -11,20 +11,23 @@ mod signing;
 use std::sync::Arc;
 
 use crate::{
-    doctor::{finding::Report, host::Host},
+    doctor::{
+        finding::{Cause, Report},
+        host::Host,
+    },
     text,
 };
 
 /// Looks for them.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(server) = host.server.as_deref() else {
-        return Report::skipped(text!(
-            "the server's configuration can't be used",
-            "la configuración del servidor no sirve"
-        ));
+        return super::no_configuration(&host);
     };
     if !server.settings.decision.mode.sign {
-        return Report::skipped(text!("nothing is signed", "no se firma nada"));
+        return Report::not_examined(
+            Cause::Nothing,
+            text!("nothing is signed", "no se firma nada"),
+        );
     }
     let mut report = Report::default();
     if let Some(postfix) = host.postfix() {

@@ -1,6 +1,6 @@
 //! The keys that sign the mail of a domain, as the configuration has them.
 
-use std::sync::Arc;
+use std::{fs::File, io, sync::Arc};
 
 use crate::{
     config::snapshot::{NamedKey, SigningIdentities, Snapshot},
@@ -30,6 +30,8 @@ pub(in crate::doctor::checks) struct OwnKey {
     pub place: Option<String>,
     /// The private key; none where it can't be read.
     pub private: Option<Arc<dyn PrivateKey>>,
+    /// Whether this process may not read it.
+    pub denied: bool,
     /// Whether some line of the SigningTable leads to it.
     pub used: bool,
 }
@@ -106,6 +108,7 @@ fn own_key(named: &NamedKey<'_>, domain: &str, key: Option<&KeySource>, used: bo
             .file
             .map(|file| format!("{}:{}", file.display(), named.line)),
         private: key.and_then(read),
+        denied: key.is_some_and(is_denied),
         used,
     }
 }
@@ -134,6 +137,7 @@ async fn of_authors(signing: &SigningTable, keys: &KeyTable, domain: &Domain) ->
             selector: key.selector.as_str().to_owned(),
             place: Some(keys.file().display().to_string()),
             private: read(&key.key),
+            denied: is_denied(&key.key),
             used: true,
         });
     }
@@ -148,4 +152,14 @@ fn read(source: &KeySource) -> Option<Arc<dyn PrivateKey>> {
     };
     let (key, _) = KeyStore::new(1).get(source, rules).ok()?;
     Some(key)
+}
+
+/// Whether this process may not read the key, which tells nothing of whoever is to read it.
+fn is_denied(source: &KeySource) -> bool {
+    match source {
+        KeySource::File(path) => {
+            File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        }
+        KeySource::Inline(_) => false,
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
     config::snapshot::Snapshot,
     dkim::name::Domain,
     doctor::{
-        finding::{Finding, Report},
+        finding::{Cause, Finding, Report},
         host::Host,
     },
     text,
@@ -30,24 +30,25 @@ const MOST_KEYS: usize = 60;
 /// Looks at every key of every domain.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(server) = host.server.clone() else {
-        return Report::skipped(text!(
-            "the configuration can't be used, so its keys are not known",
-            "la configuración no es utilizable, así que no se conocen sus claves"
-        ));
+        return super::no_configuration(&host);
     };
     if host.domains.is_empty() {
         return no_domain();
     }
     if !server.settings.decision.mode.sign {
-        return Report::skipped(text!(
-            "the option Mode lets nothing be signed",
-            "la opción Mode no permite firmar nada"
-        ));
+        return Report::not_examined(
+            Cause::Nothing,
+            text!(
+                "the option Mode lets nothing be signed",
+                "la opción Mode no permite firmar nada"
+            ),
+        );
     }
-    let mut all = Report::default();
+    let mut all = Report::idle();
     let mut keys: Vec<OwnKey> = Vec::new();
     for domain in &host.domains {
         if !exists(&host, domain.as_str()).await {
+            all.merge(super::no_such_domain(domain.as_str()));
             continue;
         }
         let of_domain = keys_of(&server, domain).await;
@@ -60,7 +61,27 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
             }
         }
     }
+    let more = keys.len().saturating_sub(MOST_KEYS);
     keys.truncate(MOST_KEYS);
+    if more > 0 {
+        all.omit(
+            Cause::Limit,
+            text!(
+                "{more} more keys; name their domains: dkimd doctor DOMAIN",
+                "otras {more} claves; nombre sus dominios: dkimd doctor DOMINIO"
+            ),
+        );
+    }
+    for key in keys.iter().filter(|key| key.denied) {
+        let name = key.name();
+        all.omit(
+            Cause::Rights,
+            text!(
+                "whether the record at {name} is that of the private key",
+                "si el registro de {name} es el de la clave privada"
+            ),
+        );
+    }
     let of_keys = each(keys, |key| {
         let host = Arc::clone(&host);
         async move { of_key(&host, &key).await }

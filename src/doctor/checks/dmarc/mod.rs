@@ -35,7 +35,7 @@ async fn of_domain(host: Arc<Host>, index: usize) -> Report {
     };
     let name = domain.as_str().to_ascii_lowercase();
     if !exists(&host, &name).await {
-        return report;
+        return super::no_such_domain(&name);
     }
     let record_name = format!("_dmarc.{name}");
     let Some(steps) = report.answered(&record_name, walk(dns, &name).await) else {

@@ -42,14 +42,13 @@ use super::each::side_by_side;
 use crate::{
     config::settings::Mode,
     doctor::{
-        finding::{Finding, Report},
+        finding::{Cause, Report},
         host::Host,
         knock::{Families, Knock, Knocked},
     },
     postfix::{Postfix, milters::Milter},
     socket::SocketSpec,
     text,
-    text::{Lang, Text},
 };
 
 /// Postfix's account, unless `mail_owner` names another.
@@ -74,10 +73,7 @@ pub(super) fn address_in_postfix(host: &Host) -> Option<(Milter, bool)> {
 /// Looks at it all.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(postfix) = host.postfix() else {
-        return Report::skipped(text!(
-            "Postfix's settings can't be read",
-            "no se pueden leer los ajustes de Postfix"
-        ));
+        return super::no_postfix();
     };
     let socket = socket_of(&host);
     let server = host.server.as_deref();
@@ -178,10 +174,13 @@ async fn knock_everywhere(
         return Vec::new();
     }
     if !nix::unistd::geteuid().is_root() {
-        report.add(not_seen(&text!(
-            "only root can look as Postfix does",
-            "solo root puede mirar como lo hace Postfix"
-        )));
+        report.omit(
+            Cause::Rights,
+            text!(
+                "whether Postfix's services reach the socket of the milter",
+                "si los servicios de Postfix llegan al socket del milter"
+            ),
+        );
         return Vec::new();
     }
     let visitor = Visitor::find(owner);
@@ -204,12 +203,14 @@ async fn knock_everywhere(
     let mut open = true;
     for ((milter, fit, chroot, users), knocked) in doors.into_iter().zip(answers) {
         let door = match knocked {
-            Err(cause) => {
-                report.add(not_seen(&Text::new(&cause, &cause)));
-                continue;
-            }
-            Ok(Knocked::NotAsPostfix { step }) => {
-                report.add(not_seen(&Text::new(&step, &step)));
+            Err(cause) | Ok(Knocked::NotAsPostfix { step: cause }) => {
+                report.omit(
+                    Cause::Unavailable,
+                    text!(
+                        "whether Postfix's services reach the socket of the milter: {cause}",
+                        "si los servicios de Postfix llegan al socket del milter: {cause}"
+                    ),
+                );
                 continue;
             }
             Ok(knocked) => Door {
@@ -222,8 +223,18 @@ async fn knock_everywhere(
             },
         };
         let finding = match cause_is_known(host) {
-            // The server can't have started: why, the check of its configuration tells.
-            true => None,
+            true => {
+                report.omit(
+                    Cause::Told,
+                    text!(
+                        "whether Postfix's services reach the milter, which can't start with its \
+                         configuration",
+                        "si los servicios de Postfix llegan al milter, que no puede arrancar con su \
+                         configuración"
+                    ),
+                );
+                None
+            }
             false => reach::judge(&door, &scene).or_else(|| {
                 let server = host.server.as_deref()?;
                 strangers::shut_out(&door, &scene, server).map(Mended::from)
@@ -242,22 +253,6 @@ async fn knock_everywhere(
 
 fn cause_is_known(host: &Host) -> bool {
     !host.server_could_start
-}
-
-fn not_seen(cause: &Text) -> Finding {
-    let (en, es) = (cause.to(Lang::En), cause.to(Lang::Es));
-    Finding::info(
-        "milter-not-seen",
-        "Socket",
-        text!(
-            "could not try the milter's socket as Postfix does: {en}",
-            "no se pudo probar el socket del milter como lo hace Postfix: {es}"
-        ),
-    )
-    .advice(text!(
-        "run dkimd doctor as root",
-        "ejecute dkimd doctor como root"
-    ))
 }
 
 fn families(postfix: &Postfix) -> Families {

@@ -19,7 +19,7 @@ use crate::{
 /// What people write in front of a host and a port.
 const TCP: [&str; 7] = ["tcp", "tcp4", "tcp6", "inet4", "ipv4", "ipv6", "inet6"];
 /// What people write in front of a path.
-const PATHS: [&str; 5] = ["file", "sock", "socket", "path", "unix-stream"];
+const PATHS: [&str; 4] = ["file", "sock", "socket", "path"];
 /// References to parameters that are followed.
 const DEEPEST: usize = 8;
 

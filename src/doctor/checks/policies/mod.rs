@@ -145,7 +145,7 @@ async fn tlsa(
 async fn of_host(host: &Host) -> Report {
     let mut report = Report::default();
     let (Some(dns), Some(helo)) = (&host.dns, host.helo()) else {
-        return report;
+        return Report::idle();
     };
     let mut name = helo;
     while name.contains('.') {

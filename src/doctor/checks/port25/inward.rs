@@ -7,7 +7,7 @@ use crate::{
     doctor::{
         addresses::Seen,
         arriving::Arriving,
-        finding::{Finding, Report},
+        finding::{Cause, Finding, Report},
         host::Host,
         listeners::{self, Listener, SMTP},
         smtp::{
@@ -32,7 +32,7 @@ struct Heard {
 pub(super) async fn report(host: &Host) -> Report {
     let mut report = Report::default();
     let Some(postfix) = host.postfix() else {
-        return report;
+        return super::super::no_postfix();
     };
     let seen = Seen::of(host).await;
     let arriving = Arriving::at(host, &seen).await;
@@ -64,8 +64,13 @@ pub(super) async fn report(host: &Host) -> Report {
         Err(tries) if is_running(postfix) && !tries.is_empty() => {
             report.add(not_answering(tries));
         }
-        // The check of Postfix itself says that it does not run.
-        Err(_) => {}
+        Err(_) => report.omit(
+            Cause::Told,
+            text!(
+                "the greeting of port 25: Postfix does not run",
+                "el saludo del puerto 25: Postfix no está en marcha"
+            ),
+        ),
     }
     report
 }

@@ -35,7 +35,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
 
 async fn leaving(host: &Host) -> Report {
     let Some(dns) = &host.dns else {
-        return Report::default();
+        return Report::idle();
     };
     match host.postfix().and_then(smarthost) {
         Some(relay) => relay::report(host, dns, relay).await,

@@ -34,10 +34,7 @@ const RELAYING: [&str; 2] = ["smtpd_relay_restrictions", "smtpd_recipient_restri
 /// Looks for an open relay.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(postfix) = host.postfix() else {
-        return Report::skipped(text!(
-            "Postfix's settings can't be read",
-            "no se pueden leer los ajustes de Postfix"
-        ));
+        return super::no_postfix();
     };
     judge(postfix, names_networks(postfix)).into()
 }

@@ -15,7 +15,7 @@ use super::each::side_by_side;
 use crate::{
     dns::nameservers::RESOLV_CONF,
     doctor::{
-        finding::{Finding, Level, Report},
+        finding::{Cause, Finding, Level, Report},
         host::Host,
     },
     postfix::Postfix,
@@ -91,6 +91,15 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         for finding in judge(&facts, &host.config) {
             report.add(finding);
         }
+    }
+    if host.dns.is_none() {
+        report.merge(Report::not_examined(
+            Cause::Offline,
+            text!(
+                "what the name servers answer",
+                "qué responden los servidores de nombres"
+            ),
+        ));
     }
     if let Some(finding) = host
         .postfix()

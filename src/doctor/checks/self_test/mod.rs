@@ -22,7 +22,7 @@ use crate::{
     dkim::name::Domain,
     dns::{TxtLookup, file::FileRecords, source},
     doctor::{
-        finding::{Finding, Report},
+        finding::{Cause, Finding, Report},
         host::Host,
     },
     log::sink::Capture,
@@ -41,15 +41,34 @@ const MOST_DOMAINS: usize = 10;
 /// Signs and verifies.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(server) = host.server.as_deref() else {
-        return Report::skipped(text!(
-            "the server's configuration can't be used",
-            "la configuración del servidor no sirve"
-        ));
+        return super::no_configuration(&host);
     };
     let Some(place) = reachable(&host).await else {
         return nobody_there(&host);
     };
+    if host.domains.is_empty() {
+        return super::no_domain();
+    }
     let mut report = Report::default();
+    if host.dns.is_none() {
+        report.omit(
+            Cause::Offline,
+            text!(
+                "whether the published keys verify the signatures",
+                "si las claves publicadas verifican las firmas"
+            ),
+        );
+    }
+    let more = host.domains.len().saturating_sub(MOST_DOMAINS);
+    if more > 0 {
+        report.omit(
+            Cause::Limit,
+            text!(
+                "messages of {more} more domains; name them: dkimd doctor DOMAIN",
+                "mensajes de otros {more} dominios; nómbrelos: dkimd doctor DOMINIO"
+            ),
+        );
+    }
     for domain in host.domains.iter().take(MOST_DOMAINS) {
         match examine(&host, server, &place, domain).await {
             Ok(Examined { found, general }) => {
@@ -107,7 +126,7 @@ async fn examine(
         );
         if rule && is_nobodys(host, domain).await {
             return Ok(Examined {
-                found: Report::default(),
+                found: super::no_such_domain(domain.as_str()),
                 general: false,
             });
         }
@@ -241,7 +260,7 @@ fn nobody_there(host: &Host) -> Report {
     );
     match (host.postfix().is_some(), milter::socket_of(host)) {
         (false, Some(place)) => Report::from(vec![no_milter(place, "nobody answers")]),
-        _ => Report::skipped(why),
+        _ => Report::not_examined(Cause::Told, why),
     }
 }
 

@@ -58,8 +58,7 @@ async fn of_domain(host: &Host, seen: &Seen, index: usize) -> Report {
         return report;
     };
     if !found.name_exists {
-        // The domain itself does not exist, as another check says.
-        return report;
+        return super::no_such_domain(domain);
     }
     let texts = texts(found.records);
     let relay = host.postfix().and_then(smarthost).map(str::to_owned);
@@ -145,11 +144,11 @@ async fn elsewhere(dns: &Questions, domain: &str, texts: &[String]) -> Vec<(Stri
 async fn of_helo(host: &Host, seen: &Seen) -> Report {
     let mut report = Report::default();
     let (Some(dns), Some(helo)) = (&host.dns, host.helo()) else {
-        return report;
+        return Report::idle();
     };
     // Names without a dot are the subject of another check; a domain is examined as such.
     if !helo.contains('.') || host.domains.iter().any(|domain| domain.as_str() == helo) {
-        return report;
+        return Report::idle();
     }
     let Some(found) = report.answered(helo, dns.txt(helo).await) else {
         return report;

@@ -15,7 +15,7 @@ use self::{
 use super::postfix::runs;
 use crate::{
     doctor::{
-        finding::{Finding, Report},
+        finding::{Cause, Finding, Report},
         host::Host,
     },
     postfix::{
@@ -57,14 +57,29 @@ struct Facts {
 /// Looks at it.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(postfix) = host.postfix() else {
-        return Report::skipped(text!(
-            "Postfix's settings can't be read",
-            "no se pueden leer los ajustes de Postfix"
-        ));
+        return super::no_postfix();
     };
     let facts = Facts::gathered(postfix).await;
     let mut findings = judge(postfix, &facts);
-    if !matches!(runs(postfix.queue_directory()), Ok(false)) {
+    let mut omitted = Report::default();
+    if facts.unseen(postfix) {
+        omitted.omit(
+            Cause::Rights,
+            text!(
+                "whether Postfix's services reach whoever checks the passwords",
+                "si los servicios de Postfix llegan a quien comprueba las contraseñas"
+            ),
+        );
+    }
+    if matches!(runs(postfix.queue_directory()), Ok(false)) {
+        omitted.omit(
+            Cause::Told,
+            text!(
+                "what the ports 587 and 465 answer: Postfix does not run",
+                "qué responden los puertos 587 y 465: Postfix no está en marcha"
+            ),
+        );
+    } else {
         let dead = ["submission-sasl-unreachable", "submission-no-sasl"];
         let known = |port: &Port<'_>| {
             let id = port.listener.service.id();
@@ -72,6 +87,26 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
             of_service.any(|found| dead.contains(&found.code))
         };
         let ports = talk::listen(postfix).await;
+        for port in &ports {
+            let at = port.at;
+            match &port.heard {
+                Heard::NoTls(_) => omitted.omit(
+                    Cause::Told,
+                    text!(
+                        "whether {at} asks for passwords: there is no TLS, as the check tls says",
+                        "si {at} pide contraseñas: no hay TLS, como dice la comprobación tls"
+                    ),
+                ),
+                Heard::NotTried(cause) => omitted.omit(
+                    Cause::Unavailable,
+                    text!(
+                        "whether {at} asks for passwords: {cause}",
+                        "si {at} pide contraseñas: {cause}"
+                    ),
+                ),
+                _ => {}
+            }
+        }
         let heard: Vec<_> = ports
             .iter()
             .filter(|port| !known(port))
@@ -79,7 +114,9 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
             .collect();
         findings.splice(0..0, heard);
     }
-    findings.into()
+    let mut report = Report::from(findings);
+    report.merge(omitted);
+    report
 }
 
 impl Facts {
@@ -96,6 +133,18 @@ impl Facts {
             }
         }
         facts
+    }
+
+    /// Whether some service asks for passwords at a socket that only root could try.
+    fn unseen(&self, postfix: &Postfix) -> bool {
+        let asking = postfix
+            .services_of("smtpd")
+            .filter(|service| asks_passwords(postfix, service));
+        asking
+            .map(|service| (Sasl::of(postfix, service), service.chroot))
+            .any(|(sasl, chroot)| {
+                sasl.kind == "dovecot" && self.seen(&sasl, chroot) == Some(&Seen::NotSeen)
+            })
     }
 
     fn seen(&self, sasl: &Sasl, chroot: bool) -> Option<&Seen> {

@@ -69,6 +69,23 @@ pub(super) fn findings(postfix: &Postfix) -> Vec<Finding> {
     findings
 }
 
+/// The files that this process may not read, so that what is in them is not known.
+pub(super) fn denied(postfix: &Postfix) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for service in postfix.services_of("smtpd") {
+        for pair in pairs_of(postfix, service) {
+            for path in [pair.certificate.1, pair.key.1] {
+                let denied =
+                    read(&path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+                if denied && !paths.contains(&path) {
+                    paths.push(path);
+                }
+            }
+        }
+    }
+    paths
+}
+
 fn pairs_of(postfix: &Postfix, service: &Service) -> Vec<Pair> {
     let path = |parameter| {
         let value = postfix.value_for(service, parameter).unwrap_or_default();

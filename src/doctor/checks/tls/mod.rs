@@ -22,7 +22,7 @@ use crate::{
     doctor::{
         addresses::Seen,
         arriving::Arriving,
-        finding::{Finding, Report},
+        finding::{Cause, Finding, Report},
         host::Host,
         listeners::{self, Listener, SMTP, SUBMISSION, SUBMISSIONS},
         smtp::session::Patience,
@@ -51,10 +51,7 @@ struct Looked<'a> {
 /// Looks at settings and files, then calls every port of ours.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(postfix) = host.postfix() else {
-        return Report::skipped(text!(
-            "Postfix's settings can't be read",
-            "no se puede leer la configuración de Postfix"
-        ));
+        return super::no_postfix();
     };
     let mut report = Report::default();
     let seen = Seen::of(&host).await;
@@ -65,6 +62,25 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     let names = names(&arriving, postfix);
     let looked = look(postfix, &names).await;
     let lacking = lacking(&looked, !arriving.here.is_empty());
+    for port in silent_ports(postfix, &looked) {
+        report.omit(
+            Cause::Told,
+            text!(
+                "TLS at port {port}: nobody answers there",
+                "TLS en el puerto {port}: nadie responde allí"
+            ),
+        );
+    }
+    for path in files::denied(postfix) {
+        let path = path.display();
+        report.omit(
+            Cause::Rights,
+            text!(
+                "the file {path}, and whether key and certificate belong together",
+                "el archivo {path}, y si clave y certificado van juntos"
+            ),
+        );
+    }
     let faults = files::findings(postfix);
     let broken_files = !faults.is_empty();
     for finding in faults {
@@ -98,6 +114,19 @@ fn names(arriving: &Arriving, postfix: &Postfix) -> Vec<String> {
         }
     }
     names
+}
+
+/// The public ports where nobody answered.
+fn silent_ports(postfix: &Postfix, looked: &[Looked<'_>]) -> Vec<u16> {
+    let mut ports: Vec<u16> = listeners::of(postfix)
+        .iter()
+        .filter(|listener| listener.is_public(postfix))
+        .map(|listener| listener.port)
+        .filter(|port| [SMTP, SUBMISSION, SUBMISSIONS].contains(port))
+        .filter(|port| !looked.iter().any(|seen| seen.listener.port == *port))
+        .collect();
+    ports.dedup();
+    ports
 }
 
 async fn look<'a>(postfix: &'a Postfix, names: &[String]) -> Vec<Looked<'a>> {

@@ -11,7 +11,7 @@ use crate::{
     dkim::{header::HeaderSection, name::Domain},
     dns::source,
     doctor::{
-        finding::{Finding, Report},
+        finding::{Cause, Finding, Report},
         host::Host,
     },
     log::sink::Capture,
@@ -32,10 +32,13 @@ const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
 /// Looks at the sample.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(sample) = &host.sample else {
-        return Report::skipped(text!(
-            "no message to look at: --sample FILE",
-            "no hay mensaje que mirar: --sample ARCHIVO"
-        ));
+        return Report::not_examined(
+            Cause::Nothing,
+            text!(
+                "no message to look at: --sample FILE",
+                "no hay mensaje que mirar: --sample ARCHIVO"
+            ),
+        );
     };
     let message = match MessageFile::read(&sample[..]) {
         Ok(message) => message,

@@ -13,6 +13,7 @@ fn key(kind: KeyKind) -> OwnKey {
         selector: "mail".to_owned(),
         place: None,
         private: Some(private_key(made.pem.as_bytes()).unwrap()),
+        denied: false,
         used: true,
     }
 }
