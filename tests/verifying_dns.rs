@@ -71,7 +71,7 @@ fn trouble_with_dns_is_a_temporary_error_and_the_message_goes_on() {
         ("circle", "dkim=temperror "),
         ("garbage", "dkim=temperror "),
         ("silent", "dkim=temperror "),
-        ("several", "dkim=temperror "),
+        ("several", "dkim=permerror "),
         ("nothing", "dkim=fail reason=\"key not found in DNS\" "),
     ] {
         let begun = Instant::now();

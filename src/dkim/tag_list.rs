@@ -5,9 +5,11 @@
 
 use std::{fmt, ops::Range};
 
-/// More tags than this in one list are refused: each is compared with those before it. The standards
-/// name 14 in all.
+/// More tags than this in one list are refused; the standards name 14 in all.
 pub const MAX_TAGS: usize = 256;
+
+/// So many names are compared with each other; more are sorted.
+const FEW_TAGS: usize = 16;
 
 /// A parsed tag list: names are unique, values are UTF-8 without controls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,9 +108,6 @@ impl<'a> TagList<'a> {
                 if tags.len() == MAX_TAGS {
                     return Err(TagListError::TooMany);
                 }
-                if tags.iter().any(|known| known.name == tag.name) {
-                    return Err(TagListError::Duplicate(Printable::new(tag.name.as_bytes())));
-                }
                 tags.push(tag);
             } else if end < raw.len() {
                 return Err(TagListError::EmptyTag(end));
@@ -123,7 +122,10 @@ impl<'a> TagList<'a> {
         if tags.is_empty() {
             return Err(TagListError::Empty);
         }
-        Ok(Self { tags })
+        match repeated(&tags) {
+            Some(name) => Err(TagListError::Duplicate(Printable::new(name.as_bytes()))),
+            None => Ok(Self { tags }),
+        }
     }
 
     /// The tag of that name.
@@ -140,6 +142,25 @@ impl<'a> TagList<'a> {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Tag<'a>> {
         self.tags.iter()
     }
+}
+
+/// A name that occurs twice.
+fn repeated<'a>(tags: &[Tag<'a>]) -> Option<&'a str> {
+    if tags.len() <= FEW_TAGS {
+        let mut rest = tags;
+        while let Some((tag, behind)) = rest.split_first() {
+            if behind.iter().any(|other| other.name == tag.name) {
+                return Some(tag.name);
+            }
+            rest = behind;
+        }
+        return None;
+    }
+    let mut names: Vec<&str> = tags.iter().map(|tag| tag.name).collect();
+    names.sort_unstable();
+    names
+        .windows(2)
+        .find_map(|pair| (pair[0] == pair[1]).then_some(pair[0]))
 }
 
 impl<'a> Tag<'a> {

@@ -77,4 +77,5 @@ def signatures(directory):
         "two lines": sign(body="one\r\ntwo\r\n"),
         "odd from": sign(From="no address"),
         "no from": sign(From=""),
+        "comma": sign(From="Example, Joe <joe@example.com>"),
     }
