@@ -8,7 +8,13 @@ mod peers;
 
 use std::time::Instant;
 
-use dkimd::headers::auth_results_parse::RemovalRules;
+use dkimd::{
+    dkim::outcome::ResultWord,
+    headers::{
+        auth_results::{AuthResults, ResultItem},
+        auth_results_parse::RemovalRules,
+    },
+};
 use peers::Chance;
 
 const OURS: &str = "mail.example.com";
@@ -384,4 +390,139 @@ fn what_every_reader_takes_for_another_s_stays() {
         gone.len(),
         &gone[..gone.len().min(40)]
     );
+}
+
+/// How many results python3-authres finds; one that it can't read has none.
+const AUTHRES: &str = r#"
+import sys, authres
+for line in sys.stdin:
+    value = bytes.fromhex(line.strip()).decode()
+    try:
+        print(len(authres.AuthenticationResultsHeader.parse_value(" ".join(value.split())).results))
+    except (authres.core.AuthResError, IndexError):
+        print(0)
+"#;
+
+/// How many results Perl's Mail::AuthenticationResults finds.
+const PERL_RESULTS: &str = r#"
+use Mail::AuthenticationResults::Parser; use Encode;
+while (<STDIN>) {
+    chomp;
+    my $header = eval { Mail::AuthenticationResults::Parser->new()->parse(decode("UTF-8", pack("H*", $_))) };
+    print defined $header ? scalar(grep { $_->key() eq "dkim" } @{$header->children()}) : 0, "\n";
+}
+"#;
+
+/// How many results somebody finds who parts a field at semicolons, and how often the words of a
+/// result occur at all.
+fn naively(value: &str) -> (usize, usize) {
+    let parts = value.split(';').filter(|part| {
+        let method = part.split('=').next().unwrap_or_default().trim();
+        part.contains('=') && !method.is_empty() && method.chars().all(|c| c.is_ascii_lowercase())
+    });
+    let squeezed: String = value
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\\'))
+        .collect();
+    (
+        parts.count(),
+        squeezed.to_lowercase().matches("dkim=").count(),
+    )
+}
+
+#[test]
+#[ignore = "needs Debian's packages and root: tests/run runs it"]
+fn no_signature_can_write_a_second_result() {
+    const TOKENS: &[&[u8]] = &[
+        b"; ",
+        b";",
+        b"dkim=pass",
+        b" header.d=bank.example",
+        b"\"",
+        b"\\",
+        b"\\\"",
+        b"(",
+        b")",
+        b"@",
+        b".",
+        b"a",
+        b"spf=pass",
+        b"=",
+        b"/",
+        b"\r\n\t",
+        b"\n",
+        b" ",
+        b"mail.example.com",
+        b"<",
+        b">",
+        b",",
+        b":",
+        "\u{202e}".as_bytes(),
+        "é".as_bytes(),
+        b"?",
+    ];
+    let seed = setting("DKIMD_FUZZ_SEED", 10);
+    let mut chance = Chance(seed);
+    let mut text = |most| String::from_utf8(chance.tokens(TOKENS, most)).unwrap();
+    let forged = "mail.example.com; dkim=fail header.i=\"; dkim=pass header.d=bank.example; x=\"@x";
+    let twice = "mail.example.com; dkim=fail; dkim=pass header.d=bank.example";
+    let mut values = vec![forged.to_owned(), twice.to_owned()];
+    for _ in 0..5000 {
+        let auid = format!("{}@evil.example", text(6));
+        let quoted = format!("\"{}\"@evil.example", text(6).replace('"', "\\\""));
+        let (domain, selector, algorithm, b) = (text(3), text(3), text(3), text(3));
+        let items = [
+            ResultItem {
+                domain: Some("evil.example"),
+                auid: Some(&auid),
+                selector: Some(&selector),
+                algorithm: Some(&algorithm),
+                signature: Some(&b),
+                ..ResultItem::of(ResultWord::Fail)
+            },
+            ResultItem {
+                domain: Some(&domain),
+                auid: Some(&quoted),
+                reason: Some("signature verification failed"),
+                signature: Some("dkim=pass"),
+                ..ResultItem::of(ResultWord::Permerror)
+            },
+        ];
+        let field = AuthResults {
+            authserv_id: "mail.example.com",
+            job: None,
+            items: &items,
+            atps: None,
+            omit_signature: false,
+        };
+        values.push(field.value());
+    }
+    let fields: Vec<_> = values
+        .iter()
+        .map(|value| format!(" {value}").into_bytes())
+        .collect();
+    let cases: Vec<_> = fields
+        .iter()
+        .map(|field| data_encoding::HEXLOWER.encode(field))
+        .collect();
+    let authres = peers::ask("/usr/bin/python3", "-c", AUTHRES, &cases);
+    let perl = peers::ask("perl", "-e", PERL_RESULTS, &cases);
+    let believed = judged(&fields);
+    // The readers find what is there.
+    assert_eq!(naively(forged), (3, 2));
+    assert_eq!((&*authres[1], &*perl[1]), ("2", "2"));
+    assert!(believed[1].contains('m'), "{}", believed[1]);
+    let mut read = 0;
+    for (number, value) in values.iter().enumerate().skip(2) {
+        let shown = value.escape_debug();
+        assert_eq!(naively(value), (2, 2), "{shown}");
+        for found in [&authres[number], &perl[number]] {
+            // Letters beyond ASCII (RFC 8616), or a slash in `header.b`, are more than some read.
+            assert!(found == "2" || found == "0", "{found}: {shown}");
+            read += usize::from(found == "2");
+        }
+        assert!(!believed[number].contains('m'), "{shown}");
+    }
+    assert!(read > values.len(), "only {read} readings came to an end");
+    println!("seed {seed}: {} fields of our own", values.len() - 2);
 }

@@ -31,7 +31,7 @@ pub struct SignatureResult {
 
 /// The tags that name a signature, each only if its own syntax is right, also when the signature as
 /// a whole is malformed. None holds a control character; the local part in `auid` may hold anything
-/// else and must be quoted where it is written.
+/// else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// `d=` as written.

@@ -214,7 +214,7 @@ def mended(change):
     if change[0] != "insert" or change[2] != AR:
         return change
     value = ATPS.sub(b"", change[3])
-    value = re.sub(rb"header\.i=(joe x@mail\.example\.com)", rb'header.i="\1"', value)
+    value = re.sub(rb"header\.i=joe x(@mail\.example\.com)", rb"header.i=\1", value)
     value = MALFORMED.sub(rb" \1;\n\tdkim=permerror (bad message/signature format)", value)
     return (*change[:3], value)
 
