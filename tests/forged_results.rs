@@ -243,3 +243,131 @@ fn mail_of_peers_is_left_alone() {
     assert_eq!(deletions(&answers), numbers);
     assert!(results(&answers).unwrap().contains("dkim=pass"));
 }
+
+/// A message, the Mode-sv treatment of its kind where it comes from one of ours, and the result that
+/// anybody else gets.
+struct Kind {
+    name: &'static str,
+    message: Message,
+    /// Signed, or left unsigned by choice: nothing is taken off or added.
+    own: bool,
+    result: Option<&'static str>,
+}
+
+fn kinds() -> Vec<Kind> {
+    let malformed = Some("dkim=permerror (bad message/signature format)");
+    let from = |value: &[u8]| and(without(plain(), b"From"), b"From", value);
+    let mut excused = from(b" a@own.example");
+    excused.recipients = vec![b"<list@example.org>".to_vec()];
+    let kind = |name, message, own, result| Kind {
+        name,
+        message,
+        own,
+        result,
+    };
+    vec![
+        kind("signed", from(b" a@own.example"), true, Some("dkim=none")),
+        kind("excused", excused, true, Some("dkim=none")),
+        kind("exempt", from(b" a@exempt.example"), true, None),
+        kind("no entry", plain(), false, Some("dkim=none")),
+        kind("verified", signed(&["good"]), false, Some("dkim=pass")),
+        kind("no From", without(plain(), b"From"), false, malformed),
+        kind("empty From", from(b""), false, malformed),
+        kind("unreadable From", from(b" (("), false, malformed),
+    ]
+}
+
+/// The result that is added, and whether the forged one below it goes.
+fn treatment(
+    client: &mut support::MilterClient,
+    message: &Message,
+) -> (bool, Option<String>, bool) {
+    let forged = b" \\mail.example.com; dkim=pass header.d=bank.example";
+    let mut message = and(message.clone(), FIELD, forged);
+    message
+        .header
+        .push((FIELD.to_vec(), b" mx.example.org; none".to_vec()));
+    let answers = client.message(&message).unwrap();
+    assert_eq!(answers.last().unwrap().kind, b'a');
+    let signed = answers
+        .iter()
+        .any(|answer| answer.kind == b'i' && answer.payload[4..].starts_with(b"DKIM-Signature\0"));
+    let deleted = deletions(&answers);
+    assert!(deleted.is_empty() || deleted == [1], "{deleted:?}");
+    (deleted == [1], results(&answers), signed)
+}
+
+#[test]
+fn results_of_own_mail_depend_on_whether_it_is_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("s.private");
+    let der = include_bytes!("../src/dkim/crypto/testdata/rsa2048.pkcs8.der");
+    let pem = pem::Pem::new("PRIVATE KEY", der.as_slice());
+    std::fs::write(&key, pem::encode(&pem)).unwrap();
+    let options = format!(
+        "AlwaysAddARHeader yes\nDomain own.example\nSelector s\nKeyFile {}\n\
+         RequireSafeKeys no\nDontSignMailTo list@example.org\nInternalHosts 127.0.0.1\n",
+        key.display()
+    );
+    for (mode, signs, verifies) in [("s", true, false), ("v", false, true), ("sv", true, true)] {
+        let daemon = daemon(&format!("{options}Mode {mode}"));
+        let strict = daemon_like(&options, mode);
+        for (origin, address, auth, ours) in [
+            ("internal", "127.0.0.1", false, true),
+            ("authenticated", "192.0.2.7", true, true),
+            ("external", "192.0.2.7", false, false),
+        ] {
+            let connect = |daemon: &Daemon| {
+                let mut client = daemon.connect_from(address);
+                if auth {
+                    client.macros(b'M', &["{auth_type}", "PLAIN"]);
+                }
+                client
+            };
+            for kind in kinds() {
+                let what = format!("{}, {origin}, Mode {mode}", kind.name);
+                let (gone, result, signed) = treatment(&mut connect(&daemon), &kind.message);
+                let cleaned = verifies && !(signs && ours && kind.own);
+                assert_eq!(gone, cleaned, "{what}");
+                assert_eq!(signed, signs && ours && kind.name == "signed", "{what}");
+                let wanted = kind.result.filter(|_| cleaned);
+                assert_eq!(result.is_some(), wanted.is_some(), "{what}: {result:?}");
+                assert!(
+                    result
+                        .unwrap_or_default()
+                        .contains(wanted.unwrap_or_default()),
+                    "{what}"
+                );
+            }
+            // Where nothing is signed because of the header section, the result says so.
+            let from = |value: &[u8]| and(without(plain(), b"From"), b"From", value);
+            let dateless = without(from(b" a@own.example"), b"Date");
+            let several = and(from(b" a@own.example"), b"From", b" b@own.example");
+            for (name, daemon, message) in [
+                ("StrictHeaders", &strict, dateless),
+                ("StrictHeaders and two From", &strict, several.clone()),
+                ("two From", &daemon, several),
+            ] {
+                let what = format!("{name}, {origin}, Mode {mode}");
+                let (gone, result, signed) = treatment(&mut connect(daemon), &message);
+                assert!(!signed, "{what}");
+                assert_eq!(
+                    (gone, result.is_some()),
+                    (verifies, verifies),
+                    "{what}: {result:?}"
+                );
+                let verified = name == "two From" && !(signs && ours);
+                let word = if verified {
+                    "dkim=none"
+                } else {
+                    "dkim=permerror"
+                };
+                assert!(!verifies || result.unwrap().contains(word), "{what}");
+            }
+        }
+    }
+}
+
+fn daemon_like(options: &str, mode: &str) -> Daemon {
+    daemon(&format!("{options}Mode {mode}\nStrictHeaders yes"))
+}

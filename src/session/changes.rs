@@ -19,8 +19,9 @@ use crate::{
 const UNKNOWN_HOST: &str = "unknown-host";
 
 impl Connection {
-    /// What is changed on a stranger's message that is neither signed nor verified: results that
-    /// claim to be ours go, and one that can't be judged says so.
+    /// What is changed on a message that is neither signed nor verified: results that claim to be ours
+    /// go, and one that can't be judged says so. Mail of one's own that the administrator chose to
+    /// leave unsigned where other mail is signed stays as it is.
     pub(super) fn marks_of_unread(
         &self,
         reason: &Reason,
@@ -30,11 +31,16 @@ impl Connection {
         job: &str,
     ) -> Vec<Change> {
         let decision = &snapshot.settings.decision;
-        if !decision.mode.verify || findings.origin.trusted.is_some() {
+        let chosen = matches!(reason, Reason::ExemptDomain | Reason::ExcusedRecipient(_));
+        let own = decision.mode.sign && findings.origin.trusted.is_some();
+        if !decision.mode.verify || own && chosen {
             return Vec::new();
         }
         let mut changes = self.removals(snapshot, section);
-        let unreadable = matches!(reason, Reason::NoAuthor(_) | Reason::HeaderFault(_));
+        let unreadable = matches!(
+            reason,
+            Reason::NoAuthor(_) | Reason::HeaderFault(_) | Reason::SeveralFrom(_)
+        );
         if unreadable && !decision.ignore_malformed {
             let value = AuthResults {
                 authserv_id: &self.authserv_id(snapshot),

@@ -27,7 +27,7 @@ class Difference:
 BROKEN = "one malformed DKIM-Signature makes OpenDKIM give up on a message that should be signed"
 NO_END = "OpenDKIM sends relaxed bodies without a final line end out unsigned"
 BY_GUESS = "a message whose author is not one plain From field is never signed by guess"
-UNTOUCHED = "OpenDKIM adds an Authentication-Results field to mail of its own that it could not read"
+UNTOUCHED = "OpenDKIM writes results of malformed mail without a blank after the colon, and in every mode"
 STEERED = "a Canonicalization field lets any sender choose the algorithm in OpenDKIM"
 ODD_NAME = "one field name with an octet that names can't have makes OpenDKIM give up on the message"
 BARE_END = "a bare LF ends no line; a CRLF is added to such a body, and no two verifiers agree what it is once it is sent"
