@@ -34,6 +34,10 @@ pub const SIGNED_BY_DEFAULT: [&str; 20] = [
 /// Never signed when OmitHeaders says nothing else.
 pub const OMITTED_BY_DEFAULT: [&str; 4] = ["return-path", "received", "comments", "keywords"];
 
+/// Octets of the longest name that is compared with patterns: a name has to stand on one line (RFC 5322
+/// section 2.1.1), and with names of many times that length comparing takes long.
+const LONGEST_MATCHED: usize = 998;
+
 /// The compiled choice of fields, made once per load.
 #[derive(Clone, Debug)]
 pub struct HeaderSelection {
@@ -164,7 +168,8 @@ impl NameSet {
         self.exact
             .binary_search_by(|known| order(known, name))
             .is_ok()
-            || self.patterns.iter().any(|pattern| pattern.is_match(name))
+            || name.len() <= LONGEST_MATCHED
+                && self.patterns.iter().any(|pattern| pattern.is_match(name))
     }
 }
 
@@ -327,6 +332,13 @@ mod tests {
         for name in [&b"X;b"[..], b"X b", b"X-\xe9"] {
             assert!(!selection.signs(name), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_name_longer_than_a_line_fits_no_pattern() {
+        let selection = HeaderSelection::compile(Some(&list("x*")), None, &[]).unwrap();
+        assert!(selection.signs(&[b'x'; LONGEST_MATCHED]));
+        assert!(!selection.signs(&[b'x'; LONGEST_MATCHED + 1]));
     }
 
     #[test]
