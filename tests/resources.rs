@@ -143,7 +143,13 @@ fn final_text(answers: &[Answer]) -> String {
 /// `trust-slow-results`: under each of the ways in which such a message is dealt with.
 #[test]
 fn a_message_of_awkward_results_costs_little_and_nobody_waits_for_it() {
-    for (lines, accepted) in [("", false), ("On-Security reject", false)] {
+    for (lines, accepted) in [
+        ("", false),
+        ("On-Security reject", false),
+        ("On-Security accept", true),
+        ("MaximumHeaders 0", true),
+        ("MaximumHeaders 20000000\nRemoveARFrom relay.example", true),
+    ] {
         let scene = scene(lines);
         let daemon = scene.start(&mut scene.serve());
         let slow = slow_results();
