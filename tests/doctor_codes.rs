@@ -16,6 +16,7 @@ const NO_CODES: &[&str] = &[
     "filter-down",
     "ipv6-unreachable",
     "signing-failed",
+    "unix-stream",
 ];
 
 fn root() -> &'static Path {

@@ -4,6 +4,7 @@ import os
 import smtplib
 
 from zoo.server import QUEUE, join_group, leave_group, write
+from zoo.strangers import OtherMilter, listening
 from zoo.worlds.case import broken
 
 
@@ -111,6 +112,7 @@ def quotes_around_addresses(world):
     """Quotes around two addresses without a comma between them."""
     world.main["smtpd_milters"] = '"unix:opendkim/opendkim.sock" "inet:localhost:11332"'
     world.main["non_smtpd_milters"] = "unix:opendkim/opendkim.sock"
+    world.after.append(lambda _: OtherMilter(listening("127.0.0.1", 11332)))
 
 
 @broken("milter-not-configured", says="smtpd_milters", pains=[10])
