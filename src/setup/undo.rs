@@ -101,14 +101,27 @@ pub struct Meant<'a> {
 /// What an undo would do.
 #[derive(Debug, Default)]
 pub struct Preview {
-    /// Files that would change: as they are and as they would be; `None`: not there.
-    pub files: Vec<(PathBuf, Option<Vec<u8>>, Option<Vec<u8>>)>,
+    /// Files that would change.
+    pub files: Vec<FilePreview>,
     /// Everything else, with what would become of it.
     pub others: Vec<(Change, Reversal)>,
     /// The domains of the runs.
     pub domains: BTreeSet<String>,
     /// How many runs would be taken back, and how many would stay.
     pub runs: (usize, usize),
+    /// Other domains, set up later, that rely on what stays for them.
+    pub relied_on_by: BTreeSet<String>,
+}
+
+/// A file that an undo would change.
+#[derive(Debug)]
+pub struct FilePreview {
+    /// Which.
+    pub path: PathBuf,
+    /// As it is; `None`: not there.
+    pub now: Option<Vec<u8>>,
+    /// As it would be; `None`: not there.
+    pub after: Option<Vec<u8>>,
 }
 
 /// Tries on copies what an undo would do; changes nothing.
@@ -119,7 +132,10 @@ pub fn preview(journal: &Journal, meant: Meant<'_>) -> Result<Preview, UndoError
     let mut runs = runs(journal, meant)?;
     let (mut copies, mut impossible) = (Copies::default(), Vec::new());
     let mut preview = Preview::default();
-    while let Some(Selected { run, .. }) = select(&mut runs, meant) {
+    while let Some(Selected { at, run, kept, .. }) = select(&mut runs, meant) {
+        if let Some((_, later)) = runs.get(at).filter(|_| !kept.is_empty()) {
+            preview.relied_on_by.insert(later.domain.clone());
+        }
         impossible.extend(simulate(&run.changes, &mut copies)?);
         preview.runs.0 += 1;
         preview.domains.insert(run.domain);
@@ -145,7 +161,7 @@ pub fn preview(journal: &Journal, meant: Meant<'_>) -> Result<Preview, UndoError
         let now = now.map(|(content, _)| content);
         let after = after.map(|(content, _)| content);
         if now != after {
-            preview.files.push((path, now, after));
+            preview.files.push(FilePreview { path, now, after });
         }
     }
     Ok(preview)

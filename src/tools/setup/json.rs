@@ -49,12 +49,12 @@ pub(super) fn undo_plan(
     unsigned: &[Text],
     lang: Lang,
 ) -> io::Result<()> {
-    let files = preview.files.iter().map(|(path, now, after)| {
-        let now = now.as_deref().unwrap_or_default();
-        let new = after.as_deref().unwrap_or_default();
+    let files = preview.files.iter().map(|file| {
+        let now = file.now.as_deref().unwrap_or_default();
+        let new = file.after.as_deref().unwrap_or_default();
         json!({
-            "path": path,
-            "removed": after.is_none(),
+            "path": file.path,
+            "removed": file.after.is_none(),
             "places": spots(&places(now, &hunks::diff(now, new))),
         })
     });
@@ -64,6 +64,7 @@ pub(super) fn undo_plan(
         "files": files.collect::<Vec<_>>(),
         "runs": preview.runs.0,
         "earlier_runs": preview.runs.1,
+        "relied_on_by": preview.relied_on_by,
         "unsigned": unsigned.iter().map(|text| text.to(lang)).collect::<Vec<_>>(),
     });
     writeln!(io::stdout().lock(), "{value:#}")

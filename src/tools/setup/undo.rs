@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     io::{self, Write},
-    path::PathBuf,
 };
 
 use super::{End, SetupArgs, json, open_journal, print::write_told};
@@ -84,7 +83,7 @@ fn unsigned(args: &SetupArgs, preview: &Preview) -> Vec<Text> {
     let files = preview
         .files
         .iter()
-        .map(|(path, _, after)| (path.clone(), after.clone()))
+        .map(|file| (file.path.clone(), file.after.clone()))
         .collect();
     match trial::left_unsigned(&args.config, &files, &preview.domains) {
         Ok(domains) if domains.is_empty() => {}
@@ -109,10 +108,9 @@ fn unsigned(args: &SetupArgs, preview: &Preview) -> Vec<Text> {
         };
         text.lines().filter(|line| set(line)).count()
     };
-    let of_postfix = |(path, ..): &&(PathBuf, _, _)| path.ends_with("main.cf");
-    for (path, now, after) in preview.files.iter().filter(of_postfix) {
-        if asks(after) < asks(now) {
-            let path = path.display();
+    for file in &preview.files {
+        if file.path.ends_with("main.cf") && asks(&file.after) < asks(&file.now) {
+            let path = file.path.display();
             texts.push(text!(
                 "Attention: with {path} as before, Postfix no longer asks the daemon for everything that \
                  it asks now; such mail leaves unsigned, whatever the domain.",
@@ -134,9 +132,10 @@ fn write_plan(whom: &str, preview: &Preview, unsigned: &[Text], lang: Lang) -> i
         "Plan para deshacer lo de {whom}: {back} de {runs} ejecuciones. Todavía no se cambia nada."
     );
     writeln!(out, "{}", head.to(lang))?;
-    for (path, now, after) in &preview.files {
-        let shown = path.display();
-        let (Some(after), now) = (after, now.as_deref().unwrap_or_default()) else {
+    for file in &preview.files {
+        let shown = file.path.display();
+        let now = file.now.as_deref().unwrap_or_default();
+        let Some(after) = &file.after else {
             let text = text!("{shown}: removed", "{shown}: se elimina");
             writeln!(out, "\n  {}", text.to(lang))?;
             continue;
@@ -181,6 +180,14 @@ fn write_plan(whom: &str, preview: &Preview, unsigned: &[Text], lang: Lang) -> i
         writeln!(out, "  {}", text.to(lang))?;
     }
     for text in unsigned {
+        writeln!(out, "\n{}", text.to(lang))?;
+    }
+    for other in &preview.relied_on_by {
+        let text = text!(
+            "Configuration, socket and Postfix stay: {other} was set up later and needs them.",
+            "La configuración, el socket y Postfix se quedan: {other} se configuró después y los \
+             necesita."
+        );
         writeln!(out, "\n{}", text.to(lang))?;
     }
     if stay > 0 {
