@@ -191,7 +191,7 @@ impl Host {
         let told = self.run(flags);
         let what = format!("{plant:?} at {name} by {flags:?}: {}", told.said);
         assert_eq!(self.of_root(), before, "{what}");
-        assert_eq!(self.leaked(), [PathBuf::new(); 0], "{what}");
+        assert_eq!(self.leaked(), Vec::<PathBuf>::new(), "{what}");
         assert!(!told.said.contains("of-root-alone"), "{what}");
         // A directory may well be a directory.
         let is_meant = path.is_dir() && !path.is_symlink() && !name.contains("Table");
@@ -271,7 +271,7 @@ impl Host {
         let told = self.run(&["--undo", "--all", "--apply"]);
         let what = format!("{plant:?} at {name}: {}", told.said);
         assert_eq!(self.of_root(), before, "{what}");
-        assert_eq!(self.leaked(), [PathBuf::new(); 0], "{what}");
+        assert_eq!(self.leaked(), Vec::<PathBuf>::new(), "{what}");
         assert!(!told.said.contains("of-root-alone"), "{what}");
         if plant.is_link() {
             let says = told

@@ -418,10 +418,12 @@ mod tests {
     }
 
     fn commands(found: &[Finding]) -> Vec<&str> {
-        let command = |fix| match fix {
-            &Fix::Command(ref command) => Some(command.as_str()),
-            _ => None,
-        };
+        fn command(fix: &Fix) -> Option<&str> {
+            match fix {
+                Fix::Command(command) => Some(command),
+                _ => None,
+            }
+        }
         found
             .iter()
             .flat_map(|finding| &finding.fix)

@@ -143,7 +143,7 @@ impl Facts {
         asking
             .map(|service| (Sasl::of(postfix, service), service.chroot))
             .any(|(sasl, chroot)| {
-                sasl.kind == "dovecot" && self.seen(&sasl, chroot) == Some(&Seen::NotSeen)
+                sasl.kind == "dovecot" && self.seen(&sasl, chroot) == Some(&Seen::Unexamined)
             })
     }
 
@@ -334,7 +334,7 @@ fn nobody_known() -> Text {
 fn nobody_checks(postfix: &Postfix, facts: &Facts, service: &Service) -> Option<Finding> {
     let sasl = Sasl::of(postfix, service);
     let cause = match facts.seen(&sasl, service.chroot)? {
-        Seen::Open | Seen::NotSeen => return None,
+        Seen::Open | Seen::Unexamined => return None,
         Seen::Shut(errno) => errno.desc().to_owned(),
         Seen::Silent => "no answer".to_owned(),
     };
@@ -633,10 +633,12 @@ mod tests {
     }
 
     fn commands(finding: &Finding) -> Vec<&str> {
-        let command = |fix| match fix {
-            &Fix::Command(ref command) => Some(command.as_str()),
-            _ => None,
-        };
+        fn command(fix: &Fix) -> Option<&str> {
+            match fix {
+                Fix::Command(command) => Some(command),
+                _ => None,
+            }
+        }
         finding.fix.iter().filter_map(command).collect()
     }
 
@@ -682,7 +684,7 @@ mod tests {
             path: "private/dovecot".to_owned(),
         };
         let shut = (own, Seen::Shut(nix::errno::Errno::ENOENT));
-        let found = told(main, MASTER, GOOD, &[shut.clone()]);
+        let found = told(main, MASTER, GOOD, std::slice::from_ref(&shut));
         assert_eq!(found[0].code, "submission-sasl-unreachable");
         assert_eq!(commands(&found[0]), Vec::<&str>::new());
         let found = told(main, MASTER, GOOD, &[shut, (Sasl::usual(), Seen::Open)]);

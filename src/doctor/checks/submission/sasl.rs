@@ -32,7 +32,7 @@ pub(super) enum Seen {
     /// Nobody answers.
     Silent,
     /// It has no socket that could be looked at, or only root could look.
-    NotSeen,
+    Unexamined,
 }
 
 impl Sasl {
@@ -70,10 +70,10 @@ impl Sasl {
     /// Tries it as a service of Postfix would, in the chroot or not.
     pub(super) async fn seen(&self, postfix: &Postfix, chroot: bool) -> Seen {
         let Some(endpoint) = self.endpoint() else {
-            return Seen::NotSeen;
+            return Seen::Unexamined;
         };
         if !nix::unistd::geteuid().is_root() {
-            return Seen::NotSeen;
+            return Seen::Unexamined;
         }
         let owner = Some(postfix.main.value("mail_owner")).filter(|owner| !owner.is_empty());
         let knock = Knock {
@@ -88,7 +88,7 @@ impl Sasl {
             Ok(Ok(Knocked::Closed { errno, .. })) => Seen::Shut(Errno::from_raw(errno)),
             Ok(Ok(Knocked::Unresolvable { .. })) => Seen::Shut(Errno::EHOSTUNREACH),
             Ok(Ok(Knocked::Silent)) => Seen::Silent,
-            _ => Seen::NotSeen,
+            _ => Seen::Unexamined,
         }
     }
 }
