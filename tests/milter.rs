@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dkimd::milter::{FRESH_SESSION, Reply, Wishes};
+use dkimd::milter::{
+    FRESH_SESSION, Reply, Wishes,
+    stop::{CLOSE_LIMIT, SILENCE_LIMIT},
+};
 use fake_milter::{Script, Server};
 use support::{Answer, Message, MilterClient, OLD_OFFER, POSTFIX_OFFER, put_frame, strings};
 
@@ -332,7 +335,20 @@ fn a_panic_ends_one_connection_and_no_other() {
 }
 
 #[test]
-fn a_stop_finishes_the_message_under_way_and_closes_the_idle_at_once() {
+fn a_stop_of_an_idle_server_takes_no_time() {
+    let mut server = Server::start(Script::default());
+    let mut idle = server.client();
+    let stopped = Instant::now();
+    server.shutdown.stop();
+    assert!(closed(&mut idle));
+    server.join();
+    assert!(stopped.elapsed() < SILENCE_LIMIT / 2);
+    assert!(!server.path().exists(), "the socket file is removed");
+    assert!(server.incidents.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_stop_serves_everybody_until_the_message_under_way_has_ended() {
     let mut server = Server::start(Script::default());
     let mut idle = server.client();
     let mut busy = server.client();
@@ -340,16 +356,128 @@ fn a_stop_finishes_the_message_under_way_and_closes_the_idle_at_once() {
     busy.send_header(&message).unwrap();
     busy.flush().unwrap();
     assert!(server.has(&server.log, "end of header"));
-    let stopped = Instant::now();
     server.shutdown.stop();
-    assert!(closed(&mut idle));
-    assert!(stopped.elapsed() < FRESH_SESSION / 2);
+    // Sessions that are open, and new ones.
+    assert_eq!(kinds(&idle.message(&message).unwrap()), "iia");
+    assert_eq!(kinds(&server.client().message(&message).unwrap()), "iia");
     busy.send_body(&message.body).unwrap();
     assert_eq!(kinds(&busy.end().unwrap()), "iia");
-    assert!(closed(&mut busy));
+    assert!(closed(&mut busy) && closed(&mut idle));
     server.join();
     assert!(!server.path().exists(), "the socket file is removed");
-    assert!(server.has(&server.log, "end of message, body 100000"));
+    assert!(server.incidents.lock().unwrap().is_empty());
+}
+
+/// trust-restart-gap
+#[test]
+fn nobody_who_waits_or_sends_little_keeps_a_stop_waiting() {
+    type Begin = fn(&mut MilterClient);
+    let beginnings: [(&str, Begin); 4] = [
+        ("MAIL", |client| {
+            client.send(b'M', b"<a@example.com>\0").unwrap()
+        }),
+        ("the middle of the header", |client| {
+            client.send(b'M', b"<a@example.com>\0").unwrap();
+            client.send(b'L', b"From\0a@example.com\0").unwrap();
+        }),
+        ("the end of the header", |client| {
+            client
+                .send_header(&Message::usual("a@example.com", 10))
+                .unwrap();
+        }),
+        ("the middle of the body", |client| {
+            client
+                .send_header(&Message::usual("a@example.com", 10))
+                .unwrap();
+            client.send(b'B', b"one line\r\n").unwrap();
+        }),
+    ];
+    for (place, begin) in beginnings {
+        for inherited in [false, true] {
+            for trickles in [false, true] {
+                let mut server = match inherited {
+                    true => Server::start_inherited(Script::default()),
+                    false => Server::start(Script::default()),
+                };
+                let mut stalled = server.client();
+                begin(&mut stalled);
+                stalled.flush().unwrap();
+                let heard = match place {
+                    "MAIL" => "mail <a@example.com>",
+                    "the middle of the header" => "header From",
+                    _ => "end of header",
+                };
+                assert!(server.has(&server.log, heard), "{place}");
+                // It has gone on to wait for more.
+                thread::sleep(Duration::from_millis(20));
+                let stopped = Instant::now();
+                server.shutdown.stop();
+                if trickles {
+                    // Macros may come at any time; sooner or later nobody reads them any more.
+                    let end = Instant::now() + 3 * SILENCE_LIMIT;
+                    while Instant::now() < end && stalled.send(b'D', b"Rx\0y\0").is_ok() {
+                        if stalled.flush().is_err() {
+                            break;
+                        }
+                        thread::sleep(SILENCE_LIMIT / 20);
+                    }
+                }
+                server.join();
+                let took = stopped.elapsed();
+                assert!(
+                    took < SILENCE_LIMIT * 3 / 2 + CLOSE_LIMIT || trickles,
+                    "{place}: {took:?}"
+                );
+                assert!(took < SILENCE_LIMIT * 3, "{place}: {took:?}");
+                let told = server.incidents.lock().unwrap().clone();
+                assert_eq!(
+                    told,
+                    ["stopping with 1 messages unfinished after 1 s"],
+                    "{place}, {inherited}, {trickles}, {took:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stop_waits_for_a_body_that_flows() {
+    let mut server = Server::start(Script::default());
+    let mut busy = server.client();
+    busy.send_header(&Message::usual("a@example.com", 10))
+        .unwrap();
+    busy.flush().unwrap();
+    assert!(server.has(&server.log, "end of header"));
+    let stopped = Instant::now();
+    server.shutdown.stop();
+    let chunk = vec![b'x'; 65_535];
+    while stopped.elapsed() < SILENCE_LIMIT * 5 / 2 {
+        busy.send_body(&chunk).unwrap();
+        busy.flush().unwrap();
+        thread::sleep(SILENCE_LIMIT / 10);
+    }
+    assert_eq!(kinds(&busy.end().unwrap()), "iia");
+    server.join();
+    assert!(server.incidents.lock().unwrap().is_empty());
+}
+
+#[test]
+fn an_mta_that_waits_for_us_gets_a_temporary_reply_when_the_stop_can_wait_no_longer() {
+    let mut server = Server::start(Script {
+        slow_end: Some(Duration::from_secs(60)),
+        ..Script::default()
+    });
+    let mut client = server.client();
+    client
+        .send_header(&Message::usual("a@example.com", 10))
+        .unwrap();
+    client.flush().unwrap();
+    assert!(server.has(&server.log, "end of header"));
+    let stopped = Instant::now();
+    server.shutdown.stop();
+    assert_eq!(kinds(&client.end().unwrap()), "t");
+    server.join();
+    assert!(stopped.elapsed() < SILENCE_LIMIT * 2);
 }
 
 #[test]

@@ -28,7 +28,7 @@ use super::{
     negotiate::Terms,
     reply,
     scratch::{Input, Pool, READ_SIZE},
-    serve::Stopping,
+    stop::Stopping,
 };
 use crate::socket::Stream;
 
@@ -37,10 +37,6 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(7210);
 
 /// How often the MTA hears that the end of a message is still being worked on.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(3);
-
-/// An MTA that said something less than this long ago has just begun a session and is about to begin a
-/// message. A stop that shuts nobody out (see [`super::serve`]) waits for it so long.
-pub const FRESH_SESSION: Duration = Duration::from_secs(1);
 
 /// What a reply buffer may hold on to between messages.
 const KEPT_CAPACITY: usize = 1024;
@@ -136,8 +132,6 @@ pub(super) struct Connection<C, F> {
     make: Arc<F>,
     pool: Pool,
     stopping: Stopping,
-    /// When it ends, if it is idle then; known once a stop is wanted.
-    leaves_at: Option<Instant>,
     phase: Phase,
     terms: Option<Terms>,
     /// The frame before this one held macros of a new message.
@@ -165,7 +159,6 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
             make,
             pool,
             stopping,
-            leaves_at: None,
             phase: Phase::Opening,
             terms: None,
             mail_announced: false,
@@ -199,6 +192,7 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
                     Step::Next => {}
                     Step::Quit => return Ok(()),
                     Step::EndOfHeader => {
+                        self.stopping.message(true);
                         let decision = {
                             let mut deciding = pin!(self.conversation.end_of_header());
                             match poll_once(deciding.as_mut()).await {
@@ -206,24 +200,43 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
                                 Poll::Pending => {
                                     input = input.keep_from(position, &pool);
                                     position = 0;
-                                    deciding.await
+                                    tokio::select! {
+                                        biased;
+                                        decision = deciding => decision,
+                                        () = self.stopping.out_of_time() => Reply::Tempfail,
+                                    }
                                 }
                             }
                         };
                         self.end_of_header(decision);
                     }
                     Step::EndOfMessage => {
-                        let end = {
+                        self.stopping.message(true);
+                        let ended = {
                             let mut ending = pin!(self.conversation.end_of_message());
                             match poll_once(ending.as_mut()).await {
-                                Poll::Ready(end) => end,
+                                Poll::Ready(end) => Some(end),
                                 Poll::Pending => {
                                     input = input.keep_from(position, &pool);
                                     position = 0;
-                                    with_progress(ending, &mut self.stream, &mut self.out).await?
+                                    let out_of_time = self.stopping.out_of_time();
+                                    with_progress(
+                                        ending,
+                                        out_of_time,
+                                        &mut self.stream,
+                                        &mut self.out,
+                                    )
+                                    .await?
                                 }
                             }
                         };
+                        let end = ended.unwrap_or_else(|| {
+                            self.conversation.abort();
+                            EndOfMessage {
+                                changes: Vec::new(),
+                                reply: Reply::Tempfail,
+                            }
+                        });
                         {
                             let mut telling = pin!(self.end_of_message(end));
                             match poll_once(telling.as_mut()).await {
@@ -235,7 +248,8 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
                                 }
                             }
                         }
-                        if self.stopping.requested() {
+                        self.stopping.message(self.in_message());
+                        if self.stopping.is_closing() {
                             input.release(&pool);
                             return Ok(());
                         }
@@ -296,7 +310,7 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
         }
         let room = self.account.allowance().saturating_sub(self.held(reader));
         let most = (room.max(LEAST_READ) + reader.passing()).min(READ_SIZE);
-        let idle = !self.in_message();
+        self.stopping.message(self.in_message());
         let mut waited = false;
         let (length, buffer) = poll_fn(|cx| {
             let mut buffer = self.pool.take();
@@ -306,22 +320,20 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
                 Poll::Pending => self.pool.put(buffer),
             }
             waited = true;
-            if idle {
-                if self.leaves_at.is_none() && self.stopping.poll_requested(cx).is_ready() {
-                    self.leaves_at = Some(self.last_read + self.stopping.patience());
+            let leaves_at = self.stopping.poll_leaves_at(cx, self.last_read);
+            if let Some(leaves_at) = leaves_at {
+                if Instant::now() >= leaves_at {
+                    self.stopping.leave();
+                    return Poll::Ready(Ok((0, None)));
                 }
-                if let Some(leaves_at) = self.leaves_at {
-                    if Instant::now() >= leaves_at {
-                        return Poll::Ready(Ok((0, None)));
-                    }
-                    self.silence.as_mut().reset(leaves_at);
-                }
+                self.silence.as_mut().reset(leaves_at);
             }
             while self.silence.as_mut().poll(cx).is_ready() {
                 let now = Instant::now();
                 // It may have become time to leave only after the look at the clock above.
-                if idle && self.leaves_at.is_some_and(|leaves_at| now >= leaves_at) {
-                    return Poll::Ready(Ok((0, None)));
+                if leaves_at.is_some_and(|leaves_at| now >= leaves_at) {
+                    cx.waker().wake_by_ref();
+                    break;
                 }
                 // Set anew only here, so that a read costs no timer.
                 let deadline = self.last_read + READ_TIMEOUT;
@@ -347,6 +359,7 @@ impl<C: Conversation, F: Fn() -> C> Connection<C, F> {
         })
         .await?;
         self.last_read = Instant::now();
+        self.stopping.heard(length);
         if waited {
             self.turn = self.last_read;
         }
@@ -613,18 +626,22 @@ async fn poll_once<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Poll<T> 
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
-/// Waits for the end of the message while keeping the MTA from giving up.
+/// Waits for the end of the message while keeping the MTA from giving up. `None`: it takes longer than
+/// a stop waits.
 async fn with_progress(
     mut ending: Pin<&mut impl Future<Output = EndOfMessage>>,
+    out_of_time: impl Future<Output = ()>,
     stream: &mut Stream,
     out: &mut Vec<u8>,
-) -> io::Result<EndOfMessage> {
+) -> io::Result<Option<EndOfMessage>> {
+    let mut out_of_time = pin!(out_of_time);
     let mut ticks = time::interval_at(Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
-            end = &mut ending => return Ok(end),
+            end = &mut ending => return Ok(Some(end)),
+            () = &mut out_of_time => return Ok(None),
             _ = ticks.tick() => {
                 reply::put(out, WireReply::Progress);
                 write(stream, out, READ_TIMEOUT).await?;

@@ -11,9 +11,11 @@ pub mod negotiate;
 mod reply;
 mod scratch;
 pub mod serve;
+pub mod stop;
 
-pub use connection::{ConnectionError, FRESH_SESSION};
-pub use serve::{Incident, Shutdown, serve};
+pub use connection::ConnectionError;
+pub use serve::{Incident, serve};
+pub use stop::{FRESH_SESSION, Shutdown};
 
 use std::{future::Future, net::IpAddr};
 

@@ -36,6 +36,11 @@ use crate::{
 /// more reading of its file.
 pub const KEYS_HELD: usize = 4096;
 
+/// How long a start waits for a daemon that still listens, since it may be just ending: as long as it
+/// usually takes to (see [`crate::milter::stop`]).
+const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// How many lines a period tell of peers that may not connect: as many as they like may knock.
 const STRANGERS_TOLD: u32 = 5;
 const STRANGERS_PERIOD: Duration = Duration::from_secs(60);
@@ -98,9 +103,16 @@ impl Daemon for MilterDaemon {
         let Some(socket) = socket else {
             return Err("milter socket must be specified; add a Socket line".to_owned());
         };
-        Listener::open(socket)
-            .map(|listener| vec![listener])
-            .map_err(|error| error.to_string())
+        let end = Instant::now() + PREDECESSOR_PATIENCE;
+        loop {
+            match Listener::open(socket) {
+                Ok(listener) => return Ok(vec![listener]),
+                Err(error) if error.is_taken() && Instant::now() < end => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+        }
     }
 
     async fn serve(&self, listeners: Self::Listener, configuration: Arc<Reloader>, mut stop: Stop) {

@@ -31,6 +31,7 @@ pub struct ListenError {
     pub what: String,
     /// What to do, with the command where there is one.
     pub remedy: String,
+    taken: bool,
 }
 
 impl ListenError {
@@ -38,7 +39,21 @@ impl ListenError {
         Self {
             what: what.into(),
             remedy: remedy.into(),
+            taken: false,
         }
+    }
+
+    /// The same, because another program listens there.
+    pub(super) fn by_another(self) -> Self {
+        Self {
+            taken: true,
+            ..self
+        }
+    }
+
+    /// Whether another program listens there. It may be just ending.
+    pub fn is_taken(&self) -> bool {
+        self.taken
     }
 }
 
@@ -187,7 +202,11 @@ impl Listener {
                 ErrorKind::PermissionDenied => "choose a port above 1023".into(),
                 _ => "choose another address for Socket".into(),
             };
-            ListenError::new(format!("cannot listen on {spec}: {error}"), remedy)
+            let told = ListenError::new(format!("cannot listen on {spec}: {error}"), remedy);
+            match error.kind() {
+                ErrorKind::AddrInUse => told.by_another(),
+                _ => told,
+            }
         })?;
         Self::adopt(socket, &spec.to_string())
     }

@@ -84,7 +84,8 @@ fn make_way(path: &Path) -> Result<(), ListenError> {
         Ok(_) | Err(_) => Err(ListenError::new(
             format!("{shown}: Address already in use: another program listens there"),
             format!("see which one with: ss -lxp src {shown}"),
-        )),
+        )
+        .by_another()),
     }
 }
 

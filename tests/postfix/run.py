@@ -6,6 +6,7 @@ The same messages go through Debian's opendkim with the same configuration: deci
 DKIM_PROGRAM names the program under test. Needs root, and Debian's packages (tests/install-peers).
 """
 
+import itertools
 import os
 import pathlib
 import pwd
@@ -20,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from compat.verifying import world
 from peers import keys, program, verify
-from postfix import arriving, corpus, outside
+from postfix import arriving, corpus, outside, restarting
 from postfix.instance import Postfix, free_port
 from postfix.sink import Sink
 
@@ -119,6 +120,15 @@ def one_program(where, binary, side, config, key_file, mail, problems):
         sent = time.monotonic()
         running.stop()
         problems += errors_of_postfix(postfix, side)
+        if side == "tested":
+            numbers = itertools.count()
+
+            def start():
+                name = f"dkim-{side}-{next(numbers)}"
+                return program.Program(binary, where, config, name, listen=f"local:{postfix.socket}")
+            running, found = restarting.run(postfix, sink, start(), start)
+            problems += found
+            running.stop()
         port = free_port()
         running = program.Program(
             binary, where, config, f"dkim-{side}-tcp", listen=f"inet:{port}@127.0.0.1")
