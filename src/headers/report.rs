@@ -385,6 +385,10 @@ mod tests {
             header_section: b"From: a@example.com\r\nSubject: x\r\n",
         };
         let message = String::from_utf8(report.message()).unwrap();
+        let message = message.replace(
+            concat!("dkimd/", env!("CARGO_PKG_VERSION"), "\n"),
+            "dkimd/VERSION\n",
+        );
         assert_eq!(
             message,
             "From: postmaster@mx.example\nTo: dkim-errors@example.com\n\
@@ -397,7 +401,7 @@ mod tests {
              This is a report about a message whose DKIM signature of the domain\n\
              example.com\nfailed (bodyhash). The signature asked for such reports (RFC 6651).\n\n\
              --dkimd-0-4XyZ\nContent-Type: message/feedback-report\n\n\
-             Feedback-Type: auth-failure\nUser-Agent: dkimd/0.1.0\nVersion: 1\n\
+             Feedback-Type: auth-failure\nUser-Agent: dkimd/VERSION\nVersion: 1\n\
              Auth-Failure: bodyhash\nAuthentication-Results: mx.example;  dkim=fail\n\
              Original-Mail-From: <a@example.com>\nReported-Domain: example.com\n\
              DKIM-Domain: example.com\nDKIM-Selector: sel\nDKIM-Identity: @example.com  Evil: yes\n\
