@@ -199,27 +199,39 @@ fn protocol(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<M
 /// Our answers wait for DNS while mail is verified.
 fn patience(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<Mended> {
     let deadline = MESSAGE_DEADLINE.as_secs();
-    PATIENCE.iter().find_map(|(own, usual)| {
-        let parameter = format!("milter_{own}");
-        let written = setting(postfix, caller, milter, own, &parameter);
-        let given = time(written)?;
-        (given <= MESSAGE_DEADLINE && given > Duration::ZERO).then(|| {
-            let finding = Finding::warn(
-                "milter-timeout-short",
-                parameter.clone(),
-                text!(
-                    "Postfix waits only {written} for dkimd, which may wait {deadline} s for DNS",
-                    "Postfix espera a dkimd solo {written}, y dkimd puede esperar {deadline} s al DNS"
-                ),
-            )
-            .evidence(format!("{parameter} = {written}"))
-            .why(text!(
-                "when DNS is slow, Postfix gives dkimd up and defers the message",
-                "cuando el DNS va lento, Postfix da a dkimd por perdido y aplaza el mensaje"
-            ));
-            Mended::from(finding).with(changed(postfix, caller, milter, own, usual))
+    let short: Vec<_> = PATIENCE
+        .iter()
+        .filter_map(|(own, usual)| {
+            let parameter = format!("milter_{own}");
+            let written = setting(postfix, caller, milter, own, &parameter);
+            let given = time(written)?;
+            (given <= MESSAGE_DEADLINE && given > Duration::ZERO)
+                .then_some((*own, *usual, written, parameter))
         })
-    })
+        .collect();
+    let (.., written, parameter) = short.first()?;
+    let finding = Finding::warn(
+        "milter-timeout-short",
+        parameter,
+        text!(
+            "Postfix waits only {written} for dkimd, which may wait {deadline} s for DNS",
+            "Postfix espera a dkimd solo {written}, y dkimd puede esperar {deadline} s al DNS"
+        ),
+    )
+    .why(text!(
+        "when DNS is slow, Postfix gives dkimd up and defers the message",
+        "cuando el DNS va lento, Postfix da a dkimd por perdido y aplaza el mensaje"
+    ));
+    let finding = short
+        .iter()
+        .fold(finding, |finding, (.., written, parameter)| {
+            finding.evidence(format!("{parameter} = {written}"))
+        });
+    // All of them at once: with one alone the next would be found.
+    let mended = Mended::from(finding);
+    Some(short.iter().fold(mended, |mended, (own, usual, ..)| {
+        mended.with(changed(postfix, caller, milter, own, usual))
+    }))
 }
 
 /// What Postfix would have to tell and was told to keep to itself.
