@@ -69,6 +69,9 @@ const SHORT: usize = 6 * 1024;
 /// What the first look may take without being suspect.
 const HARMLESS: Duration = Duration::from_millis(if cfg!(debug_assertions) { 8 } else { 1 });
 
+/// What the first look may take at all: more is not looked at again, so that a fault ends the test soon.
+const HOPELESS: Duration = HARMLESS.saturating_mul(250);
+
 /// How much more twice the input may cost, noise included; with squares it is four times.
 const DOUBLE: f64 = 2.9;
 
@@ -112,7 +115,7 @@ fn is_linear(
     if once <= HARMLESS {
         return Ok(once);
     }
-    if once > 40 * HARMLESS {
+    if once > HOPELESS {
         return Err(format!("{name}: {input}: {once:?} for {size} octets"));
     }
     let times = [size, 2 * size, 4 * size].map(|size| least(|| run(size)));
