@@ -212,6 +212,7 @@ fn files(file: Option<&Path>, written: &[WrittenOption], settings: &Settings) ->
         &verifying.remove_results_from,
         &verifying.trust_signatures_from,
         &verifying.must_be_signed,
+        &settings.process.milter_peers,
     ];
     for set in others.into_iter().flatten() {
         add_set(set, Role::Trust);
