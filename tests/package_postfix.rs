@@ -44,7 +44,7 @@ impl Host {
     }
 
     fn told(&self) -> String {
-        self.shell(&format!(". {SCRIPT}; postfix_still_asks"))
+        self.shell(&format!(". '{SCRIPT}'; postfix_still_asks"))
     }
 
     /// Does what is told, but for the reload.

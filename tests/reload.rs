@@ -277,6 +277,11 @@ fn the_key_read_before_the_root_changes_signs_on() {
     let inside = root.join(scene.config().strip_prefix("/").unwrap());
     fs::create_dir_all(inside.parent().unwrap()).unwrap();
     fs::copy(scene.config(), &inside).unwrap();
+    // Whatever the umask.
+    mode(&inside, 0o644);
+    for directory in inside.ancestors().skip(1).take_while(|path| *path != root) {
+        mode(directory, 0o755);
+    }
     let daemon = scene.start(&mut scene.opendkim(&["-f", "-p", "local:/s.sock"]));
     let mut mta = client(&root.join("s.sock"));
     for _ in 0..3 {
