@@ -41,7 +41,7 @@ const MOST_PLACES: usize = 3;
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Started by root, it judges keys and directories as the user of UserID. Started by \
-    anybody else but that user, it examines all that does not depend on rights, and says in one line \
+    anybody but root and that user, it examines all that does not depend on rights, and says in one line \
     that those were not examined.\n\n\
     Exit codes: 0 no errors (there may be warnings), 77 nothing could be examined for want of \
     rights, 78 errors."

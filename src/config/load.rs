@@ -212,10 +212,13 @@ fn files(file: Option<&Path>, written: &[WrittenOption], settings: &Settings) ->
         &verifying.remove_results_from,
         &verifying.trust_signatures_from,
         &verifying.must_be_signed,
-        &settings.process.milter_peers,
     ];
     for set in others.into_iter().flatten() {
         add_set(set, Role::Trust);
+    }
+    // Giving way would shut out the MTA.
+    if let Some(peers) = &settings.process.milter_peers {
+        add_set(peers, Role::Identities);
     }
     files
 }

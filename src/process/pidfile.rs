@@ -57,8 +57,9 @@ pub enum PidFileError {
 /// Nobody's process number is longer; what follows in the file is not ours.
 const MAX_PID_FILE_OCTETS: u64 = 32;
 
-/// How long a start waits for a daemon that is just ending (or was killed and is being cleared away).
-pub const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a start waits for a daemon that is just ending, longer than any takes, or was killed and is
+/// being cleared away.
+pub const PATIENCE: Duration = Duration::from_secs(6);
 
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 

@@ -21,7 +21,11 @@ use crate::{
         store::{KeyError, KeyStore},
     },
     log::{Level, daemon, lines},
-    milter::{self, Incident, Shutdown, memory::Budget},
+    milter::{
+        self, Incident, Shutdown,
+        memory::Budget,
+        stop::{CLOSE_LIMIT, FINISH_LIMIT},
+    },
     process::{
         memory,
         reload::{Keys, Reloader},
@@ -36,9 +40,11 @@ use crate::{
 /// more reading of its file.
 pub const KEYS_HELD: usize = 4096;
 
-/// How long a start waits for a daemon that still listens, since it may be just ending: as long as it
-/// usually takes to (see [`crate::milter::stop`]).
-const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a start waits for a daemon that still listens, since it may be just ending: longer than that
+/// can take.
+const PREDECESSOR_PATIENCE: Duration = FINISH_LIMIT
+    .saturating_add(CLOSE_LIMIT)
+    .saturating_add(Duration::from_millis(500));
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How many lines a period tell of peers that may not connect: as many as they like may knock.

@@ -33,7 +33,7 @@ impl PeerSet {
         };
         let has_globs = matches!(open, OpenSet::Patterns(_));
         let entries = open.entries();
-        if entries.is_empty() {
+        if entries.iter().all(|entry| entry.key.starts_with('!')) {
             let what = "MilterPeers lists nobody, so no MTA can connect over TCP";
             let finding = at(spec, Diagnostic::warning(what));
             findings.push(finding.remedy("write MilterPeers 127.0.0.1, ::1"));
@@ -72,17 +72,19 @@ pub fn serves_everybody(socket: &SocketSpec) -> Diagnostic {
         "Socket {socket} can be reached from other machines, and whoever connects can have any mail \
          signed"
     ))
-    .remedy("add: MilterPeers 127.0.0.1, ::1, and the addresses of your MTAs")
+    .remedy("add: MilterPeers 127.0.0.1, ::1 (and, after a comma each, the addresses of MTAs on other machines)")
 }
 
 fn is_localhost(text: &str) -> bool {
     text.eq_ignore_ascii_case("localhost")
 }
 
-/// A pattern of addresses, `192.0.2.*`.
+/// A pattern of addresses, `192.0.2.*`; one that fits all of them is none.
 fn is_glob(text: &str) -> bool {
     let of_address = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '*');
-    text.contains('*') && text.chars().all(of_address)
+    text.contains('*')
+        && text.chars().all(of_address)
+        && text.contains(|c: char| c.is_ascii_hexdigit())
 }
 
 fn no_address(text: &str) -> Diagnostic {
@@ -90,7 +92,7 @@ fn no_address(text: &str) -> Diagnostic {
         "MilterPeers takes addresses and networks, and {text:?} is neither"
     ));
     finding.remedy(match text {
-        "*" => "write 0.0.0.0/0, ::/0 if everybody is meant",
+        "*" | "*.*" | "*:*" => "write 0.0.0.0/0, ::/0 if everybody is meant",
         _ => "write the address, as 192.0.2.7, or the network, as 192.0.2.0/24",
     })
 }
@@ -181,7 +183,21 @@ mod tests {
         let (set, findings) = file("192.168.*\n", DataSetKind::Refile);
         assert_eq!(findings, []);
         assert!(admits(&set, "192.168.3.4") && !admits(&set, "192.0.2.1"));
-        let (_, findings) = file("*.example.org\n", DataSetKind::Refile);
-        assert!(findings[0].is_error());
+        for text in ["*.example.org\n", "*\n", "*.*\n", "*:*\n"] {
+            let (_, findings) = file(text, DataSetKind::Refile);
+            assert!(findings[0].is_error(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_only_excludes_lists_nobody_and_says_so() {
+        for kind in [DataSetKind::File, DataSetKind::Refile] {
+            let (set, findings) = file("!10.0.0.1\n", kind);
+            assert!(!admits(&set, "10.0.0.2"));
+            assert!(
+                findings[0].to_string().contains("lists nobody"),
+                "{findings:?}"
+            );
+        }
     }
 }

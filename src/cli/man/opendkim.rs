@@ -42,14 +42,16 @@ pub(super) fn page() -> String {
         "SIGHUP, SIGUSR1",
         "",
         "Load the configuration again, at once. If anything in it is an error, all errors are \
-         logged and the old configuration stays. A message under way is finished with the \
-         configuration it began with.",
+         logged and the old configuration stays. So it does while a table is empty that had \
+         entries, or cut short, until that is whole again. A message under way is finished with \
+         the configuration it began with.",
     );
     page.item(
         "SIGTERM, SIGINT",
         "",
-        "Accept no more connections, close the idle ones, finish the messages under way (for at \
-         most 60 seconds), and end. A second one ends at once.",
+        "Finish the messages under way, serving everybody meanwhile, and end. A message that does \
+         not come is waited for 1 second, one that flows 5 seconds. A second signal, a second \
+         later, ends at once.",
     );
     page.section("UNDER SYSTEMD");
     page.paragraph(

@@ -56,7 +56,7 @@ pub(super) const OPTIONS: &[O] = &[
     O::integer(
         "MaximumHeaders",
         "65536",
-        "The most octets of header that are taken. 0: no limit but the program's own, 16 MiB.",
+        "The most octets of header that are taken. 0, and what is above it, means the program's own limit, 16 MiB.",
     ),
     O::bool(
         "FixCRLF",

@@ -78,7 +78,7 @@ pub(super) const OPTIONS: &[O] = &[
     O::bool(
         "CaptureUnknownErrors",
         "no",
-        "Hold messages in the MTA's quarantine on internal errors.",
+        "Hold messages in the MTA's quarantine on internal errors. Mail whose key or table can be mended is deferred, not held.",
     ),
     O::string(
         "DiagnosticDirectory",
