@@ -142,6 +142,58 @@ fn keys_of_a_table_that_can_not_be_used_are_warnings() {
         told.contains("KeyTable:1: warning: key k: can't load key from"),
         "{told}"
     );
+    let remedy = format!(
+        "make a key with `dkimd keygen -d a.example -s s -D {folder}` and write {folder}/s.private in \
+         the place of {folder}/absent in the KeyTable"
+    );
+    assert!(told.contains(&remedy), "{told}");
+}
+
+/// conf-chroot-keyfile: what a start reads is there, only not inside the new root.
+#[test]
+fn what_the_new_root_lacks_takes_a_restart_and_is_not_to_be_made_anew() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let scene = Scene::reachable("");
+    let folder = scene.folder.path().display().to_string();
+    let key = scene.path("mail.private");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::chown(&key, Some(65534), None).unwrap();
+    fs::create_dir(scene.path("root")).unwrap();
+    let more = "RequireSafeKeys no\nUserID nobody\nSocket inet:0@127.0.0.1";
+    let root = format!("{more}\nChangeRootDirectory {folder}/root");
+    scene.write(&format!("Selector one\n{root}"));
+    let (_, told) = check(&scene.config(), &[]);
+    for begin in [
+        "a reload will fail: ",
+        "a replaced KeyFile will take a restart: ",
+    ] {
+        let line = told.lines().find(|line| line.contains(begin));
+        let line = line.unwrap_or_else(|| panic!("{begin} is missing in\n{told}"));
+        let end = format!(
+            "; restart instead of reloading: systemctl restart opendkim (or keep a copy below \
+             {folder}/root)"
+        );
+        assert!(line.ends_with(&end), "{line}");
+    }
+    assert!(
+        !told.contains("keygen") && !told.contains("touch"),
+        "{told}"
+    );
+
+    fs::write(
+        scene.config(),
+        format!("KeyTable csl:k=a.example:s:{folder}/mail.private\nSigningTable csl:a.example=k\n{root}\n"),
+    )
+    .unwrap();
+    let (_, told) = check(&scene.config(), &[]);
+    let end = format!("; keep a copy below {folder}/root, where keys are read");
+    assert!(
+        told.lines()
+            .any(|line| line.contains("key k: can't load") && line.ends_with(&end)),
+        "{told}"
+    );
 }
 
 #[test]

@@ -6,7 +6,10 @@ mod anybody;
 
 use std::{
     fs::{self, Permissions},
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -63,6 +66,10 @@ impl Place {
 
     /// Runs a command of the program: as itself, or as a user that is nobody here.
     fn run(&self, stranger: bool, arguments: &[&str]) -> Output {
+        self.command(stranger, arguments).output().unwrap()
+    }
+
+    fn command(&self, stranger: bool, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.path("dkimd"));
         command
             .env("LC_ALL", "C")
@@ -73,7 +80,7 @@ impl Place {
             let (uid, gid) = anybody::unused_numbers();
             command.uid(uid).gid(gid);
         }
-        command.output().unwrap()
+        command
     }
 }
 
@@ -99,6 +106,49 @@ fn doctor(place: &Place, stranger: bool, arguments: &[&str]) -> (Option<i32>, Va
         }
     }
     (output.status.code(), json, omitted)
+}
+
+/// Debian's /etc/dkimkeys is opendkim's alone: that another may not look there tells nothing of it.
+#[test]
+fn explain_and_sign_blame_nobody_for_rights_that_the_asker_lacks() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let place = Place::new();
+    let keys = place.path("keys");
+    fs::create_dir(&keys).unwrap();
+    fs::rename(place.path("mail.private"), place.path("keys/a.private")).unwrap();
+    let user = nix::unistd::User::from_name("daemon").unwrap().unwrap();
+    for path in [&keys, &place.path("keys/a.private")] {
+        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+    }
+    place.mode("keys", 0o700);
+    let private = place.path("keys/a.private").display().to_string();
+    place.write("KeyTable", &format!("k example.com:a:{private}\n"));
+    let message = "From: joe@example.com\nDate: Thu, 01 Jan 1970 00:00:00 +0000\n\nbody\n";
+    place.write("message", message);
+    place.configure("RequireSafeKeys no\n");
+    for command in [&["explain", "joe@example.com"][..], &["sign"]] {
+        let run = |stranger| {
+            let mut asked = place.command(stranger, command);
+            asked.stdin(fs::File::open(place.path("message")).unwrap());
+            let output = asked.output().unwrap();
+            let text = [&output.stdout[..], &output.stderr].concat();
+            (output.status.code(), String::from_utf8(text).unwrap())
+        };
+        let (code, text) = run(true);
+        assert_eq!(code, Some(77), "{text}");
+        let said = format!(
+            "the SigningTable leads to s=a d=example.com; not examined: whether the key in {private} can \
+             be read, which only root or the server's user daemon can tell"
+        );
+        assert!(text.contains(&said), "{text}");
+        for wrong in ["may not", "to mend it", "chmod", "deferred"] {
+            assert!(!text.contains(wrong), "{text}");
+        }
+        let (code, text) = run(false);
+        assert_eq!(code, Some(0), "{text}");
+    }
 }
 
 #[test]

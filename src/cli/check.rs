@@ -94,28 +94,35 @@ fn findings(file: &Path) -> Vec<Diagnostic> {
     }
     surroundings::before_the_user_change(&settings, account.as_ref(), &place, &mut findings);
 
-    let key_file = snapshot
+    let is_key_file = snapshot
         .as_ref()
-        .filter(|snapshot| matches!(snapshot.signing, SigningIdentities::Single { .. }))
+        .is_some_and(|snapshot| matches!(snapshot.signing, SigningIdentities::Single { .. }));
+    let new_root = settings.process.change_root.as_deref();
+    let at_start = snapshot
+        .as_ref()
+        .filter(|_| is_key_file || new_root.is_some())
         .map(|snapshot| keys::check(snapshot, account.as_ref()));
     let confined = confine(&settings, account.as_ref(), &place, &mut findings);
     if confined && file != Path::new("-") && snapshot.is_some() {
-        findings.extend(only_at_reload(file, &findings));
+        findings.extend(only_at_reload(file, &findings, new_root));
     }
     surroundings::socket(&settings, &place, &mut findings);
     if let Some(snapshot) = &snapshot {
         let as_daemon = keys::check(snapshot, None);
-        match key_file {
-            // Mail of other domains is signed all the same, so the daemon starts.
-            None => findings.extend(as_daemon.into_iter().map(
-                |finding| match finding.is_error() {
-                    true => Diagnostic {
-                        severity: Severity::Warning,
-                        ..finding.leaves_unsigned()
-                    },
-                    false => finding,
-                },
-            )),
+        match at_start {
+            Some(at_start) if !is_key_file => {
+                let outside: Vec<_> = at_start.into_iter().map(|finding| finding.what).collect();
+                let place = |finding: Diagnostic| match new_root {
+                    Some(root) if !outside.contains(&finding.what) => {
+                        let root = root.display();
+                        finding.remedy(format!("keep a copy below {root}, where keys are read"))
+                    }
+                    _ => finding,
+                };
+                let found = as_daemon.into_iter().map(place);
+                findings.extend(found.map(one_of_many));
+            }
+            None => findings.extend(as_daemon.into_iter().map(one_of_many)),
             Some(at_start) => {
                 let fine = !at_start.iter().any(Diagnostic::is_error);
                 findings.extend(at_start);
@@ -125,12 +132,23 @@ fn findings(file: &Path) -> Vec<Diagnostic> {
                 findings.extend(denied.map(|finding| Diagnostic {
                     severity: Severity::Warning,
                     what: format!("a replaced KeyFile will take a restart: {}", finding.what),
-                    ..finding
+                    ..restart_instead(finding, new_root)
                 }));
             }
         }
     }
     findings
+}
+
+/// About a key of the KeyTable: mail of other domains is signed all the same, so the daemon starts.
+fn one_of_many(finding: Diagnostic) -> Diagnostic {
+    match finding.is_error() {
+        true => Diagnostic {
+            severity: Severity::Warning,
+            ..finding.leaves_unsigned()
+        },
+        false => finding,
+    }
 }
 
 /// Whether this process has neither root's rights nor those that the daemon will have.
@@ -206,7 +224,7 @@ fn confine(
 }
 
 /// A reload reads all files with the daemon's rights; what it would stumble over is a warning.
-fn only_at_reload(file: &Path, known: &[Diagnostic]) -> Vec<Diagnostic> {
+fn only_at_reload(file: &Path, known: &[Diagnostic], new_root: Option<&Path>) -> Vec<Diagnostic> {
     let (written, found) = parse::read(file);
     let (_, _, found) = Snapshot::to_look_at(&written, found, &Overrides::default());
     found
@@ -215,9 +233,20 @@ fn only_at_reload(file: &Path, known: &[Diagnostic]) -> Vec<Diagnostic> {
         .map(|finding| Diagnostic {
             severity: Severity::Warning,
             what: format!("a reload will fail: {}", finding.what),
-            ..finding
+            ..restart_instead(finding, new_root)
         })
         .collect()
+}
+
+/// What a start finds and a daemon in its new root doesn't is there, only not inside that root.
+fn restart_instead(finding: Diagnostic, new_root: Option<&Path>) -> Diagnostic {
+    match new_root {
+        Some(root) => finding.remedy(format!(
+            "restart instead of reloading: systemctl restart opendkim (or keep a copy below {})",
+            root.display()
+        )),
+        None => finding,
+    }
 }
 
 /// Where options stand.

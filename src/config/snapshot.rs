@@ -14,7 +14,10 @@ use crate::{
     diagnostic::Diagnostic,
     dkim::{sign::SigningPolicy, verify::VerificationPolicy},
     dns::{file::FileRecords, trust_anchor::TrustAnchor},
-    keys::KeySource,
+    keys::{
+        KeySource,
+        purpose::{NamedIn, Purpose},
+    },
     tables::{
         hosts::HostSet, key_table::KeyTable, macros::MacroList, peers::PeerSet,
         signing_table::SigningTable,
@@ -175,6 +178,29 @@ impl Snapshot {
                 file: Some(keys.file()),
                 line: row.line,
             })),
+        }
+    }
+
+    /// The signature that a key is for, where the configuration alone tells.
+    pub fn purpose(&self, named: &NamedKey<'_>) -> Option<Purpose> {
+        match (&self.signing, named.domain) {
+            (SigningIdentities::Single { .. }, _) => self.purpose_of_key_file(),
+            (_, Some(domain)) => Purpose::parse(domain, named.selector, NamedIn::KeyTable),
+            (_, None) => None,
+        }
+    }
+
+    /// The signature that KeyFile is for, where Domain names one domain alone.
+    pub fn purpose_of_key_file(&self) -> Option<Purpose> {
+        let SigningIdentities::Single {
+            domains, selector, ..
+        } = &self.signing
+        else {
+            return None;
+        };
+        match domains.entries()?.as_slice() {
+            [(domain, _)] => Purpose::parse(domain, selector.as_str(), NamedIn::KeyFile),
+            _ => None,
         }
     }
 

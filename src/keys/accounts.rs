@@ -29,6 +29,11 @@ impl Identity {
             name: user_name(uid).into(),
         }
     }
+
+    /// Whether this process runs as it.
+    pub fn is_current(&self) -> bool {
+        self.uid == geteuid().as_raw()
+    }
 }
 
 /// The name of a user, or the number as text when there is no such account.

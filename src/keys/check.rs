@@ -8,6 +8,7 @@ use super::{
     error::{KeyError, KeyOrigin},
     file::KeyFile,
     load,
+    purpose::Purpose,
     store::{KeyRules, check_size, size_warning},
 };
 use crate::{
@@ -26,20 +27,27 @@ pub struct KeyReport {
 
 /// Reads a key as the signer would, running as `me`, and reports everything at once.
 ///
-/// Whether `me` may read the file can only be tried by a process that runs as `me`.
-pub fn check_key(source: &KeySource, rules: KeyRules, me: &Identity) -> KeyReport {
+/// Whether `me` may read the file can only be tried by a process that runs as `me`. What the key is
+/// for makes commands of remedies.
+pub fn check_key(
+    source: &KeySource,
+    purpose: Option<&Purpose>,
+    rules: KeyRules,
+    me: &Identity,
+) -> KeyReport {
     let mut report = KeyReport {
         key: None,
         findings: Vec::new(),
     };
-    if let Err(error) = examine(source, rules, me, &mut report) {
-        report.findings.push(diagnostic(source, &error));
+    if let Err(error) = examine(source, purpose, rules, me, &mut report) {
+        report.findings.push(diagnostic(source, purpose, &error));
     }
     report
 }
 
 fn examine(
     source: &KeySource,
+    purpose: Option<&Purpose>,
     rules: KeyRules,
     me: &Identity,
     report: &mut KeyReport,
@@ -50,6 +58,7 @@ fn examine(
             if let Some(finding) = opened.finding.take() {
                 let mut finding = diagnostic(
                     source,
+                    purpose,
                     &KeyError::Unsafe {
                         path: path.clone(),
                         finding,
@@ -79,11 +88,11 @@ fn examine(
     Ok(())
 }
 
-fn diagnostic(source: &KeySource, error: &KeyError) -> Diagnostic {
+fn diagnostic(source: &KeySource, purpose: Option<&Purpose>, error: &KeyError) -> Diagnostic {
     place(
         source,
         Diagnostic::error(error.to_string())
-            .remedy(error.remedy())
+            .remedy(error.remedy_for(purpose))
             .denied_if(matches!(error, KeyError::Unreadable(_))),
     )
 }

@@ -2,12 +2,13 @@
 
 use std::{
     fmt::{self, Display, Formatter},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use super::{
     accounts::{Identity, group_name, user_name},
     load::Unusable,
+    purpose::Purpose,
     safe::{Component, Finding, shell_word},
 };
 
@@ -111,8 +112,10 @@ pub struct Denied {
     pub path: PathBuf,
     /// The component that stops us, as far as we can tell.
     pub component: Option<Component>,
-    /// Who we are.
+    /// The reader that keys are judged for.
     pub me: Identity,
+    /// Who was denied, where that is another: it tells nothing of `me`.
+    pub tried_by: Option<Identity>,
 }
 
 impl Display for Denied {
@@ -127,7 +130,7 @@ impl Display for Denied {
                 f,
                 ": {}, and {} may not {}",
                 told(component),
-                self.me.name,
+                self.tried_by.as_ref().unwrap_or(&self.me).name,
                 if component.directory {
                     "enter it"
                 } else {
@@ -151,13 +154,18 @@ fn told(component: &Component) -> String {
 }
 
 impl KeyError {
-    /// The one command or sentence that mends it.
+    /// The one command or sentence that mends it, where nothing is known of the signature.
     pub fn remedy(&self) -> String {
+        self.remedy_for(None)
+    }
+
+    /// The one command or sentence that mends it.
+    pub fn remedy_for(&self, purpose: Option<&Purpose>) -> String {
         match self {
-            Self::Missing(path) => format!(
-                "make a key there with `{}`, or correct the path",
-                keygen(path)
-            ),
+            Self::Missing(path) => match purpose.and_then(|purpose| purpose.made_in_place(path)) {
+                Some(way) => format!("{way}, or correct the path"),
+                None => "restore the file, or correct the path".to_owned(),
+            },
             Self::Unreadable(denied) => denied.remedy(),
             Self::Io { path, .. } | Self::NotAFile(path) | Self::TooBig { path, .. } => format!(
                 "name the private key's file instead; ls -l {} shows what is there",
@@ -168,10 +176,15 @@ impl KeyError {
                 "find out what keeps writing to {}; a new key is best moved there with mv",
                 path.display()
             ),
-            Self::Unusable { origin, problem } => unusable_remedy(origin, problem),
-            Self::TooSmall { .. } => "make a larger key with a new selector: dkimd keygen -b 2048 \
-                                      -d DOMAIN -s SELECTOR; or lower MinimumKeyBits"
-                .to_owned(),
+            Self::Unusable { origin, problem } => unusable_remedy(origin, problem, purpose),
+            Self::TooSmall { .. } => match purpose.and_then(Purpose::next_key) {
+                Some(command) => {
+                    format!("sign with a larger key: `{command}`; or lower MinimumKeyBits")
+                }
+                None => "make a larger key, of 2048 bits, under a new selector; or lower \
+                         MinimumKeyBits"
+                    .to_owned(),
+            },
         }
     }
 }
@@ -179,6 +192,9 @@ impl KeyError {
 impl Denied {
     fn remedy(&self) -> String {
         let me = shell_word(&self.me.name);
+        if self.tried_by.is_some() {
+            return format!("whether {me} may read it was not examined; ask again as that user");
+        }
         match &self.component {
             Some(component) => {
                 let path = shell_word(&component.path.to_string_lossy());
@@ -199,7 +215,7 @@ impl Denied {
     }
 }
 
-fn unusable_remedy(origin: &KeyOrigin, problem: &Unusable) -> String {
+fn unusable_remedy(origin: &KeyOrigin, problem: &Unusable, purpose: Option<&Purpose>) -> String {
     let KeyOrigin::File(path) = origin else {
         return "write base64 of an unencrypted private key there, or the path of its file \
                 beginning with / or ./"
@@ -210,32 +226,29 @@ fn unusable_remedy(origin: &KeyOrigin, problem: &Unusable) -> String {
         Unusable::Encrypted => format!(
             "openssl pkey -in {word} -out {word}.new && cat {word}.new > {word} && rm {word}.new"
         ),
-        Unusable::NotAKey(_) => {
-            "name the private key's file instead (SELECTOR.private as keygen calls it)".to_owned()
-        }
+        Unusable::NotAKey(_) => match purpose {
+            Some(purpose) => format!(
+                "name the private key's file instead ({} as keygen calls it)",
+                purpose.file_name()
+            ),
+            None => "name the private key's file instead; its name ends in .private if keygen \
+                     made it"
+                .to_owned(),
+        },
         Unusable::Empty
         | Unusable::Unknown
         | Unusable::CutShort
         | Unusable::BadArmour
-        | Unusable::Material(_) => format!(
-            "restore the file from a backup, or make a new key with `{}` and publish its record",
-            keygen(path)
-        ),
+        | Unusable::Material(_) => match purpose.and_then(Purpose::next_key) {
+            Some(command) => {
+                format!("restore the file from a backup, or sign with a new key: `{command}`")
+            }
+            None => "restore the file from a backup, or make a new key under a new selector and \
+                     publish its record"
+                .to_owned(),
+        },
     }
 }
 
-/// The command that makes a key at this path.
-fn keygen(path: &Path) -> String {
-    let selector = path
-        .file_stem()
-        .map_or("SELECTOR".into(), |stem| stem.to_string_lossy());
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .map_or(".".into(), |parent| parent.to_string_lossy());
-    format!(
-        "dkimd keygen -d DOMAIN -s {} -D {}",
-        shell_word(&selector),
-        shell_word(&directory)
-    )
-}
+#[cfg(test)]
+mod tests;

@@ -133,6 +133,7 @@ fn open_regular(path: &Path, me: &Identity) -> Result<File, KeyError> {
                 path: path.to_owned(),
                 component: denying_component(path),
                 me: me.clone(),
+                tried_by: (!me.is_current()).then(Identity::current),
             })),
             _ => io_error(path, &cause),
         })

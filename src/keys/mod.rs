@@ -4,7 +4,8 @@
 //! A key's way: [`file`] opens the file and reads it within bounds, [`safe`] judges with the help
 //! of [`accounts`] and [`acl`] who else may read or replace it, [`load`] turns the octets into a key that
 //! signs, [`store`] keeps it, [`error`] says what went wrong and which command mends it, [`check`]
-//! does all of that for a dry run, [`remedy`] takes the command out of what was said. [`generate`] makes new keys, [`record`] the DNS text that
+//! does all of that for a dry run, [`purpose`] makes whole commands of what is known of
+//! the signature, [`remedy`] takes the command out of what was said. [`generate`] makes new keys, [`record`] the DNS text that
 //! publishes them.
 
 pub mod accounts;
@@ -15,6 +16,7 @@ pub mod error;
 pub mod file;
 pub mod generate;
 pub mod load;
+pub mod purpose;
 pub mod record;
 pub mod remedy;
 pub mod safe;

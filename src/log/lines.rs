@@ -12,7 +12,7 @@ use crate::{
         verify::{Identity, SignatureResult},
     },
     dns::cache::CacheFigures,
-    keys::store::KeyError,
+    keys::{purpose::Purpose, store::KeyError},
     milter::Client,
     secret,
     session::record::{MessageRecord, Outcome},
@@ -34,10 +34,10 @@ pub fn not_signed(reason: &Reason) -> String {
 }
 
 /// KeyFile can't be read any more, and the key that was read from it goes on signing.
-pub fn key_kept(error: &KeyError) -> String {
+pub fn key_kept(error: &KeyError, purpose: Option<&Purpose>) -> String {
     format!(
         "{error}; signing goes on with the key read at start; {}",
-        error.remedy()
+        error.remedy_for(purpose)
     )
 }
 
@@ -53,8 +53,8 @@ pub fn keys_unusable(bad: usize, read: usize, named: &[&str]) -> String {
 }
 
 /// A key can't be used: which file, its owner and mode, and what mends it.
-pub fn key_unusable(error: &KeyError) -> String {
-    format!("{error}; to mend it: {}", error.remedy())
+pub fn key_unusable(error: &KeyError, purpose: Option<&Purpose>) -> String {
+    format!("{error}; to mend it: {}", error.remedy_for(purpose))
 }
 
 /// The tables don't lead to a key.

@@ -93,7 +93,8 @@ impl Daemon for MilterDaemon {
         if snapshot.settings.process.change_root.is_some() {
             self.keys.seal();
         }
-        told(self.keys.preload(path, key_rules(snapshot), &me))
+        let loaded = self.keys.preload(path, key_rules(snapshot), &me);
+        told(snapshot, loaded)
     }
 
     fn keys(&self) -> Arc<dyn Keys> {
@@ -169,13 +170,15 @@ impl Daemon for MilterDaemon {
 }
 
 /// What a start or reload says of KeyFile: one that holds no key defers mail until it is mended.
-fn told(loaded: Result<Vec<String>, KeyError>) -> Result<Vec<String>, String> {
+fn told(snapshot: &Snapshot, loaded: Result<Vec<String>, KeyError>) -> Result<Vec<String>, String> {
+    let line =
+        |error: &KeyError| lines::key_unusable(error, snapshot.purpose_of_key_file().as_ref());
     match loaded {
         Ok(warnings) => Ok(warnings),
         Err(error @ (KeyError::Unusable { .. } | KeyError::TooSmall { .. })) => {
-            Ok(vec![lines::key_unusable(&error)])
+            Ok(vec![line(&error)])
         }
-        Err(error) => Err(lines::key_unusable(&error)),
+        Err(error) => Err(line(&error)),
     }
 }
 
@@ -201,8 +204,11 @@ impl Keys for HeldKeys {
             .0
             .preload(path, key_rules(snapshot), &Identity::current())
         {
-            Err(error) if self.0.signs_without(path, &error) => Ok(vec![lines::key_kept(&error)]),
-            loaded => told(loaded),
+            Err(error) if self.0.signs_without(path, &error) => {
+                let purpose = snapshot.purpose_of_key_file();
+                Ok(vec![lines::key_kept(&error, purpose.as_ref())])
+            }
+            loaded => told(snapshot, loaded),
         }
     }
 
@@ -215,7 +221,7 @@ impl Keys for HeldKeys {
             .filter_map(|named| Some((named.name, named.key?)));
         for (name, key) in keys.take(MOST_READ_AHEAD) {
             read += 1;
-            let report = check_key(&key, rules, &me);
+            let report = check_key(&key, None, rules, &me);
             if report.findings.iter().any(Diagnostic::is_error) {
                 bad += 1;
                 if named.len() < NAMED_KEYS {

@@ -140,9 +140,9 @@ impl Connection {
                 let signer = Box::new(Signer::new(Arc::clone(&snapshot.signing_policy), requests));
                 Work::Sign(signer)
             }
-            Err(error) => {
-                journal.line(Level::Err, &lines::key_unusable(&error));
-                self.fail(SigningFailure::Key(error), snapshot, record)
+            Err(failure) => {
+                journal.line(Level::Err, &failure.line());
+                self.fail(SigningFailure::Key(failure.error), snapshot, record)
             }
         }
     }

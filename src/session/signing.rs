@@ -5,7 +5,11 @@ use crate::{
     config::snapshot::Snapshot,
     decide::Identity,
     dkim::sign::{BodyLength, SigningRequest},
-    keys::store::{KeyError, KeyRules, KeyStore},
+    keys::{
+        purpose::{NamedIn, Purpose},
+        store::{KeyError, KeyRules, KeyStore},
+    },
+    log::lines,
 };
 
 /// The rules that keys must satisfy under a configuration.
@@ -17,22 +21,48 @@ pub fn key_rules(snapshot: &Snapshot) -> KeyRules {
     }
 }
 
+/// A key that can't be used, and whose signature it is for.
+#[derive(Debug)]
+pub struct KeyFailure<'a> {
+    /// Why.
+    pub error: KeyError,
+    /// The signature.
+    pub identity: &'a Identity,
+}
+
+impl KeyFailure<'_> {
+    /// The log line.
+    pub fn line(&self) -> String {
+        let Identity {
+            domain, selector, ..
+        } = self.identity;
+        let named_in = match self.identity.key_name {
+            Some(_) => NamedIn::KeyTable,
+            None => NamedIn::KeyFile,
+        };
+        let purpose = Purpose::new(domain.clone(), selector.clone(), named_in);
+        lines::key_unusable(&self.error, Some(&purpose))
+    }
+}
+
 /// One request for each identity, and the warnings of keys that were read just now.
 ///
 /// # Errors
 /// The first key that can't be used: a message is signed by all its identities or by none.
-pub fn requests(
+pub fn requests<'a>(
     snapshot: &Snapshot,
     keys: &KeyStore,
-    identities: &[Identity],
+    identities: &'a [Identity],
     body_length: BodyLength,
     extra_tags: &[(String, String)],
-) -> Result<(Vec<SigningRequest>, Vec<String>), KeyError> {
+) -> Result<(Vec<SigningRequest>, Vec<String>), KeyFailure<'a>> {
     let rules = key_rules(snapshot);
     let mut warnings = Vec::new();
     let mut requests = Vec::with_capacity(identities.len());
     for identity in identities {
-        let (key, of_this_load) = keys.get(&identity.key, rules)?;
+        let (key, of_this_load) = keys
+            .get(&identity.key, rules)
+            .map_err(|error| KeyFailure { error, identity })?;
         warnings.extend(of_this_load);
         requests.push(SigningRequest {
             domain: identity.domain.clone(),

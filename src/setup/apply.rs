@@ -150,7 +150,7 @@ impl Work {
 /// Whether the daemon would refuse a key, for instance since others may read it. Asked before any
 /// table names the key.
 fn refused(key: &KeySource, rules: KeyRules, daemon: &Identity) -> Result<(), ApplyError> {
-    let report = check_key(key, rules, daemon);
+    let report = check_key(key, None, rules, daemon);
     match report.findings.iter().find(|finding| finding.is_error()) {
         Some(error) => Err(ApplyError::Refused(error.to_string())),
         None => Ok(()),

@@ -3,9 +3,13 @@
 use std::{future::Future, path::Path};
 
 use crate::{
-    config::{resolve::Overrides, snapshot::Snapshot},
-    keys::accounts::Identity,
+    config::{
+        resolve::Overrides,
+        snapshot::{SigningIdentities, Snapshot},
+    },
+    keys::{accounts::Identity, error::KeyError},
     process::{ExitCode, user::Account},
+    session::signing::KeyFailure,
 };
 
 /// The file that is read when none is named, if it is there.
@@ -55,4 +59,30 @@ pub fn daemon_user(snapshot: &Snapshot) -> Identity {
         Some(Ok(account)) => Identity::of_uid(account.uid.as_raw()),
         Some(Err(_)) | None => Identity::current(),
     }
+}
+
+/// What is known where this process, neither root's nor the daemon's, may not look at the key: which
+/// signature it is for. `None` if the failure is the daemon's, too.
+pub fn not_examined(snapshot: &Snapshot, failure: &KeyFailure<'_>) -> Option<String> {
+    let KeyError::Unreadable(denied) = &failure.error else {
+        return None;
+    };
+    let stranger = denied
+        .tried_by
+        .as_ref()
+        .is_some_and(|tried_by| tried_by.uid != 0);
+    let rule = match snapshot.signing {
+        SigningIdentities::Tables { .. } => "the SigningTable",
+        SigningIdentities::Single { .. } | SigningIdentities::None => "Domain",
+    };
+    stranger.then(|| {
+        format!(
+            "{rule} leads to s={} d={}; not examined: whether the key in {} can be read, which only \
+             root or the server's user {} can tell",
+            failure.identity.selector,
+            failure.identity.domain,
+            denied.path.display(),
+            denied.me.name
+        )
+    })
 }

@@ -127,7 +127,15 @@ fn sign(snapshot: &Snapshot, message: &MessageFile) -> Result<String, NotSigned>
         length.body_length,
         &extra_tags,
     )
-    .map_err(|error| not_signed(lines::key_unusable(&error)))?;
+    .map_err(
+        |failure| match configuration::not_examined(snapshot, &failure) {
+            Some(text) => NotSigned {
+                text,
+                exit: ExitCode::NoPermission,
+            },
+            None => not_signed(failure.line()),
+        },
+    )?;
     for warning in warnings {
         eprintln!("dkimd: warning: {warning}");
     }

@@ -16,7 +16,7 @@ use crate::{
     config::snapshot::{NamedKey, Snapshot},
     dataset::open::push_bounded,
     diagnostic::Diagnostic,
-    keys::{KeySource, accounts::Identity, check::check_key, store::KeyRules},
+    keys::{KeySource, accounts::Identity, check::check_key},
     process::user::Account,
     secret,
     session::signing::key_rules,
@@ -40,14 +40,13 @@ pub(super) fn check(snapshot: &Snapshot, account: Option<&Account>) -> Vec<Diagn
         Some(account) => Identity::of_uid(account.uid.as_raw()),
         None => Identity::current(),
     };
-    let rules = key_rules(snapshot);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let (sender, receiver) = sync_channel(BATCHES_WAITING);
     let receiver = Mutex::new(receiver);
     let done = AtomicUsize::new(0);
     let mut found: Vec<(usize, Diagnostic)> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
-            .map(|_| scope.spawn(|| judge_all(&receiver, rules, &me, &done)))
+            .map(|_| scope.spawn(|| judge_all(snapshot, &receiver, &me, &done)))
             .collect();
         let mut progress = Progress::new();
         let mut seen = HashSet::new();
@@ -89,11 +88,12 @@ pub(super) fn check(snapshot: &Snapshot, account: Option<&Account>) -> Vec<Diagn
 }
 
 fn judge_all(
+    snapshot: &Snapshot,
     batches: &Mutex<Receiver<Batch<'_>>>,
-    rules: KeyRules,
     me: &Identity,
     done: &AtomicUsize,
 ) -> Vec<(usize, Diagnostic)> {
+    let rules = key_rules(snapshot);
     let mut found = Vec::new();
     loop {
         let next = batches
@@ -102,7 +102,8 @@ fn judge_all(
             .recv();
         let Ok(batch) = next else { return found };
         for (number, source, named) in batch {
-            let findings = check_key(&source, rules, me).findings;
+            let purpose = snapshot.purpose(&named);
+            let findings = check_key(&source, purpose.as_ref(), rules, me).findings;
             found.extend(findings.into_iter().map(|f| (number, at(f, &named))));
             done.fetch_add(1, Ordering::Relaxed);
         }

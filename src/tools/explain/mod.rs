@@ -59,7 +59,8 @@ Authentication-Results field, an SMTP reply (550-5.7.26 ...), a log line, an add
 Exit codes: 0 explained and nothing is wrong, or mail of the address is signed, verified or left
 alone; 1 explained, and something is wrong; 64 wrong command line; 65 not understood, or not found in
 the log; 69 a file or log can't be read, or mail of the address would be refused; 75 mail of the
-address would be deferred, or DNS gave no answer; 78 configuration error.")]
+address would be deferred, or DNS gave no answer; 77 the private key of the address could not be
+examined for want of rights; 78 configuration error.")]
 pub struct ExplainArgs {
     /// An address, a log line, a queue id, a reason word, an SMTP reply, or a message file
     #[arg(required_unless_present_any = ["line", "queue_id", "message", "reply", "author", "codes"])]

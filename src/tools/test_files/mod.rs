@@ -207,10 +207,7 @@ impl Run<'_> {
         let tags = signing::extra_tags(self.snapshot, author).await;
         let keys = KeyStore::new(identities.len());
         let (requests, _) = signing::requests(self.snapshot, &keys, identities, length, &tags)
-            .map_err(|error| {
-                let text = lines::key_unusable(&error);
-                self.stopped(name, Reply::Tempfail, &text)
-            })?;
+            .map_err(|failure| self.stopped(name, Reply::Tempfail, &failure.line()))?;
         self.callback(Some(name), "mlfi_eoh", Reply::Continue);
         let mut signer = Signer::new(Arc::clone(&self.snapshot.signing_policy), requests);
         self.body(name, message, |octets| signer.body(octets));

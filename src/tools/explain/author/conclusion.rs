@@ -7,13 +7,17 @@ use crate::{
     keys::store::KeyStore,
     log::lines,
     process::ExitCode,
-    session::{failure::SigningFailure, inquiry::Findings, signing},
+    session::{
+        failure::SigningFailure,
+        inquiry::Findings,
+        signing::{self, KeyFailure},
+    },
     tools::configuration,
 };
 
 /// What follows from all the steps.
 pub(super) struct Conclusion {
-    /// `sign`, `verify`, `leave`, `reject`, `defer`, …
+    /// `sign`, `verify`, `leave`, `reject`, `defer`, `not-examined`, …
     pub(super) decision: &'static str,
     /// The stable word of the reason, where the message is not signed.
     pub(super) reason: Option<&'static str>,
@@ -100,8 +104,13 @@ fn conclude_signing(
                 }));
             }
             Err(error) => {
-                let sentence = lines::key_unusable(&error);
-                return failed(snapshot, &SigningFailure::Key(error), sentence);
+                let failure = KeyFailure { error, identity };
+                if let Some(sentence) = configuration::not_examined(snapshot, &failure) {
+                    let exit = ExitCode::NoPermission;
+                    return Conclusion::new("not-examined", None, sentence, exit);
+                }
+                let sentence = failure.line();
+                return failed(snapshot, &SigningFailure::Key(failure.error), sentence);
             }
         }
     }

@@ -42,7 +42,7 @@ pub(super) struct Explanation {
     author: String,
     client: String,
     steps: Vec<Step>,
-    /// `sign`, `verify`, `leave`, `reject`, `defer`, …
+    /// `sign`, `verify`, `leave`, `reject`, `defer`, `not-examined`, …
     decision: &'static str,
     /// The stable word of the reason, where the message is not signed.
     pub(super) reason: Option<&'static str>,
@@ -69,7 +69,7 @@ impl OriginFacts for Asked {
 }
 
 /// Runs the command: exit 0 where mail is signed, verified or left alone, 75 where it would be
-/// deferred, 69 where it would be refused.
+/// deferred, 69 where it would be refused, 77 where this process may not look at the key.
 pub(super) fn run(args: &ExplainArgs, author: &str) -> ExitCode {
     let snapshot = match configuration::load_or_report(args.config.as_deref()) {
         Ok(snapshot) => snapshot,

@@ -46,6 +46,7 @@ fn key_errors(path: &str) -> Vec<KeyError> {
             path: PathBuf::from(path),
             component,
             me: me(),
+            tried_by: None,
         }))
     };
     let shared = Fault::SharedGroup {
@@ -73,7 +74,7 @@ fn key_errors(path: &str) -> Vec<KeyError> {
 fn every_command_that_a_key_line_ends_with_is_taken() {
     for path in ["/etc/dkimkeys/s.private", "/etc/my keys/it's"] {
         for error in key_errors(path) {
-            let line = lines::key_unusable(&error);
+            let line = lines::key_unusable(&error, None);
             let found = explain(&LogLine::parse(&line)).unwrap();
             let remedy = error.remedy();
             let expected = remedy.strip_suffix(ALSO_CHECK).unwrap_or(&remedy);

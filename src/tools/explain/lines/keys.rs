@@ -3,6 +3,7 @@
 use super::{Line, line, of_word};
 use crate::{
     doctor::finding::Finding,
+    keys::remedy,
     text,
     tools::explain::{template::Parts, words::Facts},
 };
@@ -88,7 +89,8 @@ pub(super) const LINES: &[Line] = &[
              arrancar: {why}"
             );
             finding.fix.clear();
-            finding.command(parts.get("remedy"))
+            // Only what dkimd writes: anybody can write a line, and not every remedy is a command.
+            finding.command(remedy::command(parts.get("remedy")).unwrap_or("dkimd check"))
         },
     ),
     line(

@@ -29,7 +29,12 @@ use crate::{
     },
     dns::cache::CacheFigures,
     doctor::{checks::CHECKS, finding::Level},
-    keys::{error::KeyOrigin, store::KeyError},
+    keys::{
+        error::KeyOrigin,
+        load::Unusable,
+        purpose::{NamedIn, Purpose},
+        store::KeyError,
+    },
     log::{daemon, lines},
     milter::{Client, serve::Incident},
     session::record::{MessageRecord, Outcome, Times},
@@ -64,6 +69,16 @@ fn reasons() -> Vec<Reason> {
     ]
 }
 
+/// Each remedy with and without the signature that the key is for.
+fn of_keys(line: fn(&KeyError, Option<&Purpose>) -> String) -> Vec<String> {
+    let purpose = |selector| Purpose::parse("example.com", selector, NamedIn::KeyTable);
+    let (there, elsewhere) = (purpose("s").unwrap(), purpose("mail").unwrap());
+    key_errors()
+        .iter()
+        .flat_map(|error| [None, Some(&there), Some(&elsewhere)].map(|known| line(error, known)))
+        .collect()
+}
+
 fn key_errors() -> Vec<KeyError> {
     let path = PathBuf::from("/etc/dkimkeys/s.private");
     vec![
@@ -77,6 +92,10 @@ fn key_errors() -> Vec<KeyError> {
         KeyError::TooBig {
             path: path.clone(),
             octets: 1 << 30,
+        },
+        KeyError::Unusable {
+            origin: KeyOrigin::File(path.clone()),
+            problem: Unusable::Empty,
         },
         KeyError::TooSmall {
             origin: KeyOrigin::File(path),
@@ -194,10 +213,7 @@ fn message_lines() -> Samples {
             "not_signed",
             reasons().iter().map(lines::not_signed).collect(),
         ),
-        (
-            "key_unusable",
-            key_errors().iter().map(lines::key_unusable).collect(),
-        ),
+        ("key_unusable", of_keys(lines::key_unusable)),
         (
             "identity_failed",
             identity_errors()
@@ -212,10 +228,7 @@ fn message_lines() -> Samples {
                 selector: s,
             })],
         ),
-        (
-            "key_kept",
-            key_errors().iter().map(lines::key_kept).collect(),
-        ),
+        ("key_kept", of_keys(lines::key_kept)),
         (
             "keys_unusable",
             vec![
