@@ -11,6 +11,7 @@ use super::{
     purpose::Purpose,
     safe::{Component, Finding, shell_word},
 };
+use crate::dkim::crypto::ADVISED_RSA_BITS;
 
 /// Where a key came from, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,14 +178,22 @@ impl KeyError {
                 path.display()
             ),
             Self::Unusable { origin, problem } => unusable_remedy(origin, problem, purpose),
-            Self::TooSmall { .. } => match purpose.and_then(Purpose::next_key) {
-                Some(command) => {
-                    format!("sign with a larger key: `{command}`; or lower MinimumKeyBits")
+            Self::TooSmall { minimum, .. } => {
+                // What setup makes has so many bits, never more.
+                let command = (*minimum <= ADVISED_RSA_BITS)
+                    .then(|| purpose.and_then(Purpose::next_key))
+                    .flatten();
+                match command {
+                    Some(command) => {
+                        format!("sign with a larger key: `{command}`; or lower MinimumKeyBits")
+                    }
+                    None => format!(
+                        "make a larger key, of {} bits, under a new selector; or lower \
+                         MinimumKeyBits",
+                        ADVISED_RSA_BITS.max(*minimum)
+                    ),
                 }
-                None => "make a larger key, of 2048 bits, under a new selector; or lower \
-                         MinimumKeyBits"
-                    .to_owned(),
-            },
+            }
         }
     }
 }

@@ -80,6 +80,20 @@ fn no_remedy_leaves_a_place_to_be_filled_in() {
     }
 }
 
+/// What setup makes would be too small again.
+#[test]
+fn a_minimum_above_what_setup_makes_is_told_in_words() {
+    let error = KeyError::TooSmall {
+        origin: KeyOrigin::Inline,
+        bits: 2048,
+        minimum: 4096,
+    };
+    assert_eq!(
+        error.remedy_for(Some(&purpose())),
+        "make a larger key, of 4096 bits, under a new selector; or lower MinimumKeyBits"
+    );
+}
+
 #[test]
 fn who_was_denied_is_not_the_user_that_nobody_tried_for() {
     let me = |uid, name: &str| Identity {
