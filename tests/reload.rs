@@ -10,15 +10,18 @@ use std::{
     io::Write,
     os::unix::fs::{PermissionsExt, chown},
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use support::{Answer, Message, MilterClient};
-use support_daemon::{PATIENCE, Scene, client, message, signature};
+use support_daemon::{PATIENCE, Running, Scene, client, message, signature};
 
 const TABLE: &str = "# who signs\n*@example.com k\n*@example.org k\n";
 
@@ -221,18 +224,127 @@ fn keys_of_a_table_that_can_not_be_used_are_counted_at_start_and_reload() {
     daemon.expect_line("3 of 4 keys of the KeyTable can't be used (a, b, c)");
 }
 
+/// `dkimd reload`: its exit code and what it says.
+fn command_reload(daemon: &Running) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_dkimd"))
+        .args(["reload", &daemon.pid().to_string()])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), told)
+}
+
+/// Without the right to look at every process (CAP_SYS_PTRACE) only such a daemon's answer can be read.
+const READABLE: &str = "EnableCoredumps yes\nSelector one\n";
+
+fn expect_refusal(daemon: &Running, reason: &str) {
+    let (code, told) = command_reload(daemon);
+    assert_eq!(code, Some(78), "{reason}: {told}");
+    assert!(told.contains(reason), "{told}");
+    assert!(
+        told.contains("goes on with the configuration before"),
+        "{told}"
+    );
+}
+
+#[test]
+fn the_command_reload_fails_where_the_daemon_puts_the_load_off() {
+    let scene = with_tables("127.0.0.1\n");
+    let config = fs::read_to_string(scene.config()).unwrap() + "EnableCoredumps yes\n";
+    fs::write(scene.config(), &config).unwrap();
+    let daemon = scene.start(&mut scene.serve());
+    assert_eq!(command_reload(&daemon), (Some(0), String::new()));
+    for cut in ["", "# who signs\n*@exam"] {
+        fs::write(scene.path("SigningTable"), cut).unwrap();
+        expect_refusal(&daemon, "reload put off: SigningTable ");
+    }
+    fs::write(scene.path("SigningTable"), TABLE).unwrap();
+    assert_eq!(command_reload(&daemon), (Some(0), String::new()));
+    fs::write(scene.config(), "").unwrap();
+    expect_refusal(&daemon, "reload put off: configuration ");
+    assert!(signs(&mut scene.client(), &message()));
+    fs::write(scene.config(), &config).unwrap();
+    // Several at once: each has the answer to a load that began after it was asked for.
+    thread::scope(|scope| {
+        let asked: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| command_reload(&daemon)))
+            .collect();
+        for asked in asked {
+            assert_eq!(asked.join().unwrap(), (Some(0), String::new()));
+        }
+    });
+}
+
+#[test]
+fn the_command_reload_fails_where_the_key_can_not_be_used() {
+    let scene = Scene::new(READABLE);
+    let key = scene.path("mail.private");
+    let whole = fs::read(&key).unwrap();
+    let daemon = scene.start(&mut scene.serve());
+    fs::write(&key, "no key\n").unwrap();
+    expect_refusal(&daemon, "can't load key from ");
+    fs::remove_file(&key).unwrap();
+    expect_refusal(&daemon, "can't load key from ");
+    fs::write(&key, whole).unwrap();
+    assert_eq!(command_reload(&daemon), (Some(0), String::new()));
+    assert!(signs(&mut scene.client(), &message()));
+}
+
+#[test]
+fn the_command_reload_finds_the_worker_of_a_supervisor() {
+    let scene = Scene::new(&format!("{READABLE}AutoRestart yes"));
+    let mut child = scene
+        .opendkim(&["-f", "-p", &scene.socket_option()])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = child.id().to_string();
+    wait_until("it listens", || scene.socket().exists());
+    let reload = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dkimd"));
+        let output = command.args(["reload", &pid]).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let good = reload();
+    fs::write(scene.path("mail.private"), "no key\n").unwrap();
+    let bad = reload();
+    kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGTERM).unwrap();
+    child.wait().unwrap();
+    assert_eq!(good, (Some(0), String::new()));
+    assert_eq!(bad.0, Some(78), "{}", bad.1);
+}
+
+#[test]
+fn the_command_reload_needs_no_account_for_the_daemons_user() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let scene = Scene::reachable("");
+    scene.write(&format!("{READABLE}UserID 412345:454321"));
+    for path in [
+        scene.folder.path(),
+        &scene.config(),
+        &scene.path("mail.private"),
+    ] {
+        chown(path, Some(412345), Some(454321)).unwrap();
+    }
+    let daemon = scene.start(&mut scene.opendkim(&["-f", "-p", &scene.socket_option()]));
+    let (code, told) = command_reload(&daemon);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(!told.contains("no such user"), "{told}");
+    fs::write(scene.path("mail.private"), "no key\n").unwrap();
+    fs::write(scene.config(), "Nope yes\n").unwrap();
+    assert_eq!(command_reload(&daemon).0, Some(78));
+}
+
 #[test]
 fn the_command_reload_tells_the_daemon_only_of_a_configuration_that_loads() {
     let scene = Scene::new("Selector one");
     let daemon = scene.start(&mut scene.opendkim(&["-f", "-l", "-p", &scene.socket_option()]));
-    let reload = || {
-        let output = Command::new(env!("CARGO_BIN_EXE_dkimd"))
-            .args(["reload", &daemon.pid().to_string()])
-            .output()
-            .unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        (output.status.code(), told)
-    };
+    let reload = || command_reload(&daemon);
     scene.write("Selector two\nNopeOption yes");
     let (code, told) = reload();
     assert_eq!(code, Some(78), "{told}");
@@ -270,7 +382,7 @@ fn the_key_read_before_the_root_changes_signs_on() {
     }
     chown(&root, Some(65534), None).unwrap();
     scene.write(&format!(
-        "Selector one\nSyslog yes\nUserID nobody\nChangeRootDirectory {}",
+        "{READABLE}Syslog yes\nUserID nobody\nChangeRootDirectory {}",
         root.display()
     ));
     // So that a reload finds its configuration, but no key.
@@ -291,4 +403,13 @@ fn the_key_read_before_the_root_changes_signs_on() {
     for _ in 0..3 {
         assert!(signs(&mut mta, &message()));
     }
+    // What the command would load stands in another root directory than what the daemon loads. To know
+    // that takes the right to look at the process.
+    if fs::metadata(format!("/proc/{}/root/", daemon.pid())).is_err() {
+        return;
+    }
+    fs::write(scene.config(), "Nope yes\n").unwrap();
+    assert_eq!(command_reload(&daemon), (Some(0), String::new()));
+    fs::remove_file(&inside).unwrap();
+    expect_refusal(&daemon, "configuration file");
 }

@@ -2,6 +2,7 @@
 //!
 //! [`start`] tells the whole story in order; each of its steps is a file of its own here.
 
+pub mod answer;
 pub mod clock;
 pub mod daemonize;
 pub mod exit;

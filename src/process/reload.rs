@@ -9,6 +9,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
+use super::answer::Answers;
 use crate::{
     config::{
         load::{self, Doubt, Load, Watched},
@@ -34,6 +35,7 @@ pub struct Reloader {
     overrides: Overrides,
     log: Arc<dyn Log>,
     keys: Arc<dyn Keys>,
+    answers: Answers,
     /// One load at a time: two signals in a row must not finish in the wrong order.
     state: Mutex<State>,
 }
@@ -105,6 +107,7 @@ impl Reloader {
             overrides,
             log,
             keys,
+            answers: Answers::none_yet(),
             state: Mutex::new(State {
                 files,
                 put_off: None,
@@ -127,7 +130,7 @@ impl Reloader {
     ///
     /// Reads files and compiles tables, so it belongs on a thread that may wait.
     pub fn reload(&self) -> Reload {
-        self.reload_with(&mut self.state())
+        self.reload_and_answer(&mut self.state())
     }
 
     /// After [`Reload::PutOff`]: loads again if the files have changed or their time is over, and
@@ -142,7 +145,7 @@ impl Reloader {
         let roles = put_off.doubts.iter().map(|doubt| doubt.role);
         let writing = put_off.doubts.iter().any(|d| d.why == Suspicion::Changing);
         if changed || writing || takes_up(roles, put_off.since.elapsed()) {
-            return Some(self.reload_with(&mut state));
+            return Some(self.reload_and_answer(&mut state));
         }
         if put_off.told.elapsed() >= TOLD_EVERY {
             put_off.told = Instant::now();
@@ -162,7 +165,16 @@ impl Reloader {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reload_with(&self, state: &mut State) -> Reload {
+    fn reload_and_answer(&self, state: &mut State) -> Reload {
+        let load = self.answers.begin();
+        let mut reasons = Vec::new();
+        let outcome = self.reload_with(state, &mut reasons);
+        self.answers.end(load, outcome, &reasons);
+        outcome
+    }
+
+    /// `reasons` get what speaks against the load.
+    fn reload_with(&self, state: &mut State, reasons: &mut Vec<String>) -> Reload {
         let Some(file) = self.file.as_deref().filter(|file| is_repeatable(file)) else {
             self.log.line(Level::Err, &lines::reload_ignored());
             return Reload::NoFile;
@@ -170,6 +182,7 @@ impl Reloader {
         let load = Load::steadily(Some(file), &self.overrides, &state.files);
         let doubts = load.doubts(&state.files);
         if self.is_put_off(state, &load, &doubts) {
+            reasons.extend(doubts.iter().map(lines::put_off));
             return Reload::PutOff;
         }
         state.put_off = None;
@@ -177,6 +190,8 @@ impl Reloader {
             self.log.line(level(finding), &lines::finding(finding));
         }
         let Some(mut snapshot) = load.snapshot else {
+            let errors = load.findings.iter().filter(|finding| finding.is_error());
+            reasons.extend(errors.map(lines::finding));
             return Reload::Kept;
         };
         match self.keys.renew(&snapshot) {
@@ -187,6 +202,7 @@ impl Reloader {
             }
             Err(reason) => {
                 self.log.line(Level::Err, &reason);
+                reasons.push(reason);
                 return Reload::Kept;
             }
         }

@@ -1,6 +1,6 @@
 //! UserID: becoming another user, with all its groups and without a way back.
 
-use std::ffi::CString;
+use std::{ffi::CString, fs};
 
 use nix::{
     errno::Errno,
@@ -19,8 +19,27 @@ pub struct Account {
     pub uid: Uid,
     /// Primary group.
     pub gid: Gid,
-    /// The name to find supplementary groups by; a number without an account has none.
-    name: Option<CString>,
+    groups: Groups,
+}
+
+/// Supplementary groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Groups {
+    /// Those that the account of this name has.
+    OfName(CString),
+    /// These.
+    These(Vec<Gid>),
+}
+
+impl Groups {
+    /// An account's; one without a name that C knows, as a number without an account, has `gid` alone.
+    fn of(name: Option<String>, gid: Gid) -> Self {
+        match name.map(CString::new) {
+            Some(Ok(name)) => Self::OfName(name),
+            // An account name comes from C, so it holds no NUL.
+            Some(Err(_)) | None => Self::These(vec![gid]),
+        }
+    }
 }
 
 impl Account {
@@ -44,16 +63,18 @@ impl Account {
         };
         let gid = group.map(find_group).transpose()?;
         match (found, user.parse().map(Uid::from_raw), gid) {
-            (Some(found), _, gid) => Ok(Self {
-                uid: found.uid,
-                gid: gid.unwrap_or(found.gid),
-                // An account name comes from C, so it holds no NUL.
-                name: CString::new(found.name).ok(),
-            }),
+            (Some(found), _, gid) => {
+                let gid = gid.unwrap_or(found.gid);
+                Ok(Self {
+                    uid: found.uid,
+                    gid,
+                    groups: Groups::of(Some(found.name), gid),
+                })
+            }
             (None, Ok(uid), Some(gid)) => Ok(Self {
                 uid,
                 gid,
-                name: None,
+                groups: Groups::of(None, gid),
             }),
             (None, _, _) => Err(unknown("user", user)),
         }
@@ -66,21 +87,42 @@ impl Account {
             Ok(Some(found)) => Self {
                 uid,
                 gid: found.gid,
-                name: CString::new(found.name).ok(),
+                groups: Groups::of(Some(found.name), found.gid),
             },
             Ok(None) | Err(_) => Self {
                 uid,
                 gid: Gid::from_raw(gid),
-                name: None,
+                groups: Groups::of(None, Gid::from_raw(gid)),
             },
         }
     }
 
+    /// Whom a process runs as, by its numbers alone: they need no account.
+    pub fn of_process(pid: i32) -> Option<Self> {
+        Self::of_status(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+    }
+
+    fn of_status(status: &str) -> Option<Self> {
+        let numbers = |name: &str| -> Option<Vec<u32>> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace()
+                .map(|number| number.parse().ok())
+                .collect()
+        };
+        // Real, effective, saved, of the file system.
+        let effective = |name| numbers(name)?.get(1).copied();
+        Some(Self {
+            uid: Uid::from_raw(effective("Uid:")?),
+            gid: Gid::from_raw(effective("Gid:")?),
+            groups: Groups::These(numbers("Groups:")?.into_iter().map(Gid::from_raw).collect()),
+        })
+    }
+
     /// Takes on the supplementary groups of this user.
     pub(super) fn take_groups(&self) -> Result<(), Errno> {
-        match &self.name {
-            Some(name) => initgroups(name, self.gid),
-            None => setgroups(&[self.gid]),
+        match &self.groups {
+            Groups::OfName(name) => initgroups(name, self.gid),
+            Groups::These(groups) => setgroups(groups),
         }
     }
 
@@ -186,6 +228,20 @@ mod tests {
         let account = Account::find("4000000321:4000000322").unwrap();
         assert_eq!(account.uid, Uid::from_raw(4000000321));
         assert_eq!(account.gid, Gid::from_raw(4000000322));
+    }
+
+    #[test]
+    fn a_process_is_whom_its_numbers_say() {
+        let status = "Name:\tx\nUid:\t1\t12345\t1\t1\nGid:\t2\t54321\t2\t2\nGroups:\t4 5 \nx:\ty\n";
+        let account = Account::of_status(status).unwrap();
+        assert_eq!(account.uid, Uid::from_raw(12345));
+        assert_eq!(account.gid, Gid::from_raw(54321));
+        let groups = [4, 5].map(Gid::from_raw).to_vec();
+        assert_eq!(account.groups, Groups::These(groups));
+        let none = status.replace("4 5 ", "");
+        let account = Account::of_status(&none).unwrap();
+        assert_eq!(account.groups, Groups::These(Vec::new()));
+        assert_eq!(Account::of_status("Uid:\t1\n"), None);
     }
 
     #[test]

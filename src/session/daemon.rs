@@ -169,7 +169,7 @@ impl Daemon for MilterDaemon {
     }
 }
 
-/// What a start or reload says of KeyFile: one that holds no key defers mail until it is mended.
+/// What a start says of KeyFile: one that holds no key defers mail until it is mended. (A reload fails.)
 fn told(snapshot: &Snapshot, loaded: Result<Vec<String>, KeyError>) -> Result<Vec<String>, String> {
     let line =
         |error: &KeyError| lines::key_unusable(error, snapshot.purpose_of_key_file().as_ref());
@@ -208,7 +208,9 @@ impl Keys for HeldKeys {
                 let purpose = snapshot.purpose_of_key_file();
                 Ok(vec![lines::key_kept(&error, purpose.as_ref())])
             }
-            loaded => told(snapshot, loaded),
+            loaded => loaded.map_err(|error| {
+                lines::key_unusable(&error, snapshot.purpose_of_key_file().as_ref())
+            }),
         }
     }
 
