@@ -54,6 +54,8 @@ class Server:
         self._wait_for_dns()
         if world.milter_runs:
             self.start_milter()
+        # Dovecot runs whether or not Postfix does.
+        own.start_passwords(QUEUE / "private/auth")
         if world.postfix_runs:
             self.start_postfix()
         for work in world.after:
@@ -229,7 +231,6 @@ class Server:
     def start_postfix(self):
         """Starts the master as `postfix start` does, without its slow look at every file."""
         run("newaliases")
-        own.start_passwords(QUEUE / "private/auth")
         run(MASTER_PROGRAM, "-w")
 
     def write_to(self, recipient):

@@ -85,7 +85,7 @@ def submission_without_passwords(world):
     world.submission = world.submission.replace("smtpd_sasl_auth_enable=yes", "smtpd_sasl_auth_enable=no")
 
 
-@broken("submission-sender-not-bound", level="info", says="reject_sender_login_mismatch")
+@broken("submission-sender-not-bound", level="info", says="reject_sender_login_mismatch", by_hand="who may write as whom is for the administrator to say")
 def users_send_as_each_other(world):
     """Any user may write any From."""
     world.submission = world.submission.replace("  -o smtpd_sender_restrictions=reject_sender_login_mismatch\n", "")
