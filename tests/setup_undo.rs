@@ -195,3 +195,37 @@ fn the_postfix_of_an_earlier_domain_hears_of_the_undo_of_a_later_one() {
         assert!(told.contains(&command), "{told}");
     }
 }
+
+#[test]
+fn an_undo_of_the_last_run_names_it_and_no_other() {
+    let Some(scene) = Scene::beside_postfix() else {
+        return;
+    };
+    for domain in ["a.example", "b.example"] {
+        scene.setup(domain, &["--apply"]).ok();
+    }
+    let all = scene.setup("--undo", &["--all"]).ok();
+    assert!(
+        all.contains("Plan of an undo for all domains: 2 of 2 runs."),
+        "{all}"
+    );
+    for (lang, plan, of) in [
+        (
+            "en",
+            "Plan of an undo of the last run (b.example): 1 of 2 runs.",
+            "Taken back, the last run (b.example):",
+        ),
+        (
+            "es",
+            "Plan para deshacer lo de la última ejecución (a.example): 1 de 1 ejecuciones.",
+            "Deshecho lo de la última ejecución (a.example):",
+        ),
+    ] {
+        let told = scene.setup("--undo", &["--lang", lang]).ok();
+        assert!(told.contains(plan), "{told}");
+        let told = scene.setup("--undo", &["--lang", lang, "--apply"]).ok();
+        assert!(told.contains(of), "{told}");
+    }
+    let told = scene.setup("--undo", &["--apply"]).ok();
+    assert!(told.contains("Nothing to take back: nothing was"), "{told}");
+}

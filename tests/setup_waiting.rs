@@ -185,6 +185,9 @@ fn another_selector_takes_over_when_its_records_are_seen() {
         told.contains("mail is signed with mail, mail-ed25519 as before"),
         "{told}"
     );
+    let both = "they wait, together, for new._domainkey.example.com and \
+                new-ed25519._domainkey.example.com (not seen yet at the domain's name servers";
+    assert!(told.contains(both), "{told}");
     assert_eq!(
         net.signers(),
         ["example.com/mail", "example.com/mail-ed25519"]
@@ -193,7 +196,9 @@ fn another_selector_takes_over_when_its_records_are_seen() {
     assert_eq!(new.lines().count(), 2, "{new}");
     // One of the two is not enough.
     let first = new.lines().next().unwrap();
-    net.setup(&format!("{old}{first}\n"), "--selector new --apply");
+    let told = net.setup(&format!("{old}{first}\n"), "--selector new --apply");
+    let other = "they wait, together, for new-ed25519._domainkey.example.com (not seen yet";
+    assert!(told.contains(other), "{told}");
     assert_eq!(
         net.signers(),
         ["example.com/mail", "example.com/mail-ed25519"]
@@ -283,6 +288,29 @@ fn without_dns_it_waits_and_says_so_unless_told_otherwise() {
         .ok();
     assert!(told.contains("DNS was not asked (--offline)"), "{told}");
     assert!(told.contains("--sign-now"), "{told}");
+    let plan = |lang: &str| {
+        let flags = [
+            "--keys",
+            "rsa",
+            "--selector",
+            "new",
+            "--sign-now",
+            "--lang",
+            lang,
+        ];
+        scene.setup("example.com", &flags).ok()
+    };
+    let told = plan("en");
+    assert!(
+        told.contains("As --sign-now says; whether the records are published was not examined."),
+        "{told}"
+    );
+    assert!(!told.contains("are published, so"), "{told}");
+    let told = plan("es");
+    assert!(
+        told.contains("no se ha examinado si los registros están publicados."),
+        "{told}"
+    );
     assert_eq!(
         scene.signers_by_dkimd("joe@example.com"),
         ["example.com/mail"]
@@ -352,4 +380,68 @@ fn bind_takes_what_is_printed_for_nsupdate_though_there_are_several_zones() {
         assert_eq!(record["state"], "present", "{record} after {printed}");
     }
     assert_eq!(account["reverse"][0]["right"], true);
+}
+
+/// A second SPF or DMARC record makes both invalid, and a reverse name may be another's.
+#[test]
+fn bind_keeps_what_is_published_when_nobody_asked_or_nobody_answered() {
+    for flags in ["--offline", ""] {
+        let Some(net) = Net::new() else { return };
+        net.scene.write(
+            "dns/named.conf",
+            "options { directory \"DIR/dns\"; pid-file \"DIR/dns/pid\"; listen-on { 127.0.0.1; }; \
+             listen-on-v6 { none; }; recursion no; dnssec-validation no; session-keyfile \"DIR/dns/key\"; };\n\
+             controls { };\n\
+             zone example.com { type primary; file \"a\"; allow-update { any; }; };\n\
+             zone 113.0.203.in-addr.arpa { type primary; file \"c\"; allow-update { any; }; };\n",
+        );
+        let head = format!("$TTL 60\n{SOA}@ NS ns\nns A 127.0.0.1\n");
+        let records = "@ MX 5 mx.other.example.\n@ TXT \"v=spf1 a -all\"\n@ TXT \"site=1\"\n\
+                       _dmarc TXT \"v=DMARC1; p=reject\"\n";
+        net.scene.write("dns/a", &format!("{head}{records}"));
+        net.scene
+            .write("dns/c", &format!("{head}10 PTR old.example.\n"));
+        let command = net.command(&format!("{flags} --records nsupdate --apply"));
+        let told = net
+            .in_net(&format!(
+                "{command} > DIR/told 2> DIR/errors; code=$?; cat DIR/told; exit $code"
+            ))
+            .ok();
+        let (word, note) = match flags {
+            "" => ("no answer", "DNS gave no answer about "),
+            _ => ("not asked", "DNS was not asked (--offline): publish only"),
+        };
+        let word = format!("[{word}] ");
+        assert_eq!(told.matches(&word).count(), 7, "{told}");
+        assert_eq!(told.matches(note).count(), 1, "{told}");
+        assert!(!told.contains("update delete"), "{told}");
+        let ask = "for q in 'example.com MX' 'example.com TXT' '_dmarc.example.com TXT' \
+                   'mail._domainkey.example.com TXT' 'mail-ed25519._domainkey.example.com TXT' \
+                   'mail.example.com A' '10.113.0.203.in-addr.arpa PTR'; \
+                   do drill -Q @127.0.0.1 $q; done";
+        let script = format!(
+            "named -f -u root -c DIR/dns/named.conf > DIR/dns/log 2>&1 & {READY}; \
+             {{ echo 'server 127.0.0.1'; grep -E '^(zone|prereq|update|send)' DIR/told; }} > DIR/input; \
+             nsupdate -v DIR/input 2> DIR/refused; {ask}; kill $(cat DIR/dns/pid)"
+        );
+        let served = net.in_net(&script).ok();
+        let refused = net.scene.read("refused");
+        assert_eq!(refused.matches("YXRRSET").count(), 4, "{refused}");
+        for kept in [
+            "5 mx.other.example.",
+            "\"v=spf1 a -all\"",
+            "\"v=DMARC1; p=reject\"",
+            "old.example.",
+            "203.0.113.10",
+            "k=ed25519",
+            "k=rsa",
+        ] {
+            assert_eq!(served.matches(kept).count(), 1, "{kept}: {served}");
+        }
+        assert_eq!(served.matches("v=DMARC1").count(), 1, "{served}");
+        // That of the server's own name is new.
+        let spf = served.lines().filter(|line| line.contains("v=spf1"));
+        assert_eq!(spf.count(), 1, "{served}");
+        assert_eq!(served.matches("PTR").count(), 0, "{served}");
+    }
 }

@@ -10,6 +10,7 @@ use super::{
     present::{Present, usual_key_name},
     situation::{Configuration, Refusal, Situation, Wanted},
     tables,
+    waiting::why_now,
 };
 use crate::{
     config::{settings::Identities, snapshot::SigningIdentities},
@@ -93,6 +94,7 @@ pub(super) fn plan(
             &places.signing,
             domain,
             pairs,
+            why_now(needs),
             &mut new_lines,
         )? {
             signing_entries.clear();
@@ -142,6 +144,7 @@ fn rename(
     place: &Place,
     domain: &str,
     pairs: &[(String, String)],
+    why: Text,
     converted: &mut [Entry],
 ) -> Result<bool, Refusal> {
     let names: Vec<_> = pairs.iter().map(|(_, new)| new.as_str()).collect();
@@ -151,10 +154,7 @@ fn rename(
             "Let {names} sign for {domain} in the place of the old key",
             "Hacer que {names} firme por {domain} en lugar de la clave anterior"
         ),
-        text!(
-            "The records of the new key are published, so receivers can verify it.",
-            "Los registros de la clave nueva están publicados: los receptores pueden verificarla."
-        ),
+        why,
     );
     let mut any = false;
     for (pattern, name) in converted {

@@ -2,7 +2,7 @@
 
 use super::{
     identities::{Need, Signing, State},
-    present::{OwnKey, Present},
+    present::{OwnKey, Present, usual_key_name},
     publication::Standing,
     situation::Wanted,
 };
@@ -22,7 +22,7 @@ pub(super) fn decide(
     let domain = wanted.domain.as_str();
     let mut new = 0;
     let mut elsewhere = None;
-    let mut unseen = None;
+    let mut unseen = Vec::new();
     for need in needs.iter() {
         let State::New {
             standing,
@@ -37,8 +37,12 @@ pub(super) fn decide(
         if let Some(taken) = instead_of {
             elsewhere.get_or_insert((taken.clone(), selector.to_owned()));
         }
-        if *standing != Standing::Published && unseen.is_none() {
-            unseen = Some((selector.to_owned(), *standing, by.clone()));
+        if *standing != Standing::Published {
+            unseen.push(Unseen {
+                record: usual_key_name(selector, domain),
+                standing: *standing,
+                by: by.clone(),
+            });
         }
     }
     if new == 0 {
@@ -53,8 +57,8 @@ pub(super) fn decide(
         ));
     }
     let first = present.own.is_empty() && elsewhere.is_none();
-    match unseen {
-        Some((selector, standing, by)) if !first && !wanted.sign_now => {
+    match unseen.first() {
+        Some(_) if !first && !wanted.sign_now => {
             signing.in_force = false;
             for need in needs.iter_mut() {
                 if matches!(need.state, State::New { .. }) {
@@ -62,15 +66,50 @@ pub(super) fn decide(
                     need.state = State::Waits;
                 }
             }
-            signing
-                .notes
-                .push(waits(domain, present, &selector, standing, &by));
+            signing.notes.push(waits(domain, present, new, &unseen));
         }
-        Some((_, standing, _)) if first => signing.notes.push(signs_at_once(domain, standing)),
+        Some(one) if first => signing.notes.push(signs_at_once(domain, one.standing)),
         _ if !first => signing
             .notes
             .push(takes_over(domain, present, wanted.sign_now)),
         _ => {}
+    }
+}
+
+/// The record of a new key that is not seen everywhere.
+struct Unseen {
+    record: String,
+    standing: Standing,
+    /// Who says so.
+    by: Text,
+}
+
+/// Why the new keys take the place of the old ones in this run.
+pub(super) fn why_now(needs: &[Need]) -> Text {
+    let standings = needs.iter().filter_map(|need| match &need.state {
+        State::New { standing, .. } => Some(*standing),
+        State::Signs | State::Waits => None,
+    });
+    let worst = standings.filter(|standing| *standing != Standing::Published);
+    match worst.last() {
+        None => text!(
+            "The records of the new key are published, so receivers can verify it.",
+            "Los registros de la clave nueva están publicados: los receptores pueden verificarla."
+        ),
+        Some(Standing::NotAsked) => text!(
+            "As --sign-now says; whether the records are published was not examined.",
+            "Como dice --sign-now; no se ha examinado si los registros están publicados."
+        ),
+        Some(Standing::Unknown) => text!(
+            "As --sign-now says; DNS gave no answer, so nobody knows whether the records are \
+             published.",
+            "Como dice --sign-now; el DNS no respondió, así que no se sabe si los registros están \
+             publicados."
+        ),
+        Some(_) => text!(
+            "As --sign-now says, though the records are not all seen in DNS yet.",
+            "Como dice --sign-now, aunque en el DNS todavía no se ven todos los registros."
+        ),
     }
 }
 
@@ -100,26 +139,8 @@ fn old_selectors(present: &Present) -> String {
     selectors.join(", ")
 }
 
-fn waits(domain: &str, present: &Present, selector: &str, standing: Standing, by: &Text) -> Text {
-    let (by_en, by_es) = (by.to(Lang::En), by.to(Lang::Es));
-    let (why_en, why_es) = match standing {
-        Standing::NotAsked => (
-            "DNS was not asked (--offline), so nobody knows whether it is published".to_owned(),
-            "no se preguntó al DNS (--offline), así que no se sabe si está publicado".to_owned(),
-        ),
-        Standing::Unknown => (
-            "DNS gave no answer, so nobody knows whether it is published".to_owned(),
-            "el DNS no respondió, así que no se sabe si está publicado".to_owned(),
-        ),
-        Standing::Partly => (
-            format!("{by_en} do not all have it yet"),
-            format!("{by_es} todavía no lo tienen todos"),
-        ),
-        _ => (
-            format!("not seen yet at {by_en}"),
-            format!("todavía no se ve en {by_es}"),
-        ),
-    };
+/// Says which records the `new` keys wait for.
+fn waits(domain: &str, present: &Present, new: usize, unseen: &[Unseen]) -> Text {
     let old = old_selectors(present);
     let (now_en, now_es) = match old.is_empty() {
         true => (
@@ -131,15 +152,75 @@ fn waits(domain: &str, present: &Present, selector: &str, standing: Standing, by
             format!("hasta entonces el correo se firma con {old} como antes"),
         ),
     };
-    text!(
-        "The new key of {domain} does not sign yet: it waits for its record \
-         {selector}._domainkey.{domain} ({why_en}); {now_en}. Publish the record, then run the command \
-         below again: it looks for the record and lets the key sign. To let it sign without that: \
-         --sign-now",
-        "La clave nueva de {domain} todavía no firma: espera a su registro \
-         {selector}._domainkey.{domain} ({why_es}); {now_es}. Publique el registro y repita la orden de \
-         abajo: busca el registro y hace que la clave firme. Para que firme sin esperar: --sign-now"
-    )
+    let (records_en, records_es) = (
+        listed(unseen, Lang::En, " and "),
+        listed(unseen, Lang::Es, " y "),
+    );
+    let (publish_en, publish_es) = match unseen.len() {
+        1 => (
+            "Publish the record, then run the command below again: it looks for the record",
+            "Publique el registro y repita la orden de abajo: busca el registro",
+        ),
+        _ => (
+            "Publish the records, then run the command below again: it looks for the records",
+            "Publique los registros y repita la orden de abajo: busca los registros",
+        ),
+    };
+    match new {
+        1 => text!(
+            "The new key of {domain} does not sign yet: it waits for its record {records_en}; \
+             {now_en}. {publish_en} and lets the key sign. To let it sign without that: --sign-now",
+            "La clave nueva de {domain} todavía no firma: espera a su registro {records_es}; {now_es}. \
+             {publish_es} y hace que la clave firme. Para que firme sin esperar: --sign-now"
+        ),
+        _ => text!(
+            "The new keys of {domain} do not sign yet: they wait, together, for {records_en}; {now_en}. \
+             {publish_en} and lets the keys sign. To let them sign without that: --sign-now",
+            "Las claves nuevas de {domain} todavía no firman: esperan, juntas, a {records_es}; {now_es}. \
+             {publish_es} y hace que las claves firmen. Para que firmen sin esperar: --sign-now"
+        ),
+    }
+}
+
+/// The records with what DNS says of them; what it says of several is said once.
+fn listed(unseen: &[Unseen], lang: Lang, and: &str) -> String {
+    let mut groups: Vec<(Vec<&str>, &Unseen)> = Vec::new();
+    for one in unseen {
+        let same =
+            |first: &Unseen| (first.standing, first.by.to(lang)) == (one.standing, one.by.to(lang));
+        match groups.iter_mut().find(|(_, first)| same(first)) {
+            Some((records, _)) => records.push(&one.record),
+            None => groups.push((vec![&one.record], one)),
+        }
+    }
+    let groups = groups.iter().map(|(records, first)| {
+        let why = why_unseen(first.standing, &first.by, records.len());
+        format!("{} ({})", records.join(and), why.to(lang))
+    });
+    groups.collect::<Vec<_>>().join(and)
+}
+
+fn why_unseen(standing: Standing, by: &Text, records: usize) -> Text {
+    let (by_en, by_es) = (by.to(Lang::En), by.to(Lang::Es));
+    let (it, lo) = match records {
+        1 => ("it", "lo"),
+        _ => ("them", "los"),
+    };
+    match standing {
+        Standing::NotAsked => text!(
+            "DNS was not asked (--offline), so nobody knows what is published",
+            "no se preguntó al DNS (--offline), así que no se sabe qué está publicado"
+        ),
+        Standing::Unknown => text!(
+            "DNS gave no answer, so nobody knows what is published",
+            "el DNS no respondió, así que no se sabe qué está publicado"
+        ),
+        Standing::Partly => text!(
+            "{by_en} do not all have {it} yet",
+            "{by_es} todavía no {lo} tienen todos"
+        ),
+        _ => text!("not seen yet at {by_en}", "todavía no se ve en {by_es}"),
+    }
 }
 
 fn signs_at_once(domain: &str, standing: Standing) -> Text {

@@ -43,7 +43,7 @@ pub fn lines(record: &Record, zone: &str) -> Vec<(&'static str, String)> {
 }
 
 /// Input for nsupdate: what goes away goes record by record, so that others of the same name stay.
-pub fn nsupdate(record: &Record) -> String {
+fn nsupdate(record: &Record) -> String {
     let Record { name, data, state } = record;
     let mut text = String::new();
     if let State::Change(old) = state {
@@ -68,47 +68,84 @@ pub fn nsupdate(record: &Record) -> String {
 /// Input for nsupdate for all of them: one update for each zone, since an update is for one zone alone
 /// (RFC 2136). `zones` says where the zone of a name begins; a name of unknown zone gets an update of
 /// its own, whose zone nsupdate finds by itself. Reverse names come last: their zone is mostly another's.
+///
+/// Records of which nobody knows what is published get an update of their own, by name and type, which
+/// the server carries out only where there is none of that name and type yet: it refuses an update as a
+/// whole, and the others are not to wait for it.
 pub fn nsupdates(
     records: &[&Record],
     reverse: &[&Reverse],
     zones: &BTreeMap<String, String>,
 ) -> String {
-    let mut updates: Vec<(Option<&String>, &str, String)> = Vec::new();
-    let reversed: Vec<_> = reverse.iter().map(|reverse| pointer(reverse)).collect();
+    let mut updates: Vec<Update<'_>> = Vec::new();
     let of_records = records
         .iter()
-        .map(|record| (record.name.as_str(), nsupdate(record)));
-    let of_reverse = reversed
+        .map(|record| Update::of_record(record, zones));
+    let of_reverse = reverse
         .iter()
-        .map(|(name, text)| (name.as_str(), text.clone()));
-    for (name, text) in of_records.chain(of_reverse) {
-        let zone = zones.get(name);
-        let same = |update: &&mut (Option<&String>, &str, String)| match zone {
-            Some(_) => update.0 == zone,
-            None => update.0.is_none() && update.1 == name,
-        };
-        match updates.iter_mut().find(same) {
-            Some((.., known)) => known.push_str(&text),
-            None => updates.push((zone, name, text)),
+        .map(|reverse| Update::of_reverse(reverse, zones));
+    for update in of_records.chain(of_reverse) {
+        match updates.iter_mut().find(|known| known.takes(&update)) {
+            Some(known) => known.text.push_str(&update.text),
+            None => updates.push(update),
         }
     }
-    let mut all = String::new();
-    for (zone, _, text) in updates {
-        if let Some(zone) = zone {
-            let _ = writeln!(all, "zone {zone}.");
-        }
-        all.push_str(&text);
-        all.push_str("send\n");
-    }
-    all
+    updates.iter().map(Update::written).collect()
 }
 
-/// The name and the update of a reverse name: what is there goes, since an address has one name.
-fn pointer(reverse: &Reverse) -> (String, String) {
-    let name = reverse_name(reverse.address);
-    let host = reverse.host.trim_end_matches('.');
-    let text = format!("update delete {name}. PTR\nupdate add {name}. {TTL} PTR {host}.\n");
-    (name, text)
+/// What nsupdate sends at once.
+struct Update<'a> {
+    zone: Option<&'a String>,
+    /// The name of its first record.
+    name: String,
+    /// The type that the name must not have yet.
+    none_of: Option<&'static str>,
+    text: String,
+}
+
+impl<'a> Update<'a> {
+    fn of_record(record: &Record, zones: &'a BTreeMap<String, String>) -> Self {
+        Self {
+            zone: zones.get(&record.name),
+            name: record.name.clone(),
+            none_of: (record.state == State::Unknown).then(|| record.data.kind()),
+            text: nsupdate(record),
+        }
+    }
+
+    /// What is there goes, since an address has one name; but not unseen.
+    fn of_reverse(reverse: &Reverse, zones: &'a BTreeMap<String, String>) -> Self {
+        let name = reverse_name(reverse.address);
+        let host = reverse.host.trim_end_matches('.');
+        let add = format!("update add {name}. {TTL} PTR {host}.\n");
+        let (none_of, text) = match reverse.present {
+            None => (Some("PTR"), add),
+            Some(_) => (None, format!("update delete {name}. PTR\n{add}")),
+        };
+        Self {
+            zone: zones.get(&name),
+            name,
+            none_of,
+            text,
+        }
+    }
+
+    /// Whether the other one can go with it.
+    fn takes(&self, other: &Self) -> bool {
+        let same_zone = self.none_of.is_none() && self.zone.is_some() && self.zone == other.zone;
+        self.none_of == other.none_of && (same_zone || self.name == other.name)
+    }
+
+    fn written(&self) -> String {
+        let mut all = String::new();
+        if let Some(zone) = self.zone {
+            let _ = writeln!(all, "zone {zone}.");
+        }
+        if let Some(kind) = self.none_of {
+            let _ = writeln!(all, "prereq nxrrset {}. {kind}", self.name);
+        }
+        all + &self.text + "send\n"
+    }
 }
 
 /// A name as panels want it: without the zone, `@` for the zone itself; in full where it is not in
@@ -222,7 +259,10 @@ mod tests {
 
     #[test]
     fn each_zone_gets_one_update_and_a_name_of_unknown_zone_its_own() {
-        let a = |name: &str| Record::new(name, Data::A([203, 0, 113, 10].into()));
+        let a = |name: &str| Record {
+            state: State::New,
+            ..Record::new(name, Data::A([203, 0, 113, 10].into()))
+        };
         let records = [
             "example.com",
             "mail.other.example",
@@ -234,7 +274,7 @@ mod tests {
         let reverse = Reverse {
             address: [203, 0, 113, 10].into(),
             host: "mail.other.example".to_owned(),
-            present: None,
+            present: Some(vec!["old.example".to_owned()]),
         };
         let zones = [
             ("example.com", "example.com"),
@@ -263,6 +303,48 @@ mod tests {
             "update add 10.113.0.203.in-addr.arpa. 3600 PTR mail.other.example.\nsend\n".to_owned(),
         ];
         assert_eq!(text, expected.concat());
+    }
+
+    #[test]
+    fn what_nobody_knows_is_added_only_where_there_is_none_of_its_kind() {
+        let new = Record {
+            state: State::New,
+            ..Record::mx("example.com", "mail.example.com")
+        };
+        let records = [
+            Record::new("example.com", Data::Txt("v=spf1 -all".to_owned())),
+            new,
+            Record::new("mail.example.com", Data::A([203, 0, 113, 10].into())),
+            Record::new("mail.example.com", Data::A([203, 0, 113, 11].into())),
+        ];
+        let reverse = Reverse {
+            address: [203, 0, 113, 10].into(),
+            host: "mail.example.com".to_owned(),
+            present: None,
+        };
+        let zones = ["example.com", "mail.example.com"];
+        let zones = zones.map(|name| (name.to_owned(), "example.com".to_owned()));
+        let text = nsupdates(
+            &records.iter().collect::<Vec<_>>(),
+            &[&reverse],
+            &zones.into_iter().collect(),
+        );
+        let expected = "zone example.com.\n\
+             prereq nxrrset example.com. TXT\n\
+             update add example.com. 3600 TXT \"v=spf1 -all\"\n\
+             send\n\
+             zone example.com.\n\
+             update add example.com. 3600 MX 10 mail.example.com.\n\
+             send\n\
+             zone example.com.\n\
+             prereq nxrrset mail.example.com. A\n\
+             update add mail.example.com. 3600 A 203.0.113.10\n\
+             update add mail.example.com. 3600 A 203.0.113.11\n\
+             send\n\
+             prereq nxrrset 10.113.0.203.in-addr.arpa. PTR\n\
+             update add 10.113.0.203.in-addr.arpa. 3600 PTR mail.example.com.\n\
+             send\n";
+        assert_eq!(text, expected);
     }
 
     #[test]

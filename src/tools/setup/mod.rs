@@ -27,7 +27,10 @@ use crate::{
         plan::{Plan, plan},
         publication::{Dns, Held},
         published::published,
-        records::sheet::{Published, Sheet, Subject, sheet},
+        records::{
+            Record, State,
+            sheet::{Published, Sheet, Subject, sheet},
+        },
         services::{self, Told},
         situation::{Keys, Refusal, Situation, Wanted},
     },
@@ -141,6 +144,8 @@ struct Account {
     keys_to_make: usize,
     /// Whether new keys wait for their records.
     waiting: bool,
+    /// Whether DNS was asked.
+    asked: bool,
     sheet: Sheet,
 }
 
@@ -404,6 +409,7 @@ fn finish(
         relay,
         keys: keys.collect(),
     };
+    let asked = dns.is_some();
     let published = match dns {
         None => Published::default(),
         Some(dns) => {
@@ -423,6 +429,8 @@ fn finish(
              Indíquela: --ip DIRECCIÓN"
         ));
     }
+    let sheet = sheet(&subject, &published);
+    notes.extend(unknown(&sheet, asked));
     Ok(Account {
         command: command_line(),
         domain: subject.domain.clone(),
@@ -433,7 +441,33 @@ fn finish(
         told,
         keys_to_make: plan.signing.keys.len() - subject.keys.len(),
         waiting: !plan.signing.waiting.is_empty(),
-        sheet: sheet(&subject, &published),
+        asked,
+        sheet,
+    })
+}
+
+/// That some of the records may be published already, where nobody knows.
+fn unknown(sheet: &Sheet, asked: bool) -> Option<Text> {
+    let unknown = |record: &&Record| record.state == State::Unknown;
+    let names = sheet.records.iter().filter(unknown);
+    let names = names.map(|record| format!("{} {}", record.name, record.data.kind()));
+    let names = names.collect::<Vec<_>>().join(", ");
+    if names.is_empty() {
+        return None;
+    }
+    Some(match asked {
+        false => text!(
+            "DNS was not asked (--offline): publish only what is not there yet; a second v=spf1 or \
+             v=DMARC1 record makes both invalid.",
+            "No se preguntó al DNS (--offline): publique solo lo que todavía no esté; un segundo \
+             registro v=spf1 o v=DMARC1 invalida los dos."
+        ),
+        true => text!(
+            "DNS gave no answer about {names}: publish of these only what is not there yet; a second \
+             v=spf1 or v=DMARC1 record makes both invalid.",
+            "El DNS no respondió sobre {names}: publique de estos solo lo que todavía no esté; un \
+             segundo registro v=spf1 o v=DMARC1 invalida los dos."
+        ),
     })
 }
 

@@ -125,7 +125,7 @@ fn records(out: &mut impl Write, account: &Account, form: Form, lang: Lang) -> i
         let head = text!("DNS records to publish", "Registros DNS que publicar");
         writeln!(out, "\n{}", head.to(lang))?;
         for record in &to_do {
-            let (word, old) = mark(record);
+            let (word, old) = mark(record, account.asked);
             let (name, kind) = (&record.name, record.data.kind());
             writeln!(out, "  [{}] {name} {kind}", word.to(lang))?;
             for old in old {
@@ -186,15 +186,26 @@ fn records(out: &mut impl Write, account: &Account, form: Form, lang: Lang) -> i
         let head = text!("For nsupdate:", "Para nsupdate:");
         writeln!(out, "\n{}\n", head.to(lang))?;
         let wrong: Vec<_> = sheet.reverse.iter().filter(|r| !r.is_right()).collect();
+        let known = |record: &&Record| record.state != State::Unknown;
+        if !to_do.iter().all(known) || wrong.iter().any(|reverse| reverse.present.is_none()) {
+            let text = text!(
+                "(Lines with prereq let the server refuse, with YXRRSET, what would come beside a \
+                 record of the same name and type: look at that record then.)",
+                "(Las líneas con prereq hacen que el servidor rechace, con YXRRSET, lo que se \
+                 añadiría a un registro del mismo nombre y tipo: mire entonces ese registro.)"
+            );
+            writeln!(out, "{}\n", text.to(lang))?;
+        }
         write!(out, "{}", forms::nsupdates(&to_do, &wrong, &sheet.zones))?;
     }
     Ok(())
 }
 
 /// The word for a record's state, and what it replaces.
-fn mark(record: &Record) -> (Text, Vec<String>) {
+fn mark(record: &Record, asked: bool) -> (Text, Vec<String>) {
     match &record.state {
-        State::Unknown => (text!("needed", "necesario"), Vec::new()),
+        State::Unknown if asked => (text!("no answer", "sin respuesta"), Vec::new()),
+        State::Unknown => (text!("not asked", "no consultado"), Vec::new()),
         State::Present => (text!("present", "presente"), Vec::new()),
         State::New => (text!("new", "nuevo"), Vec::new()),
         State::Change(old) => (

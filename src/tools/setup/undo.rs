@@ -22,12 +22,41 @@ use crate::{
     text::{Lang, Text},
 };
 
+/// Which runs it is about.
+struct Extent {
+    /// After "an undo".
+    planned: Text,
+    /// After "taken back".
+    done: Text,
+}
+
+impl Extent {
+    fn of(meant: Meant<'_>, preview: &Preview) -> Self {
+        match meant.domain {
+            Some(domain) => Self {
+                planned: text!("for {domain}", "lo de {domain}"),
+                done: text!(" for {domain}", " para {domain}"),
+            },
+            None if meant.all => Self {
+                planned: text!("for all domains", "lo de todos los dominios"),
+                done: text!(" for all domains", " para todos los dominios"),
+            },
+            None => {
+                let of = preview.domains.iter().map(String::as_str);
+                let of = of.collect::<Vec<_>>().join(", ");
+                Self {
+                    planned: text!("of the last run ({of})", "lo de la última ejecución ({of})"),
+                    done: text!(", the last run ({of})", " lo de la última ejecución ({of})"),
+                }
+            }
+        }
+    }
+}
+
 /// Takes back what was set up for a domain, or for all.
 pub(super) fn run(args: &SetupArgs, domain: Option<&str>, lang: Lang) -> Result<ExitCode, End> {
     hand::read_by_hand();
     let journal = open_journal(args)?;
-    let all = text!("all domains", "todos los dominios");
-    let whom = domain.unwrap_or_else(|| all.to(lang));
     let meant = Meant {
         domain,
         config: &args.config,
@@ -36,21 +65,29 @@ pub(super) fn run(args: &SetupArgs, domain: Option<&str>, lang: Lang) -> Result<
     let preview = match undo::preview(&journal, meant) {
         Ok(preview) => preview,
         Err(UndoError::Unknown) => {
-            let text = text!(
-                "Nothing to take back for {whom}: nothing was set up here, or it was taken back \
-                 already.",
-                "No hay nada que deshacer para {whom}: no se configuró nada aquí, o ya se deshizo."
-            );
+            let text = match domain {
+                Some(domain) => text!(
+                    "Nothing to take back for {domain}: nothing was set up here, or it was taken \
+                     back already.",
+                    "No hay nada que deshacer para {domain}: no se configuró nada aquí, o ya se \
+                     deshizo."
+                ),
+                None => text!(
+                    "Nothing to take back: nothing was set up here, or it was taken back already.",
+                    "No hay nada que deshacer: no se configuró nada aquí, o ya se deshizo."
+                ),
+            };
             println!("{}", text.to(lang));
             return Ok(ExitCode::Ok);
         }
         Err(error) => return Err(end(error)),
     };
+    let extent = Extent::of(meant, &preview);
     if !args.apply {
         let unsigned = unsigned(args, &preview);
         let written = match args.json {
             true => json::undo_plan(domain, &preview, &unsigned, lang),
-            false => write_plan(whom, &preview, &unsigned, lang),
+            false => write_plan(&extent, &preview, &unsigned, lang),
         };
         return Ok(match written {
             Ok(()) => ExitCode::Ok,
@@ -63,7 +100,7 @@ pub(super) fn run(args: &SetupArgs, domain: Option<&str>, lang: Lang) -> Result<
     undone.remove_emptied();
     let written = match args.json {
         true => json::undone(domain, &undone, &told),
-        false => write_account(whom, &undone, &told, lang).and_then(|()| {
+        false => write_account(&extent, &undone, &told, lang).and_then(|()| {
             let mut out = io::stdout().lock();
             unsigned
                 .iter()
@@ -123,13 +160,15 @@ fn unsigned(args: &SetupArgs, preview: &Preview) -> Vec<Text> {
 }
 
 /// Shows what would be taken back.
-fn write_plan(whom: &str, preview: &Preview, unsigned: &[Text], lang: Lang) -> io::Result<()> {
+fn write_plan(extent: &Extent, preview: &Preview, unsigned: &[Text], lang: Lang) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let (back, stay) = preview.runs;
     let runs = back + stay;
+    let planned = &extent.planned;
+    let (en, es) = (planned.to(Lang::En), planned.to(Lang::Es));
     let head = text!(
-        "Plan of an undo for {whom}: {back} of {runs} runs. Nothing is changed yet.",
-        "Plan para deshacer lo de {whom}: {back} de {runs} ejecuciones. Todavía no se cambia nada."
+        "Plan of an undo {en}: {back} of {runs} runs. Nothing is changed yet.",
+        "Plan para deshacer {es}: {back} de {runs} ejecuciones. Todavía no se cambia nada."
     );
     writeln!(out, "{}", head.to(lang))?;
     for file in &preview.files {
@@ -266,14 +305,21 @@ fn tell_services(args: &SetupArgs, undone: &Undone) -> Vec<Told> {
 }
 
 /// Writes what was taken back.
-fn write_account(whom: &str, undone: &Undone, told: &[Told], lang: Lang) -> io::Result<()> {
+fn write_account(extent: &Extent, undone: &Undone, told: &[Told], lang: Lang) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let in_both = |text: &Text| (text.to(Lang::En).to_owned(), text.to(Lang::Es).to_owned());
     let head = match undone.is_empty() {
-        true => text!(
-            "For {whom} nothing was left to take back.",
-            "Para {whom} no quedaba nada que deshacer."
-        ),
-        false => text!("Taken back for {whom}:", "Deshecho para {whom}:"),
+        true => {
+            let (en, es) = in_both(&extent.planned);
+            text!(
+                "Nothing was left to take back {en}.",
+                "No quedaba nada que deshacer en {es}."
+            )
+        }
+        false => {
+            let (en, es) = in_both(&extent.done);
+            text!("Taken back{en}:", "Deshecho{es}:")
+        }
     };
     writeln!(out, "{}", head.to(lang))?;
     let mut line = |text: Text| writeln!(out, "  {}", text.to(lang));
