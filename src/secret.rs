@@ -8,8 +8,13 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use data_encoding::BASE64_NOPAD;
-use memchr::memmem;
+mod keys;
+mod users;
+
+pub use keys::{is_key_line, is_path_of_key, is_private_key};
+
+use keys::{without_armour, without_keys};
+use users::{is_plain_user, is_port, link_shown, user_shown, without_users};
 
 /// What stands in the place of a secret.
 pub const HIDDEN: &str = "...";
@@ -47,6 +52,8 @@ const WITH_CREDENTIALS: [&str; 28] = [
 ];
 /// Schemes of links, whose text after the host is no credential.
 const OF_LINKS: [&str; 7] = ["http", "https", "ftp", "smtp", "smtps", "imap", "file"];
+/// What a path may follow.
+const OF_FILES: [&str; 4] = ["file:", "refile:", "local:", "unix:"];
 /// Names, in small letters, after which a secret follows.
 const NAMES_OF_SECRETS: [&str; 12] = [
     "password",
@@ -73,12 +80,6 @@ const AFTER_A_SET: [&str; 5] = [
     ": Permission denied",
 ];
 const UNKNOWN_TYPE: &str = ": dkimf_db_open(): Unknown database type";
-/// Fewer letters of base64 in a row are no piece of a key worth hiding by its looks alone.
-const LEAST_PIECE: usize = 40;
-/// What the base64 of each public RSA key has in it: the name of its kind.
-const PUBLIC_RSA: &str = "ANBgkqhkiG9w0BAQEFAAO";
-const PEM_BEGIN: &[u8] = b"-----BEGIN ";
-
 /// A data set of a type that nobody knows: a path is shown, credentials of any form are not.
 pub fn unknown_set(text: &str) -> Cow<'_, str> {
     Cow::Owned(unknown_set_shown(&line(text)))
@@ -91,6 +92,9 @@ fn unknown_set_shown(text: &str) -> String {
     let kind = Some(kind).filter(|kind| is_plain_user(kind.trim_matches(['"', '\''])));
     let kind = kind.unwrap_or(HIDDEN);
     // An address has gone through `line`.
+    if let Some((link, _)) = rest.split_once('?').filter(|_| rest.starts_with("//")) {
+        return format!("{kind}:{link}?{HIDDEN}");
+    }
     if rest.starts_with("//") || (rest.starts_with('/') && !rest.contains('@')) {
         return format!("{kind}:{rest}");
     }
@@ -115,6 +119,14 @@ pub fn option_value<'v>(name: &str, text: &'v str) -> Cow<'v, str> {
 
 /// A sentence or log line, without the passwords and keys that can be told for such.
 pub fn line(text: &str) -> Cow<'_, str> {
+    let shown = without_secrets(text);
+    match without_users(&shown) {
+        Some(changed) => Cow::Owned(changed),
+        None => shown,
+    }
+}
+
+fn without_secrets(text: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed(text);
     for hide in [
         without_unknown_set,
@@ -138,9 +150,53 @@ pub fn owned(text: String) -> String {
     }
 }
 
-/// Whether a text has anything in it that is not shown.
+/// Whether a text looks like a data set, or like having a secret in it. Of a path
+/// [`is_path_of_key`] is to be asked first.
 pub fn is_in(text: &str) -> bool {
-    matches!(line(text), Cow::Owned(_))
+    matches!(without_secrets(text), Cow::Owned(_))
+}
+
+/// Whether the value of a KeyTable's entry, `DOMAIN:SELECTOR:KEY`, is a data set or a link as a
+/// whole, whose parts between colons are no fields but pieces of its password.
+pub fn is_set_for_entry(value: &str) -> bool {
+    let is_known =
+        |name: &str| WITH_CREDENTIALS.contains(&name.trim().to_ascii_lowercase().as_str());
+    let mut parts = value.splitn(3, ':').map(str::trim_start);
+    let (Some(first), Some(second)) = (parts.next(), parts.next()) else {
+        return false;
+    };
+    if second.starts_with("//") {
+        return true;
+    }
+    let Some(key) = parts.next() else {
+        return is_known(first);
+    };
+    if is_known(first) {
+        // Such a word may be the name of a domain in one's own network, too.
+        return key.starts_with("//") || !begins_as_path(key) || key.contains('@');
+    }
+    is_known(second) && key.starts_with("//") && key.contains('@')
+}
+
+fn begins_as_path(text: &str) -> bool {
+    ["/", "./", "../"]
+        .iter()
+        .any(|begin| text.starts_with(begin))
+}
+
+/// Whether what stands at `at` is within a word that begins as a path.
+fn is_in_path(text: &str, at: usize) -> bool {
+    let word = text[..at]
+        .rfind(|c: char| c.is_whitespace() || "\"'`(<,".contains(c))
+        .map_or(0, |at| at + 1);
+    let word = &text[word..at];
+    let path = OF_FILES.iter().find_map(|kind| word.strip_prefix(kind));
+    let path = path.unwrap_or(word);
+    // What follows a file's name and a colon may be a line of it.
+    let within = path
+        .rsplit_once(':')
+        .is_none_or(|(_, rest)| rest.contains('/'));
+    begins_as_path(path) && within && !path.contains('?')
 }
 
 /// Where a list of items between commas holds a data set with its password, which may have commas
@@ -157,28 +213,6 @@ pub fn in_list(text: &str) -> Option<Range<usize>> {
         .map_or(rest.len(), |comma| last + comma);
     let item = text[..begin].rfind(',').map_or(0, |comma| comma + 1);
     Some(item..begin + end)
-}
-
-/// Whether a text is, or holds, a private key: PEM, base64 of its DER, or a raw Ed25519 seed.
-pub fn is_private_key(text: &str) -> bool {
-    is_armour(text) || runs(text).any(|run| key_begin(run).is_some() || is_seed(run))
-}
-
-/// Whether a line of a file belongs to a private key pasted there, so that it is no entry of a
-/// table; `after_one` says that the line before did.
-pub fn is_key_line(line: &str, after_one: bool) -> bool {
-    let line = line.trim();
-    if is_armour(line) {
-        return true;
-    }
-    let alone = !line.is_empty() && line.bytes().all(is_base64);
-    alone && (after_one || (line.len() >= LEAST_PIECE && looks_random(line)))
-}
-
-/// `-----BEGIN … PRIVATE KEY-----` or its end.
-fn is_armour(text: &str) -> bool {
-    memmem::find(text.as_bytes(), b"-----").is_some()
-        && memmem::find(text.as_bytes(), b"PRIVATE KEY").is_some()
 }
 
 /// Hides what an error line says of a data set of no known type: `FILE: SET: dkimf_db_open(): …`.
@@ -200,35 +234,19 @@ fn without_unknown_set(text: &str) -> Option<String> {
     Some(format!("{}{shown}{}", &text[..begin], &text[end..]))
 }
 
-/// Hides what follows the first line of a private key's armour.
-fn without_armour(text: &str) -> Option<String> {
-    let begin = memmem::find(text.as_bytes(), PEM_BEGIN)?;
-    if !text[begin..].contains("PRIVATE KEY") {
-        return None;
-    }
-    Some(format!(
-        "{}-----BEGIN PRIVATE KEY-----{HIDDEN}",
-        &text[..begin]
-    ))
-}
-
 /// Hides user information of data sets and addresses, and parameters that may hold more.
 fn without_credentials(text: &str) -> Option<String> {
     let (begin, of_link) = first_set(text)?;
     let (before, rest) = text.split_at(begin);
     if of_link {
-        // A link: only what stands before an at sign in its authority.
         let (scheme, after) = rest.split_once("://")?;
         let end = after
-            .find(|c: char| c.is_whitespace() || "/?#\"'<>".contains(c))
+            .find(|c: char| c.is_whitespace() || "\"'<>".contains(c))
             .unwrap_or(after.len());
-        let (authority, beyond) = after.split_at(end);
-        let authority = match authority.rsplit_once('@') {
-            Some((user, host)) if user.contains(':') => format!("{}@{host}", user_shown(user)),
-            _ => authority.to_owned(),
-        };
+        let (link, beyond) = after.split_at(end);
+        let link = link_shown(link);
         let beyond = without_credentials(beyond).unwrap_or_else(|| beyond.to_owned());
-        return Some(format!("{before}{scheme}://{authority}{beyond}"));
+        return Some(format!("{before}{scheme}://{link}{beyond}"));
     }
     let (set, after) = rest.split_at(end_of_set(rest));
     let after = without_credentials(after).unwrap_or_else(|| after.to_owned());
@@ -263,7 +281,8 @@ fn first_set(text: &str) -> Option<(usize, bool)> {
         let rest = &text[colon + 1..];
         if WITH_CREDENTIALS.contains(&name.as_str()) {
             let said = rest.is_empty() || rest.starts_with(char::is_whitespace);
-            return (!said).then_some((scheme, false));
+            let of_path = !rest.starts_with("//") && is_in_path(text, scheme);
+            return (!said && !of_path).then_some((scheme, false));
         }
         let address = rest.starts_with("//") && !name.is_empty();
         address.then_some((scheme, OF_LINKS.contains(&name.as_str())))
@@ -319,25 +338,6 @@ fn set_shown(set: &str) -> String {
     }
 }
 
-/// `mailuser:...` of `mailuser:secret`; a lone word may be the secret itself.
-fn user_shown(user: &str) -> String {
-    match user.split_once(':') {
-        Some((name, _)) if is_plain_user(name) => format!("{name}:{HIDDEN}"),
-        _ => HIDDEN.to_owned(),
-    }
-}
-
-fn is_plain_user(name: &str) -> bool {
-    name.bytes()
-        .all(|octet| octet.is_ascii_alphanumeric() || b"._-".contains(&octet))
-}
-
-/// Whether digits and then the end of an authority follow.
-fn is_port(after: &str) -> bool {
-    let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-    (1..=5).contains(&digits) && matches!(after.as_bytes().get(digits), None | Some(b'/' | b' '))
-}
-
 /// Hides what follows the name of a secret: `password=…`, `LDAPBindPassword …`.
 fn without_named(text: &str) -> Option<String> {
     let lowered = text.to_ascii_lowercase();
@@ -352,6 +352,7 @@ fn without_named(text: &str) -> Option<String> {
     let at = lowered.match_indices('=').map(|(at, _)| at).find(|at| {
         let name = lowered[..*at].trim_end_matches([' ', '"', '\'']);
         NAMES_OF_SECRETS.iter().any(|secret| name.ends_with(secret))
+            && !is_in_path(text, *at)
             && !text[at + 1..].trim_start().is_empty()
     })?;
     Some(format!("{}={HIDDEN}", &text[..at]))
@@ -369,101 +370,46 @@ fn is_said_of_it(rest: &str) -> bool {
     .any(|words| rest.starts_with(words))
 }
 
-/// Hides private keys in base64, and what looks like pieces of them.
-fn without_keys(text: &str) -> Option<String> {
-    let mut shown = String::new();
-    let mut copied = 0;
-    let mut after_key = false;
-    for run in runs(text) {
-        let start = run.as_ptr() as usize - text.as_ptr() as usize;
-        let between = &text[copied..start];
-        let continues = after_key && between.bytes().all(|o| b" \t\"'\\,".contains(&o));
-        let from = match key_begin(run) {
-            // What precedes it in a path is none of it.
-            Some(at) if run.starts_with('/') => Some(run[..at].rfind('/').map_or(at, |at| at + 1)),
-            Some(_) => Some(0),
-            None if is_seed(run) => Some(0),
-            None if is_piece(run) => Some(0),
-            None if continues && !is_a_word(run) => Some(0),
-            None => None,
-        };
-        after_key = from.is_some();
-        if let Some(from) = from {
-            if !continues {
-                shown.push_str(&text[copied..start + from]);
-                shown.push_str(HIDDEN);
-            }
-            copied = start + run.len();
-        }
-    }
-    (copied > 0).then(|| shown + &text[copied..])
-}
-
-/// The stretches of letters that base64 uses.
-fn runs(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_ascii() || !is_base64(c as u8))
-        .filter(|run| !run.is_empty())
-}
-
-fn is_base64(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"+/=".contains(&octet)
-}
-
-/// Where the base64 of a DER private key begins: a SEQUENCE whose first member is a version number.
-/// (A public key's or a certificate's is another SEQUENCE.)
-fn key_begin(run: &str) -> Option<usize> {
-    run.match_indices('M').map(|(at, _)| at).find(|at| {
-        let Some(head) = run.as_bytes().get(*at..at + 12) else {
-            return false;
-        };
-        let Ok(der) = BASE64_NOPAD.decode(head) else {
-            return false;
-        };
-        let version = match der.as_slice() {
-            [0x30, 0x82, _, _, rest @ ..] | [0x30, 0x81, _, rest @ ..] => rest,
-            [0x30, length, rest @ ..] if *length < 0x80 => rest,
-            _ => return false,
-        };
-        matches!(version, [2, 1, 0 | 1, ..]) && run.len() - at >= LEAST_PIECE
-    })
-}
-
-/// What looks like a piece of a key, and neither like a path nor like public tags of a record.
-fn is_piece(run: &str) -> bool {
-    let public = ["p=", "b=", "bh="].iter().any(|tag| run.starts_with(tag));
-    run.len() >= LEAST_PIECE
-        && looks_random(run)
-        && !run.starts_with('/')
-        && !public
-        && !run.contains(PUBLIC_RSA)
-}
-
-/// 32 octets in base64 with its padding, as raw Ed25519 keys are written.
-fn is_seed(run: &str) -> bool {
-    run.len() == 44 && run.ends_with('=') && !run[..43].contains('=') && looks_random(run)
-}
-
-/// Whether large and small letters and digits are as mixed as chance makes them.
-fn looks_random(text: &str) -> bool {
-    let count = |of: fn(&u8) -> bool| text.bytes().filter(of).count();
-    count(u8::is_ascii_uppercase) * 8 >= text.len()
-        && count(u8::is_ascii_lowercase) * 8 >= text.len()
-        && count(u8::is_ascii_digit) >= 1
-}
-
-/// A word of a sentence: small letters, perhaps after a large one.
-fn is_a_word(run: &str) -> bool {
-    run.len() < LEAST_PIECE
-        && run.bytes().skip(1).all(|octet| octet.is_ascii_lowercase())
-        && run.starts_with(|c: char| c.is_ascii_alphabetic())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
+    const HARMLESS: [&str; 32] = [
+        "/root/rc/keys_2Xb9QmK4Rt7LpVw3ZsA8cD5fG6hJ1nM0qYuE/private.key",
+        "/root/rc/Schluessel-AB12cdEF34ghIJ56klMN78opQR90stUV12wxYZ34/dkim.pem",
+        "/root/rc/my=pass=x/k.pem",
+        "/root/rc/socket:x/k.pem",
+        "/etc/dkimkeys/a:b@c/k.pem",
+        "/etc/dkimkeys/joe@example.com.pem",
+        "/etc/dkimkeys/ldap:/k.pem",
+        "/etc/dkimkeys/password=/k.pem",
+        "/etc/dkimkeys/d=example.com,s=mail.pem",
+        "/srv/sql:backup/secret=1/k",
+        "./keys/token=a/k.pem",
+        "../keys/a=b@c:d.pem",
+        "file:/etc/opendkim/pass=word",
+        "refile:/etc/opendkim/Signing=Table",
+        "local:/run/x",
+        "local:/run/opendkim/a@b.sock",
+        "unix:/run/opendkim/pw=1.sock",
+        "inet:8891@localhost",
+        "inet6:8891@::1",
+        "inet:8891@[::1]",
+        "inet6:8891@[2001:db8::1]",
+        "inet:8891",
+        "joe@example.com mail._domainkey.example.com",
+        "*@example.com example",
+        "csl:joe@example.com,ann@example.com",
+        "csl:joe@example.com=k",
+        "2001:db8::1,joe@example.com",
+        "<joe@example.com>",
+        "from=<joe+tag@example.com>",
+        "https://mail.example/?p=joe@example.com&listing=192.0.2.1",
+        "https://example.com:8080/x",
+        "opendkim:mail",
+    ];
     const DER: &str = "MIIEpAIBAAKCAQEA7tK9s2mYw0kq3Vt8pXb5cN1Lr6oQeZfGhJ4uDxWyTaSiRvPc";
 
     #[test]
@@ -485,10 +431,15 @@ mod tests {
             ("erlang:n@h:cookie:m:f", "erlang:..."),
             ("mysql:/etc/postfix/a.cf", "mysql:/etc/postfix/a.cf"),
             ("https://u:p@h/?q=a@b", "https://u:...@h/?q=a@b"),
-            (
-                "https://h/?u=joe@example.com",
-                "https://h/?u=joe@example.com",
-            ),
+            ("https://h/?a=b&api_key=horse", "https://h/?..."),
+            ("https://horse@h/x", "https://...@h/x"),
+            ("see http://h/x?key=horse here", "see http://h/x?... here"),
+            ("http://u:ho/rse@h:80/x", "http://u:...@h:80/x"),
+            ("http://u:horse", "http://u:..."),
+            ("'u:horse@h'", "'u:...@h'"),
+            ("UserID u:horse@h", "UserID u:...@h"),
+            ("inet:8891@u:horse@h", "inet:8891@u:...@h"),
+            ("inet6:u:horse@h", "inet6:u:...@h"),
         ] {
             assert_eq!(line(written), told);
         }
@@ -497,6 +448,8 @@ mod tests {
             ("user:horse@h", "user:..."),
             ("user:horse", "user:..."),
             ("regexp:/etc/x", "regexp:/etc/x"),
+            ("http://h/x?horse", "http://h/x?..."),
+            ("https://horse@h/x", "https://...@h/x"),
         ] {
             assert_eq!(unknown_set(written), told);
         }
@@ -523,6 +476,67 @@ mod tests {
             "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="
         ));
         assert!(!is_private_key("/etc/dkimkeys/mail.private"));
+    }
+
+    #[test]
+    fn what_is_harmless_is_shown_as_it_is() {
+        for harmless in HARMLESS {
+            assert_eq!(line(harmless), harmless);
+            let told = format!("can't load key from {harmless}: No such file or directory");
+            assert_eq!(line(&told), told);
+        }
+    }
+
+    #[test]
+    fn what_begins_as_a_path_is_one_unless_a_key_is_in_it() {
+        for path in HARMLESS.iter().filter(|text| begins_as_path(text)) {
+            assert!(is_path_of_key(path), "{path}");
+        }
+        for other in [
+            format!("/etc/{DER}"),
+            "./-----BEGIN PRIVATE KEY-----".to_owned(),
+            "dsn:mysql://h/d".to_owned(),
+            "k.pem".to_owned(),
+        ] {
+            assert!(!is_path_of_key(&other), "{other}");
+        }
+    }
+
+    #[test]
+    fn sets_in_the_place_of_an_entry_are_told_from_entries() {
+        for set in [
+            "dsn:mysql://u:horse@h/d",
+            "mysql://u:horse@h/d",
+            "https://horse@h/x",
+            "unheard-of://u:horse@h/d",
+            "ldap:u:horse@h/d",
+            "DSN:mysql:/u:horse@h/d",
+            "example.com:pgsql://u:horse@h/d",
+        ] {
+            assert!(is_set_for_entry(set), "{set}");
+        }
+        for entry in [
+            "example.com:mail:/k/a.pem",
+            "example.com:mail://k/a@b.pem",
+            "example.com:mysql://k/a.pem",
+            "redis:mail:/k/a.pem",
+            "socket:mail:./k",
+            "%:s:/k/%",
+            "example.com:s:dsn:mysql://u:horse@h/d",
+        ] {
+            assert!(!is_set_for_entry(entry), "{entry}");
+        }
+    }
+
+    #[test]
+    fn lines_of_files_are_no_paths() {
+        for (written, told) in [
+            ("/etc/x.cf:password=horse", "/etc/x.cf:password=..."),
+            ("/etc/x.cf:3:ldap://u:horse@h", "/etc/x.cf:3:ldap://u:...@h"),
+            ("/d/table=t?pass=horse", "/d/table=t?pass=..."),
+        ] {
+            assert_eq!(line(written), told);
+        }
     }
 
     #[test]

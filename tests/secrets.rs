@@ -17,7 +17,8 @@ use std::{
     thread,
 };
 
-use support_daemon::Scene;
+use support::Message;
+use support_daemon::{Scene, message, signature};
 
 /// What stands in each password, so that no part of one goes unseen.
 const SECRETS: [&str; 3] = ["corr3ct", "h0rse", "batt3ry"];
@@ -92,6 +93,14 @@ fn configurations(folder: &Path) -> Vec<String> {
         format!("KeyTable csl:k=example.com:{DER}\nSigningTable csl:example.com=k"),
         format!("KeyTable csl:k=example.com:mail:{DER}\nSigningTable csl:example.com=k"),
         format!("KeyTable csl:{DER}\nSigningTable csl:example.com={DER}"),
+        // Without a data set or colon before it, a token alone, a query.
+        format!("SigningTable https://{PASSWORD}@h/x\nKeyTable https://{PASSWORD}@h/x"),
+        format!("SigningTable http://h/x?key={PASSWORD}"),
+        format!("KeyTable http://h/x?{PASSWORD}"),
+        format!("Canonicalization u:{PASSWORD}@h\nMode u:{PASSWORD}@h"),
+        format!("Socket inet:8891@u:{PASSWORD}@h"),
+        format!("Socket inet6:8891@u:{PASSWORD}@h"),
+        format!("UserID u:{PASSWORD}@h"),
     ] {
         lines.push(line);
     }
@@ -107,6 +116,13 @@ fn configurations(folder: &Path) -> Vec<String> {
         format!("k example.com:mail:{pem}"),
         pem.clone(),
         format!("k example.com:mail:dsn:mysql://u:{PASSWORD}@h/d\n"),
+        format!("k dsn:mysql://u:{PASSWORD}@h/d\n"),
+        format!("k mysql://u:{PASSWORD}@h/d\n"),
+        format!("k unheard-of://u:{PASSWORD}@h/d\n"),
+        format!("k https://{PASSWORD}@h/d\n"),
+        format!("k ldap:u:{PASSWORD}@h/d\n"),
+        format!("k example.com:mysql://u:{PASSWORD}@h/d\n"),
+        format!("k example.com:s:/nonexistent/k.pem:{PASSWORD}\n"),
     ];
     for (number, text) in tables.iter().enumerate() {
         let path = table(&format!("table{number}"), text);
@@ -267,4 +283,58 @@ fn the_data_set_is_told_without_its_password_and_with_file_and_line() {
         "{config}:1: error: SigningTable: dsn:pgsql://mailuser:...@127.0.0.1/mail/table=dkim?...: dkimf_db_open()"
     );
     assert!(told.contains(&line), "{line} is missing in\n{told}");
+}
+
+/// However much a path looks like a secret, a key that can be read there signs.
+#[test]
+fn a_key_may_lie_below_any_path() {
+    let scene = Scene::new("");
+    let (mut keys, mut signing) = (String::new(), String::new());
+    let folders = [
+        "keys_2Xb9QmK4Rt7LpVw3ZsA8cD5fG6hJ1nM0qYuE",
+        "Schluessel-AB12cdEF34ghIJ56klMN78opQR90stUV12wxYZ34",
+        "my=pass=x",
+        "socket:x",
+        "a:b@c",
+    ];
+    let common = "Mode s\nRequireSafeKeys no\nLogWhy yes\n";
+    for (number, folder) in folders.into_iter().enumerate() {
+        fs::create_dir(scene.path(folder)).unwrap();
+        let path = scene.path(folder).join("k.pem");
+        fs::copy(scene.path("mail.private"), &path).unwrap();
+        let path = path.display();
+        fs::write(
+            scene.config(),
+            format!("{common}Domain example.com\nSelector s\nKeyFile {path}\n"),
+        )
+        .unwrap();
+        let daemon = scene.start(&mut scene.serve());
+        let mut client = scene.client();
+        assert!(signature(&client.message(&message()).unwrap()).contains("s=s;"));
+        drop((client, daemon));
+        keys += &format!("k{number}a example.com:s{number}a:{path}\n");
+        keys += &format!("k{number}b example.com:s{number}b:./{folder}/k.pem\n");
+        signing += &format!("a{number}@example.com k{number}a\nb{number}@example.com k{number}b\n");
+    }
+    fs::write(scene.path("keys"), keys).unwrap();
+    fs::write(scene.path("signing"), signing).unwrap();
+    let (key_table, signing_table) = (scene.path("keys"), scene.path("signing"));
+    fs::write(
+        scene.config(),
+        format!(
+            "{common}KeyTable {}\nSigningTable refile:{}\n",
+            key_table.display(),
+            signing_table.display()
+        ),
+    )
+    .unwrap();
+    let _daemon = scene.start(&mut scene.serve());
+    let mut client = scene.client();
+    for number in 0..folders.len() {
+        for form in ["a", "b"] {
+            let mail = Message::usual(&format!("{form}{number}@example.com"), 300);
+            let signed = signature(&client.message(&mail).unwrap());
+            assert!(signed.contains(&format!("s=s{number}{form};")), "{signed}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! Why a key can't be used, in OpenDKIM's words where it has any, and the command that mends it.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Display, Formatter},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     purpose::Purpose,
     safe::{Component, Finding, shell_word},
 };
-use crate::dkim::crypto::ADVISED_RSA_BITS;
+use crate::{dkim::crypto::ADVISED_RSA_BITS, secret::HIDDEN};
 
 /// Where a key came from, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Display for KeyOrigin {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// There is no such file.
-    #[error("can't load key from {}: No such file or directory", .0.display())]
+    #[error("can't load key from {}: No such file or directory", without_fourth_part(.0))]
     Missing(PathBuf),
     /// Permission is denied on the file or on a directory above it.
     #[error("{0}")]
@@ -163,6 +164,11 @@ impl KeyError {
     /// The one command or sentence that mends it.
     pub fn remedy_for(&self, purpose: Option<&Purpose>) -> String {
         match self {
+            Self::Missing(path) if fourth_part(&path.to_string_lossy()).is_some() => {
+                "a KeyTable's line ends with the key's path, and nothing may follow it; write: \
+                 KEYNAME DOMAIN:SELECTOR:/PATH/OF/KEY"
+                    .to_owned()
+            }
             Self::Missing(path) => match purpose.and_then(|purpose| purpose.made_in_place(path)) {
                 Some(way) => format!("{way}, or correct the path"),
                 None => "restore the file, or correct the path".to_owned(),
@@ -256,6 +262,34 @@ fn unusable_remedy(origin: &KeyOrigin, problem: &Unusable, purpose: Option<&Purp
                      publish its record"
                 .to_owned(),
         },
+    }
+}
+
+/// Where a fourth part of a KeyTable's value begins, which OpenDKIM takes for a part of the path.
+fn fourth_part(path: &str) -> Option<usize> {
+    let after_ending = |ending: &&str| path.find(*ending).map(|at| at + ending.len());
+    let known = [".pem:", ".key:", ".private:"];
+    known.iter().filter_map(after_ending).min().or_else(|| {
+        let name = path.rfind('/').map_or(0, |slash| slash + 1);
+        path[name..].find(':').map(|colon| name + colon + 1)
+    })
+}
+
+/// The path of a missing file up to its fourth part, which may be a password.
+fn without_fourth_part(path: &Path) -> Cow<'_, str> {
+    let path = path.to_string_lossy();
+    match fourth_part(&path) {
+        Some(at) => format!("{}{HIDDEN}", &path[..at]).into(),
+        None => path,
+    }
+}
+
+/// The path of a key's file as it may be told: all of it where there is such a file.
+pub fn path_shown(path: &Path) -> Cow<'_, str> {
+    if path.exists() {
+        path.to_string_lossy()
+    } else {
+        without_fourth_part(path)
     }
 }
 

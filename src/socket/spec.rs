@@ -5,11 +5,14 @@
 //! line may be copied from `smtpd_milters`.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Display, Formatter},
     fs,
     net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs},
     path::PathBuf,
 };
+
+use crate::secret::HIDDEN;
 
 /// Where service names stand.
 const SERVICES: &str = "/etc/services";
@@ -232,18 +235,26 @@ impl Display for SocketSpec {
             Self::Inet {
                 host: Some(host),
                 port,
-            } => write!(f, "inet:{port}@{host}"),
+            } => write!(f, "inet:{port}@{}", host_shown(host)),
             Self::Inet6 { host: None, port } => write!(f, "inet6:{port}"),
             Self::Inet6 {
                 host: Some(host),
                 port,
-            } if host.contains(':') => write!(f, "inet6:{port}@[{host}]"),
+            } if host.contains(':') && !host.contains('@') => write!(f, "inet6:{port}@[{host}]"),
             Self::Inet6 {
                 host: Some(host),
                 port,
-            } => write!(f, "inet6:{port}@{host}"),
+            } => write!(f, "inet6:{port}@{}", host_shown(host)),
             Self::Inherited(fd) => write!(f, "fd:{fd}"),
         }
+    }
+}
+
+/// What precedes an at sign in it is no part of a host, and may be a password.
+fn host_shown(host: &str) -> Cow<'_, str> {
+    match host.rsplit_once('@') {
+        Some((_, host)) => format!("{HIDDEN}@{host}").into(),
+        None => host.into(),
     }
 }
 
@@ -385,5 +396,13 @@ mod tests {
         assert_eq!(service_port(services, "smtp"), Some(25));
         assert_eq!(service_port(services, "mail"), Some(25));
         assert_eq!(service_port(services, "syslog"), None);
+    }
+
+    #[test]
+    fn a_password_in_the_place_of_a_host_is_not_written() {
+        for family in ["inet", "inet6"] {
+            let spec = SocketSpec::parse(&format!("{family}:8891@u:secret@h"));
+            assert_eq!(spec.unwrap().to_string(), format!("{family}:8891@...@h"));
+        }
     }
 }

@@ -182,7 +182,7 @@ impl KeyTable {
     }
 
     fn key_source(&self, key: &str, domain: &str) -> KeySource {
-        if key.starts_with('/') && !secret::is_in(key) {
+        if key.starts_with('/') && secret::is_path_of_key(key) {
             return KeySource::File(key.replace('%', domain).into());
         }
         key_source(key, self.base.as_deref())
@@ -217,8 +217,12 @@ fn names<'a>(
 }
 
 impl<'a> Fields<'a> {
-    /// Domain, selector, and the rest with all its colons; `None` if one is missing or empty.
+    /// Domain, selector, and the rest with all its colons; `None` if one is missing or empty, or if
+    /// the value is a data set, whose password would be taken for a part of a path.
     fn of(value: &'a str) -> Option<Self> {
+        if secret::is_set_for_entry(value) {
+            return None;
+        }
         let mut parts = value.splitn(3, ':').map(str::trim_ascii);
         let fields = Self {
             domain: parts.next()?,
@@ -238,11 +242,11 @@ impl<'a> Fields<'a> {
 /// of DER (`MII…`, `MC4…`). All other text with a slash or a dot is a file, relative to
 /// BaseDirectory or else to the working directory.
 pub fn key_source(text: &str, base: Option<&Path>) -> KeySource {
+    let is_path = secret::is_path_of_key(text);
     // Not even in an error message is a secret a path.
-    if secret::is_in(text) {
+    if !is_path && secret::is_in(text) {
         return KeySource::Inline(text.to_owned());
     }
-    let is_path = text.starts_with('/') || text.starts_with("./") || text.starts_with("../");
     if is_path || (!looks_like_a_key(text) && text.contains(['/', '.'])) {
         KeySource::File(base.map_or_else(|| text.into(), |base| base.join(text)))
     } else {
@@ -321,6 +325,34 @@ mod tests {
             KeySource::File("/base/mail.private".into())
         );
         assert_eq!(key(&table, "d"), KeySource::File("/x:y".into()));
+    }
+
+    #[test]
+    fn paths_that_look_like_secrets_are_files() {
+        for path in [
+            "/rc/keys_2Xb9QmK4Rt7LpVw3ZsA8cD5fG6hJ1nM0qYuE/private.key",
+            "/rc/Schluessel-AB12cdEF34ghIJ56klMN78opQR90stUV12wxYZ34/dkim.pem",
+            "/rc/my=pass=x/k.pem",
+            "/rc/socket:x/k.pem",
+            "//rc/u:x@h/k.pem",
+        ] {
+            let (table, findings) = table(&format!("a a.ex:s:{path}\nb b.ex:s:.{path}\n"));
+            assert_eq!(findings, []);
+            assert_eq!(key(&table, "a"), KeySource::File(path.into()));
+            let relative = format!("/base/.{path}");
+            assert_eq!(key(&table, "b"), KeySource::File(relative.into()));
+        }
+    }
+
+    #[test]
+    fn data_sets_as_entries_are_corrupt_and_nothing_of_them_is_told() {
+        let (table, findings) = table("a dsn:mysql://u:pw@h/d\nb mysql://u:pw@h/d\n");
+        assert_eq!(findings.len(), 2);
+        for (finding, name) in findings.iter().zip(["a", "b"]) {
+            assert_eq!(finding.what, format!("KeyTable entry for '{name}' corrupt"));
+            assert!(find(&table, name).is_err());
+        }
+        assert_eq!(table.rows().count(), 0);
     }
 
     #[test]

@@ -111,7 +111,8 @@ fn tables(values: &mut Values<'_>) -> Identities {
 
 fn single(values: &mut Values<'_>) -> Identities {
     let (selector, key_file) = (values.string("Selector"), values.path("KeyFile"));
-    if values.text("KeyFile").is_some_and(secret::is_in) {
+    let is_key = |text: &str| !secret::is_path_of_key(text) && secret::is_in(text);
+    if values.text("KeyFile").is_some_and(is_key) {
         values.error(
             "KeyFile",
             "KeyFile is a private key itself, or a data set; it must be the name of the key's file",

@@ -122,3 +122,20 @@ fn who_was_denied_is_not_the_user_that_nobody_tried_for() {
     assert!(others.to_string().ends_with("and joe may not enter it"));
     assert!(!others.remedy().contains("chmod"), "{}", others.remedy());
 }
+
+#[test]
+fn what_is_glued_to_the_path_of_a_missing_key_is_not_told() {
+    for (path, told) in [
+        ("/rc/k.pem:horse", "/rc/k.pem:..."),
+        ("/rc/k.private:ho/rse", "/rc/k.private:..."),
+        ("/rc/mail:horse", "/rc/mail:..."),
+        ("/a:b/k.pem", "/a:b/k.pem"),
+    ] {
+        let error = KeyError::Missing(path.into());
+        assert_eq!(
+            error.to_string(),
+            format!("can't load key from {told}: No such file or directory")
+        );
+        assert!(!error.remedy().contains("rse"));
+    }
+}

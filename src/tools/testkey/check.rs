@@ -15,6 +15,7 @@ use crate::{
     dns::{Dnssec, TxtAnswer, TxtLookup, key::retrieval_detail, name::DnsName},
     keys::{
         KeySource,
+        error::path_shown,
         store::{KeyRules, KeyStore},
     },
     secret,
@@ -184,7 +185,7 @@ fn test(target: Target, answer: Option<TxtAnswer>, keys: &KeyStore) -> Tested {
 /// The private key, whatever its size and safety.
 fn load(source: &KeySource, keys: &KeyStore) -> Result<Arc<dyn PrivateKey>, Verdict> {
     if let KeySource::File(path) = source {
-        let shown = path.display();
+        let shown = path_shown(path);
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => {}
             Ok(_) => {

@@ -9,7 +9,7 @@ use crate::{
         Identity, IdentityFinding,
         origin::{Test, Trust},
     },
-    keys::KeySource,
+    keys::{KeySource, error::path_shown},
     session::inquiry::Findings,
     tables::hosts::HostMatch,
 };
@@ -126,7 +126,7 @@ fn identity_found(rule: &'static str, identity: &Identity) -> Vec<Step> {
         let _ = write!(signature, " i={auid}");
     }
     if let KeySource::File(path) = &identity.key {
-        let _ = write!(signature, ", key in {}", path.display());
+        let _ = write!(signature, ", key in {}", path_shown(path));
     }
     let mut steps = vec![Step {
         rule,
