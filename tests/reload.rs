@@ -13,7 +13,7 @@ use std::{
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use nix::{
@@ -192,6 +192,80 @@ fn a_file_that_is_half_written_at_the_start_is_waited_for() {
         });
         let _daemon = scene.start(&mut scene.serve());
         assert!(signs(&mut scene.client(), &message()));
+    });
+}
+
+#[test]
+fn a_table_whose_time_the_writer_sets_back_is_taken_up_whole() {
+    let scene = with_tables("127.0.0.1\n");
+    let table = scene.path("SigningTable");
+    let mut time = SystemTime::now() - Duration::from_secs(3600);
+    let daemon = scene.start(&mut scene.serve());
+    let mut mta = scene.client();
+    for _ in 0..3 {
+        // As `cp -p`, `tar -x` and `rsync --inplace -t` do.
+        time += Duration::from_secs(1);
+        let mut file = fs::File::create(&table).unwrap();
+        file.write_all(b"*@example.org k\n").unwrap();
+        file.set_modified(time).unwrap();
+        daemon.signal(Signal::SIGHUP);
+        thread::sleep(Duration::from_millis(150));
+        file.write_all(b"*@example.com k\n").unwrap();
+        file.set_modified(time).unwrap();
+        daemon.expect_notice("STATUS=configuration reloaded");
+        assert!(signs(&mut mta, &message()), "{:?}", daemon.told());
+    }
+}
+
+/// Writes a line each 100 ms until it is over, or as often as asked.
+fn write_on(path: &Path, lines: usize, over: &AtomicBool) {
+    let mut file = OpenOptions::new().append(true).open(path).unwrap();
+    for number in 0..lines {
+        if over.load(Ordering::Relaxed) {
+            return;
+        }
+        writeln!(file, "*@d{number}.example k").unwrap();
+        thread::sleep(Duration::from_millis(100));
+    }
+    writeln!(file, "*@example.com k").unwrap();
+}
+
+#[test]
+fn a_start_in_the_middle_of_long_writing_says_so_and_takes_up_the_whole() {
+    let scene = with_tables("127.0.0.1\n");
+    let table = scene.path("SigningTable");
+    fs::write(&table, "*@example.org k\n").unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| write_on(&table, 50, &AtomicBool::new(false)));
+        let daemon = scene.start(&mut scene.serve());
+        daemon.expect_line("started in doubt: SigningTable ");
+        let mut mta = scene.client();
+        wait_until("the whole table is taken up", || {
+            signs(&mut mta, &message())
+        });
+        daemon.expect_line("configuration reloaded from ");
+    });
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_load() {
+    let scene = with_tables("127.0.0.1\n");
+    let table = scene.path("SigningTable");
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| write_on(&table, 600, &over));
+        let mut daemon = scene.start(&mut scene.serve());
+        daemon.signal(Signal::SIGHUP);
+        daemon.expect_notice("RELOADING=1");
+        thread::sleep(Duration::from_millis(50));
+        let asked = Instant::now();
+        daemon.signal(Signal::SIGTERM);
+        let status = daemon.wait();
+        let took = asked.elapsed();
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(status.code(), Some(0));
+        assert!(took < Duration::from_millis(1200), "{took:?}");
+        daemon.expect_line("terminating with status 0");
     });
 }
 

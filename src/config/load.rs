@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     thread,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
@@ -73,7 +73,16 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
         file: (metadata.dev(), metadata.ino()),
         size: metadata.size(),
         modified: metadata.modified().ok()?,
+        changed: changed(&metadata),
     })
+}
+
+fn changed(metadata: &fs::Metadata) -> SystemTime {
+    let seconds = Duration::from_secs(metadata.ctime().try_into().unwrap_or(0));
+    let rest = Duration::from_nanos(metadata.ctime_nsec().try_into().unwrap_or(0));
+    SystemTime::UNIX_EPOCH
+        .checked_add(seconds + rest)
+        .unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 impl Load {
@@ -95,7 +104,9 @@ impl Load {
                 .iter()
                 .filter(|now| {
                     let before = before.get(&now.path).copied();
-                    now.moving || !is_steady(before, now.stamp, read)
+                    let known = known.iter().find(|old| old.path == now.path);
+                    let known = known.map(|known| known.stamp);
+                    now.moving || !is_steady(before, known, now.stamp, read)
                 })
                 .map(|watched| watched.path.clone())
                 .collect();

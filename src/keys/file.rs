@@ -43,7 +43,9 @@ impl Stamp {
 
     /// Whether it was written in the last two seconds, so that more may come.
     pub fn is_fresh(&self) -> bool {
-        let written = u64::try_from(self.modified.0).map(Duration::from_secs);
+        // Who copies a file with its times sets the time of writing back, but not that of the change.
+        let written = self.modified.0.max(self.changed.0);
+        let written = u64::try_from(written).map(Duration::from_secs);
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         match (written, now) {
             (Ok(written), Ok(now)) => now.saturating_sub(written) <= SETTLED,

@@ -55,6 +55,17 @@ pub fn put_off(doubt: &Doubt) -> String {
     )
 }
 
+/// A start found a file that is being written; the load is repeated until it is whole.
+pub fn started_in_doubt(doubt: &Doubt) -> String {
+    format!(
+        "started in doubt: {} {} {}; what it holds so far is in force until it is whole; {}",
+        doubt.option,
+        doubt.path.display(),
+        doubt.why.what(),
+        doubt.why.how_to_mean_it()
+    )
+}
+
 /// Such a file, a list of hosts or the like, has stayed so.
 pub fn taken_up_in_doubt(doubt: &Doubt) -> String {
     format!(

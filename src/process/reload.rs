@@ -115,6 +115,31 @@ impl Reloader {
         }
     }
 
+    /// The first load was taken up although files in it were being written: it is repeated until they
+    /// are whole.
+    pub fn begun_in_doubt(mut self, doubts: Vec<Doubt>) -> Self {
+        if doubts.is_empty() || !self.file.as_deref().is_some_and(is_repeatable) {
+            return self;
+        }
+        for doubt in &doubts {
+            self.log.line(Level::Err, &lines::started_in_doubt(doubt));
+        }
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        state.put_off = Some(PutOff {
+            since: now,
+            told: now,
+            doubts,
+            stamps: stamps(&state.files),
+        });
+        self
+    }
+
+    /// Whether a load waits for doubtful files, so that it is time to [look again](Self::look_again).
+    pub fn waits(&self) -> bool {
+        self.state().put_off.is_some()
+    }
+
     /// The snapshot in force now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load_full()
@@ -246,11 +271,7 @@ impl Reloader {
             since,
             told: told.unwrap_or(now),
             doubts: doubts.to_vec(),
-            stamps: load
-                .files
-                .iter()
-                .map(|watched| (watched.path.clone(), watched.stamp))
-                .collect(),
+            stamps: stamps(&load.files),
         });
         true
     }
@@ -260,6 +281,13 @@ impl Reloader {
             self.log.line(Level::Err, &lines::put_off(doubt));
         }
     }
+}
+
+fn stamps(files: &[Watched]) -> Vec<(PathBuf, Option<Stamp>)> {
+    files
+        .iter()
+        .map(|watched| (watched.path.clone(), watched.stamp))
+        .collect()
 }
 
 /// Standard input can be read only once.

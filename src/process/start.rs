@@ -19,9 +19,12 @@
 //! A failure in any step ends the program with the exit code of [`ExitCode`] and one line that
 //! says why; up to step 12 that line reaches whoever started it, in the background, too.
 
-use std::{env, future::Future, path::PathBuf, sync::Arc};
+use std::{env, future, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::runtime::{self, Runtime};
+use tokio::{
+    runtime::{self, Runtime},
+    task::{JoinHandle, spawn_blocking},
+};
 
 use nix::unistd::{Pid, getpid};
 
@@ -39,7 +42,7 @@ use super::{
 };
 use crate::{
     config::{
-        load::{Load, Watched},
+        load::{Doubt, Load, Watched},
         resolve::Overrides,
         settings::{LogSettings, ProcessSettings},
         snapshot::Snapshot,
@@ -52,6 +55,10 @@ use crate::{
     },
     socket::SocketSpec,
 };
+
+/// How long the end waits for loads and other work on files once nothing is served any more: a directory
+/// that hangs must not hold it.
+const LEFT_WORK: Duration = Duration::from_millis(200);
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -213,12 +220,15 @@ fn under_service_manager(process: ProcessSettings) -> ProcessSettings {
 struct Loaded {
     snapshot: Snapshot,
     files: Vec<Watched>,
+    /// Files that were being written all the while.
+    doubts: Vec<Doubt>,
 }
 
 /// Step 1: the snapshot with its warnings. Errors go to standard error, and to the log if it is
 /// open already.
 fn load(order: &Order, log: Option<&dyn Log>) -> Result<(Loaded, Vec<Diagnostic>), Failure> {
     let load = Load::steadily(order.file.as_deref(), &order.overrides, &[]);
+    let doubts = load.doubts(&[]);
     let Load {
         snapshot,
         findings,
@@ -226,7 +236,12 @@ fn load(order: &Order, log: Option<&dyn Log>) -> Result<(Loaded, Vec<Diagnostic>
         ..
     } = load;
     if let Some(snapshot) = snapshot {
-        return Ok((Loaded { snapshot, files }, findings));
+        let loaded = Loaded {
+            snapshot,
+            files,
+            doubts,
+        };
+        return Ok((loaded, findings));
     }
     for error in findings.iter().filter(|finding| finding.is_error()) {
         eprintln!("{}: {}", order.program, lines::finding(error));
@@ -289,25 +304,34 @@ impl<D: Daemon> Worker<'_, D> {
     /// Steps 7 to 14.
     fn run(
         &self,
-        Loaded { snapshot, files }: Loaded,
+        Loaded {
+            snapshot,
+            files,
+            doubts,
+        }: Loaded,
         ready: Vec<ReadyPipe>,
         pid_file: Option<PidFile>,
     ) -> Result<ExitCode, Failure> {
         let wants_log = snapshot.settings.logging.syslog;
         let log = Arc::new(Queued::start(Arc::clone(&self.log)).map_err(no_threads)?);
         let prepared = self.prepare(&snapshot, &*log);
-        let reloader = Arc::new(Reloader::new(
+        let reloader = Reloader::new(
             snapshot,
             files,
             self.order.file.clone(),
             self.order.overrides.clone(),
             Arc::clone(&log) as Arc<dyn Log>,
             self.daemon.keys(),
-        ));
+        );
+        let reloader = Arc::new(reloader.begun_in_doubt(doubts));
         let ended = prepared
             .and_then(|()| self.confine())
             .and_then(|()| build_runtime())
-            .and_then(|runtime| runtime.block_on(self.live(reloader, ready, wants_log)));
+            .and_then(|runtime| {
+                let ended = runtime.block_on(self.live(reloader, ready, wants_log));
+                runtime.shutdown_timeout(LEFT_WORK);
+                ended
+            });
         if let Some(pid_file) = pid_file {
             pid_file.remove();
         }
@@ -394,8 +418,7 @@ impl<D: Daemon> Worker<'_, D> {
             pipe.ready();
         }
 
-        let keys_told = Arc::clone(&reloader);
-        tokio::task::spawn_blocking(move || keys_told.tell_of_keys());
+        tell_of_keys(&reloader);
         let (stopper, stop) = Stopper::new();
         let serving = self.daemon.serve(listener, Arc::clone(&reloader), stop);
         tokio::select! {
@@ -408,44 +431,81 @@ impl<D: Daemon> Worker<'_, D> {
 
     /// Carries out what signals ask for; returns when the daemon is to end without delay.
     async fn obey(&self, mut signals: Signals, reloader: &Arc<Reloader>, stopper: &Stopper) {
-        let mut put_off = false;
+        let mut put_off = reloader.waits();
+        // A load reads files and may take seconds; mail goes on meanwhile, and signals are heard.
+        let mut load: Option<Loading> = None;
+        let (mut asked_again, mut stopping) = (false, false);
         loop {
-            let request = tokio::select! {
-                request = signals.next() => request,
-                () = tokio::time::sleep(LOOK_AGAIN), if put_off => {
-                    let looking = Arc::clone(reloader);
-                    let outcome = tokio::task::spawn_blocking(move || looking.look_again()).await;
-                    if let Ok(Some(outcome)) = outcome {
+            tokio::select! {
+                request = signals.next() => match request {
+                    Request::Stop => {
+                        stopping = true;
+                        self.notifier.stopping();
+                        if stopper.ask() == Stage::Now {
+                            return;
+                        }
+                    }
+                    // What is being loaded may have been read before it was written.
+                    Request::Reload if load.is_some() => asked_again = true,
+                    Request::Reload => load = Some(self.reload(reloader, stopping)),
+                },
+                outcome = ended(&mut load) => {
+                    let was_asked = load.take().is_some_and(|load| load.was_asked);
+                    if let Some(outcome) = outcome {
                         put_off = outcome == Reload::PutOff;
                         self.notifier.status(outcome.status());
+                        if outcome == Reload::Done {
+                            tell_of_keys(reloader);
+                        }
                     }
-                    continue;
+                    if was_asked && !stopping {
+                        self.notifier.ready();
+                    }
+                    if std::mem::take(&mut asked_again) {
+                        load = Some(self.reload(reloader, stopping));
+                    }
                 }
-            };
-            match request {
-                Request::Stop => {
-                    self.notifier.stopping();
-                    if stopper.ask() == Stage::Now {
-                        return;
-                    }
-                }
-                Request::Reload => {
-                    self.notifier.reloading();
-                    let loading = Arc::clone(reloader);
-                    // A load reads files and may take seconds; mail goes on meanwhile.
-                    let outcome = tokio::task::spawn_blocking(move || loading.reload()).await;
-                    let outcome = outcome.unwrap_or(Reload::Kept);
-                    put_off = outcome == Reload::PutOff;
-                    self.notifier.status(outcome.status());
-                    self.notifier.ready();
-                    if outcome == Reload::Done {
-                        let keys_told = Arc::clone(reloader);
-                        tokio::task::spawn_blocking(move || keys_told.tell_of_keys());
-                    }
+                () = tokio::time::sleep(LOOK_AGAIN), if put_off && load.is_none() => {
+                    let reloader = Arc::clone(reloader);
+                    load = Some(Loading {
+                        was_asked: false,
+                        task: spawn_blocking(move || reloader.look_again()),
+                    });
                 }
             }
         }
     }
+
+    fn reload(&self, reloader: &Arc<Reloader>, stopping: bool) -> Loading {
+        if !stopping {
+            self.notifier.reloading();
+        }
+        let reloader = Arc::clone(reloader);
+        Loading {
+            was_asked: true,
+            task: spawn_blocking(move || Some(reloader.reload())),
+        }
+    }
+}
+
+/// A load under way.
+struct Loading {
+    /// By a signal.
+    was_asked: bool,
+    task: JoinHandle<Option<Reload>>,
+}
+
+/// Waits for the end of a load; without one for ever.
+async fn ended(load: &mut Option<Loading>) -> Option<Reload> {
+    match load {
+        Some(load) => (&mut load.task).await.unwrap_or(Some(Reload::Kept)),
+        None => future::pending().await,
+    }
+}
+
+fn tell_of_keys(reloader: &Arc<Reloader>) {
+    let reloader = Arc::clone(reloader);
+    spawn_blocking(move || reloader.tell_of_keys());
 }
 
 fn build_runtime() -> Result<Runtime, Failure> {

@@ -95,6 +95,34 @@ pub(super) const LINES: &[Line] = &[
         },
     ),
     line(
+        "started in doubt: {option} {file} {why}; what it holds so far is in force until it is whole; {remedy}",
+        |parts| {
+            let (option, file) = (parts.get("option"), parts.get("file"));
+            Finding::fail(
+                "started-in-doubt",
+                file,
+                text!(
+                    "{file} ({option}) was being written for two seconds when the milter started, so that \
+                     perhaps only a part of it is in force",
+                    "{file} ({option}) se estuvo escribiendo durante dos segundos al iniciarse el milter, \
+                     así que quizá solo rija una parte"
+                ),
+            )
+            .why(text!(
+                "the milter loads it again by itself until it is whole; until then mail of what is missing \
+                 is treated as if it stood nowhere",
+                "el milter lo vuelve a cargar por sí mismo hasta que esté completo; hasta entonces, lo que \
+                 falta se trata como si no constara"
+            ))
+            .advice(text!(
+                "look for \"configuration reloaded\" later in the log; where that does not come, find out \
+                 what keeps writing {file}",
+                "busque después «configuration reloaded» en el registro; si no aparece, averigüe qué sigue \
+                 escribiendo {file}"
+            ))
+        },
+    ),
+    line(
         "taken up in doubt: {option} {file} {why} and stayed so; {remedy}",
         |parts| {
             let (option, file) = (parts.get("option"), parts.get("file"));

@@ -410,6 +410,10 @@ fn daemon_lines() -> Samples {
             doubts(&file).iter().map(daemon::put_off).collect(),
         ),
         (
+            "started_in_doubt",
+            doubts(&file).iter().map(daemon::started_in_doubt).collect(),
+        ),
+        (
             "taken_up_in_doubt",
             doubts(&file)
                 .iter()
