@@ -10,7 +10,8 @@
 //! leads nowhere where the user could not have gone alone.
 //!
 //! **Contract.** Whatever stands below such a directory: nothing outside of the user's own reach is
-//! read or changed; every call ends within [`owner::PATIENCE`]; what comes back is bounded, and is as
+//! read or changed; every call ends within [`owner::PATIENCE`] and the
+//! second or two that an end may take; what comes back is bounded, and is as
 //! trustworthy as that user, even where it says who owns a file. What is made there belongs to the user
 //! ([`Place::attributes`] says how far other attributes can be had). Where the work can be handed to
 //! nobody (a directory that several users can change) the error names the directory and the command
@@ -304,7 +305,7 @@ impl Place {
 
     /// What is wrong, with the component that it is wrong with.
     fn wrong(&self, report: &Report) -> PlaceError {
-        let below = self.names.len().saturating_sub(report.at + 1);
+        let below = self.names.len().saturating_sub(report.at.saturating_add(1));
         let path = self.path.ancestors().nth(below).unwrap_or(&self.path);
         error::of_report(report, path, self.owner.as_ref())
     }

@@ -8,6 +8,7 @@ use std::{
     ffi::CString,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -17,7 +18,7 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         signal::{Signal, kill},
-        wait::waitpid,
+        wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::{
         ForkResult, Gid, Pid, Uid, User, fork, getgrouplist, getresgid, getresuid, pipe2, read,
@@ -34,6 +35,10 @@ use crate::keys::accounts::user_name;
 /// How long the child may take: whoever owns the directory may have mounted something on it that never
 /// answers.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a child may take to end: one that waits for such a mount may not even hear SIGKILL.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is looked whether the child has ended.
+const END_STEP: Duration = Duration::from_millis(2);
 /// The group of an owner without an account.
 const NO_GROUP: u32 = 65534;
 /// Permission bits that are passed on; none that lend the user's rights to others.
@@ -135,12 +140,15 @@ impl Owner {
                 drop(theirs);
                 let bound = usize::try_from(most).unwrap_or(usize::MAX);
                 let heard = listen(&ours, bound.saturating_add(REPORT_OCTETS));
-                if heard.is_err() {
+                if heard.is_err() || !ends_within(child, END_PATIENCE) {
                     // It may have ended meanwhile; until it is waited for, its number is its own.
                     let _ = kill(child, Signal::SIGKILL);
+                    if !ends_within(child, END_PATIENCE) {
+                        // Nothing ends it before the mount answers; it is left behind.
+                        return Err(Fault::Silent);
+                    }
                 }
-                reap(child);
-                decode(heard?)
+                decode(heard?, names.len())
             }
         }
     }
@@ -208,8 +216,17 @@ fn listen(from: &OwnedFd, most: usize) -> Result<Vec<u8>, Fault> {
     }
 }
 
-fn reap(child: Pid) {
-    while waitpid(child, None) == Err(Errno::EINTR) {}
+/// Whether the child ends in that time; then it has been waited for.
+fn ends_within(child: Pid, patience: Duration) -> bool {
+    let end = Instant::now() + patience;
+    loop {
+        match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) if Instant::now() >= end => return false,
+            Ok(WaitStatus::StillAlive) => thread::sleep(END_STEP),
+            Err(Errno::EINTR) => {}
+            _ => return true,
+        }
+    }
 }
 
 fn encode(report: &Report) -> [u8; REPORT_OCTETS] {
@@ -229,8 +246,8 @@ fn encode(report: &Report) -> [u8; REPORT_OCTETS] {
     octets
 }
 
-/// The report at the end of what was heard, and what came before it.
-fn decode(mut heard: Vec<u8>) -> Result<(Report, Vec<u8>), Fault> {
+/// The report at the end of what was heard, and what came before it. The work was on so many `names`.
+fn decode(mut heard: Vec<u8>, names: usize) -> Result<(Report, Vec<u8>), Fault> {
     let begin = heard
         .len()
         .checked_sub(REPORT_OCTETS)
@@ -259,6 +276,9 @@ fn decode(mut heard: Vec<u8>) -> Result<(Report, Vec<u8>), Fault> {
         gid: u32::try_from(number()?).map_err(|_| Fault::Garbled)?,
         size: number()?,
     };
+    if report.at >= names {
+        return Err(Fault::Garbled);
+    }
     heard.truncate(begin);
     // Something that broke off is no content, nor is one of another length than was told.
     match report.state == State::Done && begin != 0 && report.size != begin as u64 {
@@ -282,13 +302,16 @@ mod tests {
             gid: 113,
             size: 0,
         };
-        assert_eq!(decode(encode(&report).to_vec()), Ok((report, Vec::new())));
+        assert_eq!(
+            decode(encode(&report).to_vec(), 3),
+            Ok((report, Vec::new()))
+        );
         let report = Report {
             size: 2,
             ..Report::default()
         };
         let heard = [b"ab", &encode(&report)[..]].concat();
-        assert_eq!(decode(heard), Ok((report, b"ab".to_vec())));
+        assert_eq!(decode(heard, 1), Ok((report, b"ab".to_vec())));
     }
 
     #[test]
@@ -305,8 +328,39 @@ mod tests {
         odd_state[0] = 99;
         let mut odd_owner = encode(&Report::default());
         odd_owner[39] = 1;
-        for heard in [&b""[..], b"short", &whole, &odd_state, &odd_owner] {
-            assert_eq!(decode(heard.to_vec()), Err(Fault::Garbled));
+        let below_all = encode(&Report {
+            at: 2,
+            ..Report::default()
+        });
+        let far_below = encode(&Report {
+            at: usize::MAX,
+            ..Report::default()
+        });
+        for heard in [
+            &b""[..],
+            b"short",
+            &whole,
+            &odd_state,
+            &odd_owner,
+            &below_all,
+            &far_below,
+        ] {
+            assert_eq!(decode(heard.to_vec(), 2), Err(Fault::Garbled));
         }
+    }
+
+    #[test]
+    fn a_child_that_does_not_end_is_not_waited_for_without_bound() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        let begun = Instant::now();
+        assert!(!ends_within(pid, Duration::from_millis(50)));
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        kill(pid, Signal::SIGKILL).unwrap();
+        assert!(ends_within(pid, Duration::from_secs(30)));
+        assert!(child.wait().is_err(), "it has been waited for");
     }
 }
