@@ -9,7 +9,10 @@
 //! survives here. A filter that runs before dkimd and writes results of its own therefore needs an
 //! authserv-id of its own (or KeepAuthResults).
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashSet},
+};
 
 use super::authserv_readings::{Beginning, Worth, any_reading, is_name_octet, standard_reading};
 use crate::{dkim::header::HeaderSection, dns::name::to_a_labels};
@@ -20,20 +23,23 @@ pub const NAME: &str = "Authentication-Results";
 /// Octets of a host's name (RFC 1035 section 3.1); a longer authserv-id is nobody's.
 const MAX_HOST_OCTETS: usize = 255;
 
-/// How many texts of one field are turned into A-labels, which costs more than all the rest.
+/// How many texts of one field are turned into A-labels, which costs more than all the rest. A field
+/// that takes more is removed: no name is written so, and any further text could be ours.
 const MAX_CONVERSIONS: usize = 16;
 
 /// Which incoming fields are deleted.
 #[derive(Clone, Debug, Default)]
 pub struct RemovalRules {
     own: String,
+    /// The same in U-labels, as [`written`] has it.
+    own_written: String,
     hosts: Names,
     below: Names,
     all_methods: bool,
     keep: bool,
 }
 
-/// Names, and the lengths that there are among them.
+/// Names, in A-labels and in U-labels, and the lengths that there are among them.
 #[derive(Clone, Debug, Default)]
 struct Names {
     names: HashSet<String>,
@@ -42,9 +48,11 @@ struct Names {
 
 impl Names {
     fn insert(&mut self, name: String) {
-        if !name.is_empty() {
-            self.lengths.insert(name.len());
-            self.names.insert(name);
+        for name in [in_u_labels(&name), name] {
+            if !name.is_empty() {
+                self.lengths.insert(name.len());
+                self.names.insert(name);
+            }
         }
     }
 
@@ -65,8 +73,10 @@ impl Names {
 impl RemovalRules {
     /// Deletes every field whose authserv-id is `own`.
     pub fn new(own: &str) -> Self {
+        let own = reduced(own);
         Self {
-            own: reduced(own),
+            own_written: in_u_labels(&own),
+            own,
             ..Self::default()
         }
     }
@@ -100,13 +110,13 @@ impl RemovalRules {
 
     /// Whether a field with this value is deleted. The time is linear in the value's octets.
     pub fn matches(&self, value: &[u8]) -> bool {
-        if self.keep {
+        if self.keep || self.own.is_empty() && self.lists_nobody() {
             return false;
         }
         let mut search = Search {
             rules: self,
             value,
-            conversions: MAX_CONVERSIONS,
+            converted: Vec::new(),
             mentions_dkim: None,
         };
         any_reading(value, |beginning| search.judge(beginning))
@@ -125,7 +135,8 @@ impl RemovalRules {
 struct Search<'a> {
     rules: &'a RemovalRules,
     value: &'a [u8],
-    conversions: usize,
+    /// Texts that were turned into A-labels, with what they came to.
+    converted: Vec<(Vec<u8>, String)>,
     /// Whether the results speak of DKIM, once somebody has asked.
     mentions_dkim: Option<bool>,
 }
@@ -150,28 +161,66 @@ impl Search<'_> {
     fn worth(&mut self, text: &[u8], end: usize) -> Worth {
         let text = text.strip_prefix(b".").unwrap_or(text);
         let id = text.strip_suffix(b".").unwrap_or(text);
-        let Ok(id) = str::from_utf8(id) else {
-            return Worth::Open;
-        };
-        if id.is_ascii() {
-            return self.worth_of(id, end);
+        match str::from_utf8(id) {
+            Ok(id) if id.is_ascii() => self.worth_of(id, end),
+            _ => self.worth_beyond_ascii(id, end),
         }
-        let Some(left) = self.conversions.checked_sub(1) else {
-            return Worth::Open;
-        };
-        self.conversions = left;
-        match self.worth_of(&in_a_labels(id), end) {
-            Worth::Found => Worth::Found,
-            _ => Worth::Open,
+    }
+
+    /// The same where not all is ASCII. Only texts that begin our own name and so many others as can be
+    /// converted are looked at closely, so that the time stays linear.
+    fn worth_beyond_ascii(&mut self, id: &[u8], end: usize) -> Worth {
+        let rules = self.rules;
+        // Conversion leaves labels that are all ASCII as they are.
+        if rules.lists_nobody() && !rules.own.as_bytes().starts_with(ascii_labels(id)) {
+            return Worth::Never;
         }
+        let known = self.converted.iter().position(|(text, _)| text == id);
+        let known = known.map(|at| self.converted[at].1.clone());
+        let a_labels = match known {
+            Some(a_labels) => a_labels,
+            None => {
+                let (written, is_whole) = written(id);
+                if self.is_looked_for(&written, end) {
+                    return Worth::Found;
+                }
+                if is_whole && rules.own_written.starts_with(&written) {
+                    // Only more letters make it ours.
+                    return Worth::Open;
+                }
+                if self.converted.len() == MAX_CONVERSIONS {
+                    return Worth::Found;
+                }
+                let a_labels = in_a_labels(&valid(id));
+                self.converted.push((id.to_vec(), a_labels.clone()));
+                a_labels
+            }
+        };
+        if self.is_looked_for(&a_labels, end) {
+            Worth::Found
+        } else {
+            Worth::Open
+        }
+    }
+
+    /// Whether the name is our own, or listed before results that count.
+    fn is_looked_for(&mut self, id: &str, end: usize) -> bool {
+        let rules = self.rules;
+        let is_own = id == rules.own || id == rules.own_written;
+        !id.is_empty() && (is_own || rules.lists(id) && self.counts(end))
     }
 
     fn worth_of(&mut self, id: &str, end: usize) -> Worth {
         let rules = self.rules;
-        if !id.is_empty() && (id == rules.own || rules.lists(id) && self.counts(end)) {
+        if self.is_looked_for(id, end) {
             return Worth::Found;
         }
-        let may_become_own = rules.own.starts_with(id);
+        // A label that is all ASCII so far may become a U-label.
+        let begun = match rules.own_written.is_ascii() {
+            true => id.as_bytes(),
+            false => ascii_labels(id.as_bytes()),
+        };
+        let may_become_own = rules.own.as_bytes().starts_with(begun);
         let may_become_listed = !rules.lists_nobody() && id.len() <= MAX_HOST_OCTETS;
         if may_become_own || may_become_listed {
             Worth::Open
@@ -238,6 +287,38 @@ fn in_a_labels(id: &str) -> String {
     let labels =
         to_a_labels(id).map_or_else(|_| id.to_lowercase(), |labels| labels.to_ascii_lowercase());
     labels.trim_matches('.').to_owned()
+}
+
+/// The labels at the beginning that are complete and all ASCII, dots included.
+fn ascii_labels(id: &[u8]) -> &[u8] {
+    let beyond = id.iter().position(|octet| !octet.is_ascii());
+    let before = &id[..beyond.unwrap_or(id.len())];
+    let last_dot = before.iter().rposition(|&octet| octet == b'.');
+    &id[..last_dot.map_or(0, |dot| dot + 1)]
+}
+
+/// A name as somebody would write it who knows U-labels.
+fn in_u_labels(id: &str) -> String {
+    let (labels, _) = idna::domain_to_unicode(id);
+    written(labels.as_bytes()).0
+}
+
+/// The letters of a text, in lower case, and whether that is all of it: what is neither ASCII nor a
+/// letter or digit, and what is no UTF-8, is left out as blanks are.
+fn written(text: &[u8]) -> (String, bool) {
+    let valid = valid(text);
+    let is_letter = |c: char| c.is_ascii() || c.is_alphanumeric();
+    let letters = valid.chars().filter(|&c| is_letter(c));
+    let is_whole = valid.len() == text.len() && valid.chars().all(is_letter);
+    (letters.flat_map(char::to_lowercase).collect(), is_whole)
+}
+
+/// What of a text is UTF-8.
+fn valid(text: &[u8]) -> Cow<'_, str> {
+    match str::from_utf8(text) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(text.utf8_chunks().map(|chunk| chunk.valid()).collect()),
+    }
 }
 
 /// Whether anything but comments in the results speaks of DKIM; doubt counts as yes.
@@ -387,6 +468,74 @@ mod tests {
         assert!(rules.matches(" post.bücher.example; dkim=pass".as_bytes()));
     }
 
+    /// Each octet, or each letter, a word of its own; and words that are none of the name's.
+    #[test]
+    fn u_labels_are_found_in_however_many_words() {
+        const OWN: &str = "post.bücher.example.com";
+        let octet_by_octet = |name: &str, between: &str| {
+            let mut value = Vec::new();
+            for octet in name.bytes() {
+                value.push(octet);
+                value.extend(between.bytes());
+            }
+            value
+        };
+        let letter_by_letter = |name: &str| {
+            let letters = name.chars().map(|letter| format!("\"{letter}\""));
+            letters.collect::<String>().into_bytes()
+        };
+        let names = [
+            OWN,
+            "POST.BÜCHER.EXAMPLE.COM",
+            "post.bu\u{308}cher.example.com",
+            "post.bücher.ｅｘａｍｐｌｅ.com",
+            "\u{a0}post.bücher.example.com\u{a0}",
+            "post\u{3002}bücher\u{3002}example\u{3002}com",
+        ];
+        let mut fields: Vec<Vec<u8>> = vec![
+            "post.bü\"c\"\"h\"\"e\"\"r\"\".\"\"e\"\"x\"\"a\"\"m\"\"p\"\"l\"\"e\"\".\"\"c\"\"o\"\"m\""
+                .into(),
+        ];
+        for name in names {
+            fields.push(letter_by_letter(name));
+            for between in [" ", "(x)", "\"\"", "\r\n\t", "\0"] {
+                fields.push(octet_by_octet(name, between));
+            }
+        }
+        for field in fields {
+            let shown = String::from_utf8_lossy(&field).into_owned();
+            let value = [b" ", &field[..], b"; dkim=pass header.d=evil.example"].concat();
+            for rules in [
+                RemovalRules::new(OWN),
+                RemovalRules::new("post.xn--bcher-kva.example.com"),
+                RemovalRules::new("us.example").remove_from([OWN]),
+                RemovalRules::new("us.example").remove_from([".bücher.example.com"]),
+            ] {
+                assert!(rules.matches(&value), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_of_others_beyond_ascii_make_no_field_ours() {
+        let letters = "ä ö ü ".repeat(20);
+        for own in ["post.bücher.example.com", "mail.example.com"] {
+            let rules = RemovalRules::new(own);
+            for value in [
+                " mx.bücher.example.com; dkim=pass".to_owned(),
+                " mx.example.net é; dkim=pass".to_owned(),
+                " bücher.example.com; dkim=pass".to_owned(),
+                " post.bücher.example.com.evil.example; dkim=pass".to_owned(),
+                " post.bücher.example; dkim=pass".to_owned(),
+                format!(" mx.example.net ({letters}); dkim=pass"),
+                format!(" mx.example.net; dkim=pass ({letters}"),
+                format!(" mx.example.net {letters}; dkim=pass"),
+            ] {
+                assert!(!rules.matches(value.as_bytes()), "{own}: {value}");
+            }
+        }
+    }
+
     #[test]
     fn listed_hosts_lose_what_speaks_of_dkim_and_all_only_if_asked() {
         let rules =
@@ -464,6 +613,8 @@ mod tests {
             "a.",
             "1 ",
             "é ",
+            "\u{e9}\u{ff} ",
+            "ü\"\"",
             "us.example.",
             "\\\"(é",
             "(\")\"",
