@@ -8,6 +8,7 @@ use std::{
     fs::{self, Permissions},
     os::unix::{
         fs::{PermissionsExt, chown},
+        net::UnixListener,
         process::CommandExt,
     },
     path::{Path, PathBuf},
@@ -200,6 +201,49 @@ fn where_nothing_can_be_read_nothing_was_examined() {
         (Some(77), vec!["configuration rights".to_owned()])
     );
     assert_eq!(json["verdict"], "not-examined");
+}
+
+#[test]
+fn who_may_not_connect_to_the_server_says_nothing_about_it() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let place = Place::new();
+    fs::create_dir(place.path("shut")).unwrap();
+    place.mode("shut", 0o750);
+    let socket = place.path("shut/s.sock");
+    let _server = UnixListener::bind(&socket).unwrap();
+    let configured = format!(
+        "Socket local:{}\nDomain example.com\nMode v\n",
+        socket.display()
+    );
+    place.write("opendkim.conf", &configured);
+    let (code, json, omitted) = doctor(&place, true, &["--offline", "--only", "self-test"]);
+    assert_eq!(
+        (code, omitted),
+        (Some(77), vec!["self-test rights".to_owned()])
+    );
+    assert_eq!(json["findings"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn without_a_domain_the_reason_is_told_once() {
+    let place = Place::new();
+    place.write("opendkim.conf", "Mode v\n");
+    let arguments = [
+        "doctor",
+        "--only",
+        "dkim,spf,mx",
+        "--skip",
+        "resolver,domains",
+    ];
+    let (code, text) = told(&place.run(false, &arguments));
+    assert_eq!(code, Some(3), "{text}");
+    assert_eq!(text.matches("not examined").count(), 1, "{text}");
+    assert!(
+        text.contains("mx, spf, dkim; name a domain after `dkimd doctor`"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub mod query;
 pub mod reload;
 pub mod report;
 pub mod serve;
+pub mod started;
 
 use std::{env, ffi::OsString, path::Path};
 

@@ -174,6 +174,8 @@ pub enum Cause {
     Told,
     /// There is nothing of the kind here.
     Nothing,
+    /// No domain was named, and none is known.
+    NoDomain,
     /// There was too much of it.
     Limit,
     /// A program or a file that it takes did not do its part.

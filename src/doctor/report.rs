@@ -40,10 +40,11 @@ pub fn write(out: &mut impl Write, found: &Examination, style: Style) -> io::Res
     for (check, finding) in &found.findings {
         write_finding(out, finding, Some(check.chapter), style)?;
     }
+    let verdict = found.verdict();
     for line in found
         .checks
         .iter()
-        .flat_map(|examined| lines_of(examined, style))
+        .flat_map(|examined| lines_of(examined, verdict, style))
     {
         writeln!(out, "{line}")?;
     }
@@ -155,7 +156,7 @@ fn badge(level: Level, style: Style) -> String {
 
 /// Lines about a check beside its findings. What was left out for one reason everywhere is told
 /// [`together`].
-fn lines_of(examined: &Examined, style: Style) -> Vec<String> {
+fn lines_of(examined: &Examined, verdict: Verdict, style: Style) -> Vec<String> {
     let (title, name) = ((examined.check.title)(), examined.check.name);
     let title = title.to(style.lang);
     let mut lines = Vec::new();
@@ -169,8 +170,9 @@ fn lines_of(examined: &Examined, style: Style) -> Vec<String> {
     for omission in &examined.omitted {
         let (en, es) = (omission.what.to(Lang::En), omission.what.to(Lang::Es));
         match omission.cause {
-            Cause::Offline | Cause::Rights => {}
-            Cause::Nothing if !style.all => {}
+            Cause::Offline | Cause::Rights | Cause::NoDomain => {}
+            // It is the reason, where nothing at all was examined.
+            Cause::Nothing if !style.all && verdict != Verdict::NotExamined => {}
             _ => tell(text!("not examined: {en}", "no examinado: {es}")),
         }
     }
@@ -189,7 +191,8 @@ fn lines_of(examined: &Examined, style: Style) -> Vec<String> {
     lines
 }
 
-/// One line for all that nobody was asked about, and one for all that takes other rights.
+/// One line for all that nobody was asked about, one for all that takes other rights, and one for all
+/// that takes a domain.
 fn together(found: &Examination, lang: Lang) -> Vec<String> {
     let of = |cause: Cause| -> Vec<String> {
         let mut told = Vec::new();
@@ -200,7 +203,8 @@ fn together(found: &Examination, lang: Lang) -> Vec<String> {
                 .iter()
                 .filter(|omission| omission.cause == cause);
             for part in parts {
-                told.push(match whole && cause == Cause::Offline {
+                let by_name = matches!(cause, Cause::Offline | Cause::NoDomain);
+                told.push(match whole && by_name {
                     true => examined.check.name.to_owned(),
                     false => format!("{}: {}", examined.check.name, part.what.to(lang)),
                 });
@@ -220,6 +224,15 @@ fn together(found: &Examination, lang: Lang) -> Vec<String> {
         lines.push(text!(
             "not examined, since only root (or the server's user) sees it: {rights}",
             "no examinado, porque solo lo ve root (o el usuario del servidor): {rights}"
+        ));
+    }
+    let names = of(Cause::NoDomain).join(", ");
+    if !names.is_empty() {
+        lines.push(text!(
+            "not examined, since no domain is known from the configuration: {names}; name a domain \
+             after `dkimd doctor`",
+            "no examinado, porque por la configuración no se conoce ningún dominio: {names}; nombre \
+             un dominio detrás de `dkimd doctor`"
         ));
     }
     let line = |text: Text| one_line(text.to(lang)).into_owned();
@@ -463,6 +476,32 @@ mod tests {
         assert_eq!(json["checks"][1]["state"], "not-examined");
         assert_eq!(json["checks"][1]["cause"], "offline");
         assert_eq!(json["checks"][3]["not_examined"][0]["what"], "esto");
+    }
+
+    #[test]
+    fn where_nothing_was_examined_the_reason_is_told() {
+        let examined = |place: usize, cause| Examined {
+            check: &CHECKS[place],
+            state: State::NotExamined(cause),
+            unanswered: Vec::new(),
+            omitted: vec![omission(cause, "esto")],
+            took: Duration::ZERO,
+        };
+        let of = |checks| {
+            told(&Examination {
+                findings: Vec::new(),
+                checks,
+            })
+        };
+        let text = of(vec![
+            examined(1, Cause::NoDomain),
+            examined(2, Cause::NoDomain),
+        ]);
+        let names = format!("ningún dominio: {}, {};", CHECKS[1].name, CHECKS[2].name);
+        assert!(text.contains(&names), "{text}");
+        assert_eq!(text.lines().count(), 2, "{text}");
+        let text = of(vec![examined(4, Cause::Nothing)]);
+        assert!(text.contains("no examinado: esto\n"), "{text}");
     }
 
     #[test]

@@ -114,7 +114,11 @@ fn judge(facts: &Facts) -> Option<Finding> {
 fn mended(finding: Finding) -> Finding {
     finding
         .command("timedatectl set-ntp true")
-        .command("apt-get install systemd-timesyncd   # or chrony, where that is missing")
+        .command("apt-get install systemd-timesyncd")
+        .advice(text!(
+            "or chrony, where that is missing: apt-get install chrony",
+            "o chrony, si falta: apt-get install chrony"
+        ))
 }
 
 /// The kernel's own word on it (adjtimex(2)).

@@ -364,10 +364,10 @@ async fn exists(host: &Host, domain: &str) -> bool {
 /// The report of a check that examines domains where there is none.
 fn no_domain() -> Report {
     Report::not_examined(
-        Cause::Nothing,
+        Cause::NoDomain,
         text!(
-            "no domain to examine: the configuration names none; name one: dkimd doctor example.com",
-            "no hay dominio que examinar: la configuración no nombra ninguno; nombre uno: dkimd doctor example.com"
+            "no domain is known from the configuration: name one after `dkimd doctor`",
+            "por la configuración no se conoce ningún dominio: nombre uno detrás de `dkimd doctor`"
         ),
     )
 }

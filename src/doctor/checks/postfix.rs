@@ -180,12 +180,15 @@ pub(super) fn runs(queue: &Path) -> io::Result<bool> {
 
 fn not_running(postfix: &Postfix) -> Finding {
     let lock = postfix.queue_directory().join(MASTER_PID);
+    let lock = lock.display();
     Finding::fail(
         "postfix-not-running",
         "postfix",
-        text!("Postfix does not run", "Postfix no está en marcha"),
+        text!(
+            "Postfix does not run: nobody holds the lock on {lock}",
+            "Postfix no está en marcha: nadie tiene el bloqueo de {lock}"
+        ),
     )
-    .evidence(format!("{}: nobody holds its lock", lock.display()))
     .why(text!(
         "no mail comes in or goes out",
         "no entra ni sale ningún correo"

@@ -195,7 +195,7 @@ fn maildrop(queue: &Queue, now: u64) -> Option<Finding> {
                  espera, el más antiguo desde hace {es}"
             ),
         )
-        .evidence(format!("{} in maildrop", oldest.queue_id))
+        .evidence(format!("maildrop/{}", oldest.queue_id))
         .why(text!(
             "a filter in non_smtpd_milters puts them off (ours, if it can't sign, or can't be \
              reached), or pickup does not run",

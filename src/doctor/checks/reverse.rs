@@ -116,19 +116,27 @@ fn why() -> Text {
 
 fn ask_provider(finding: Finding, facts: &ReverseFacts) -> Finding {
     let address = facts.address;
-    let name = facts.helo.as_deref().unwrap_or("mail.example.com");
-    let finding = finding
-        .advice(text!(
-            "ask the provider of the server (its control panel, often under “reverse DNS”) to \
-             name {address} {name}",
-            "pida al proveedor del servidor (en su panel suele llamarse «DNS inverso») que a \
-             {address} le ponga el nombre {name}"
-        ))
-        .record(record_line::of_type(
-            &reverse_name(address),
-            "PTR",
-            &format!("{name}."),
-        ));
+    let finding = match &facts.helo {
+        Some(name) => finding
+            .advice(text!(
+                "ask the provider of the server (its control panel, often under “reverse DNS”) to \
+                 name {address} {name}",
+                "pida al proveedor del servidor (en su panel suele llamarse «DNS inverso») que a \
+                 {address} le ponga el nombre {name}"
+            ))
+            .record(record_line::of_type(
+                &reverse_name(address),
+                "PTR",
+                &format!("{name}."),
+            )),
+        None => finding.advice(text!(
+            "give this server a full name first (the check hostname: `dkimd doctor --only \
+             hostname`), then ask the provider of the server to name {address} by it",
+            "dé primero a este servidor un nombre completo (la comprobación hostname: `dkimd doctor \
+             --only hostname`) y después pida al proveedor del servidor que le ponga ese nombre a \
+             {address}"
+        )),
+    };
     match address.is_ipv6() && facts.other_family {
         true => finding
             .advice(text!("or send by IPv4 alone:", "o envíe solo por IPv4:"))
@@ -261,6 +269,7 @@ fn is_generic(name: &str, address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::finding::Fix;
 
     fn facts(names: &[&str], forward: &[&str]) -> ReverseFacts {
         ReverseFacts {
@@ -322,6 +331,22 @@ mod tests {
         other.names.clear();
         other.relayed = true;
         assert_eq!(judge(&other)[0].level, Level::Info);
+    }
+
+    #[test]
+    fn no_name_is_invented_where_none_is_known() {
+        let mut unknown = facts(&[], &[]);
+        assert!(format!("{:?}", judge(&unknown)).contains("PTR mail.example.com."));
+        unknown.helo = None;
+        for names in [&[][..], &["a.example.net"]] {
+            unknown.names = names.iter().map(|name| (*name).to_owned()).collect();
+            let [finding] = &judge(&unknown)[..] else {
+                panic!("{names:?}");
+            };
+            assert!(matches!(&finding.fix[..], [Fix::Words(_)]), "{finding:?}");
+            let fix = format!("{:?}", finding.fix);
+            assert!(fix.contains("full name first") && !fix.contains("example.com"));
+        }
     }
 
     #[test]

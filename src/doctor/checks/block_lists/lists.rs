@@ -127,6 +127,18 @@ pub(super) enum Meaning {
 }
 
 impl BlockList {
+    /// Where to look an address or a name up; the list's own pages where there is none.
+    pub(super) fn page(&self, subject: Option<&str>) -> String {
+        let removal = self.removal;
+        match subject {
+            Some(subject) => format!("{removal}{subject}"),
+            None => {
+                let host = removal.split('/').nth(2).unwrap_or_default();
+                format!("https://{host}/")
+            }
+        }
+    }
+
     /// Takes the addresses of an answer apart. One that is an error or unknown spoils them all.
     pub(super) fn meaning(&self, answers: &[Ipv4Addr]) -> Meaning {
         let mut listed = Vec::new();

@@ -50,7 +50,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         names: names(&host),
     };
     let said = ask_all(dns, LISTS, &subjects).await;
-    for finding in judge(&said) {
+    for finding in judge(&said, &subjects) {
         report.add(finding);
     }
     report
@@ -76,7 +76,7 @@ fn names(host: &Host) -> Vec<String> {
     names
 }
 
-fn judge(said: &[Said]) -> Vec<Finding> {
+fn judge(said: &[Said], subjects: &Subjects) -> Vec<Finding> {
     let mut findings = Vec::new();
     for said in said {
         for listed in said.outcome.iter().flatten() {
@@ -87,7 +87,7 @@ fn judge(said: &[Said]) -> Vec<Finding> {
         .iter()
         .filter_map(|said| Some((said.list, *said.outcome.as_ref().err()?)))
         .collect();
-    findings.extend(not_asked(&unusable));
+    findings.extend(not_asked(&unusable, subjects));
     findings
 }
 
@@ -149,7 +149,7 @@ fn listing(list: &BlockList, listed: &Listed) -> Finding {
             "los receptores que usan la lista rechazan el correo o lo mandan a la carpeta de spam"
         )),
     };
-    let removal = format!("{}{subject}", list.removal);
+    let removal = list.page(Some(subject));
     let reasons = listed.reasons.iter();
     let finding = reasons.fold(finding.evidence(format!("{zone}: {kinds}")), |f, reason| {
         f.evidence(reason)
@@ -163,7 +163,7 @@ fn listing(list: &BlockList, listed: &Listed) -> Finding {
 }
 
 /// One finding about all lists that can't be believed from here.
-fn not_asked(unusable: &[(&BlockList, Unusable)]) -> Option<Finding> {
+fn not_asked(unusable: &[(&BlockList, Unusable)], subjects: &Subjects) -> Option<Finding> {
     let (first, why) = unusable.first()?;
     let zones: Vec<_> = unusable.iter().map(|(list, _)| list.zone).collect();
     let zones = zones.join(", ");
@@ -191,10 +191,14 @@ fn not_asked(unusable: &[(&BlockList, Unusable)]) -> Option<Finding> {
             ))
         }
         _ => {
-            let page = first.removal;
+            let subject = match first.names {
+                true => subjects.names.first().cloned(),
+                false => subjects.addresses.first().map(ToString::to_string),
+            };
+            let page = first.page(subject.as_deref());
             finding.advice(text!(
-                "look the address up on the list's own page: {page}",
-                "consulte la dirección en la página de la propia lista: {page}"
+                "look it up on the list's own page: {page}",
+                "consúltelo en la página de la propia lista: {page}"
             ))
         }
     })
@@ -218,9 +222,18 @@ fn shown(why: Unusable) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::finding::Fix;
 
     fn list(zone: &str) -> &'static BlockList {
         LISTS.iter().find(|list| list.zone == zone).unwrap()
+    }
+
+    fn judge_of(said: &[Said]) -> Vec<Finding> {
+        let subjects = Subjects {
+            addresses: vec!["203.0.113.10".parse().unwrap()],
+            names: vec!["example.com".to_owned()],
+        };
+        judge(said, &subjects)
     }
 
     fn said(zone: &str, subject: &str, entries: &[usize]) -> Said {
@@ -236,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_listing_is_a_warning_with_its_removal_page() {
-        let findings = judge(&[
+        let findings = judge_of(&[
             said("zen.spamhaus.org", "203.0.113.10", &[0, 4]),
             said("dbl.spamhaus.org", "example.com", &[0]),
         ]);
@@ -249,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_policy_list_alone_accuses_nobody() {
-        let findings = judge(&[said("zen.spamhaus.org", "203.0.113.10", &[4])]);
+        let findings = judge_of(&[said("zen.spamhaus.org", "203.0.113.10", &[4])]);
         assert_eq!(findings[0].code, "listed-by-policy");
     }
 
@@ -259,7 +272,7 @@ mod tests {
             list: list(zone),
             outcome: Err(why),
         };
-        let findings = judge(&[
+        let findings = judge_of(&[
             unusable(
                 "zen.spamhaus.org",
                 Unusable::Refused([127, 255, 255, 254].into()),
@@ -269,5 +282,33 @@ mod tests {
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].code, "block-lists-unusable");
         assert!(findings[0].evidence[0].contains("public or shared resolver"));
+    }
+
+    #[test]
+    fn the_page_to_look_at_is_asked_about_something_or_not_at_all() {
+        let unusable = |zone| [(list(zone), Unusable::TestMissing)];
+        let mut subjects = Subjects {
+            addresses: vec!["203.0.113.10".parse().unwrap()],
+            names: vec!["example.com".to_owned()],
+        };
+        let page = |zone, subjects: &Subjects| {
+            let finding = not_asked(&unusable(zone), subjects).unwrap();
+            let Fix::Words(words) = &finding.fix[0] else {
+                panic!("{finding:?}");
+            };
+            let words = words.to(Lang::En).to_owned();
+            words.rsplit_once(' ').unwrap().1.to_owned()
+        };
+        let spamhaus = "https://check.spamhaus.org/";
+        for (zone, query) in [
+            ("zen.spamhaus.org", "203.0.113.10"),
+            ("dbl.spamhaus.org", "example.com"),
+        ] {
+            let wanted = format!("{spamhaus}results/?query={query}");
+            assert_eq!(page(zone, &subjects), wanted);
+        }
+        subjects.addresses.clear();
+        assert_eq!(page("zen.spamhaus.org", &subjects), spamhaus);
+        assert_eq!(page("psbl.surriel.com", &subjects), "https://psbl.org/");
     }
 }

@@ -2,18 +2,20 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsString,
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::unix::{ffi::OsStringExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
 use super::wiring::same_file;
-use crate::socket::SocketSpec;
+use crate::{cli::started::started_with, socket::SocketSpec, tools::configuration::DEFAULT_FILE};
 
 /// Names that the server's process goes by.
 const PROCESS_NAMES: [&str; 2] = ["opendkim", "dkimd"];
-/// Subcommands of ours that are no server.
-const NOT_SERVING: [&[u8]; 4] = [b"doctor", b"setup", b"knock", b"explain"];
+/// What tells a container from this host, and its network from this host's, in `/proc/PID/ns`.
+const NAMESPACES: [&str; 2] = ["pid", "net"];
 /// `__SO_ACCEPTCON` in the flags of `/proc/net/unix`.
 const UNIX_LISTENS: u32 = 1 << 16;
 /// `TCP_LISTEN` in `/proc/net/tcp`.
@@ -74,18 +76,19 @@ pub(super) struct Server {
     pub(super) places: Vec<Place>,
 }
 
-/// The milters that run in view of this process; those of other users only root sees through.
-pub(super) fn servers() -> Vec<Server> {
+/// Those of our servers that run with the configuration file `config`, on this host: not a second
+/// instance, nor one in a container. Those of other users only root sees through.
+pub(super) fn servers(config: &Path) -> Vec<Server> {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
     };
     processes
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(server)
+        .filter_map(|pid| server(pid, config))
         .collect()
 }
 
-fn server(pid: u32) -> Option<Server> {
+fn server(pid: u32, config: &Path) -> Option<Server> {
     let directory = PathBuf::from(format!("/proc/{pid}"));
     let name = fs::read_to_string(directory.join("comm")).ok()?;
     let name = name.trim().to_owned();
@@ -93,11 +96,7 @@ fn server(pid: u32) -> Option<Server> {
         return None;
     }
     let arguments = fs::read(directory.join("cmdline")).ok()?;
-    let subcommand = arguments
-        .split(|octet| *octet == 0)
-        .nth(1)
-        .unwrap_or_default();
-    if NOT_SERVING.contains(&subcommand) {
+    if !is_here(&directory) || !runs_with(&arguments, &directory.join("root"), config) {
         return None;
     }
     let held = held_sockets(&directory);
@@ -108,6 +107,38 @@ fn server(pid: u32) -> Option<Server> {
     places.extend(tcp_places(&table("tcp6"), &held));
     // A supervising parent holds no socket and adds nothing.
     (!places.is_empty()).then_some(Server { pid, name, places })
+}
+
+/// Whether a process belongs to this host, not to a container, and sees its network. Where that can't be
+/// told it is taken for so: its sockets can't be seen then either. The namespace of its mounts tells
+/// nothing, since a service of systemd has one of its own as soon as it is confined.
+fn is_here(directory: &Path) -> bool {
+    NAMESPACES.iter().all(|name| {
+        let of = |process: &Path| fs::read_link(process.join("ns").join(name)).ok();
+        match (of(directory), of(Path::new("/proc/self"))) {
+            (Some(its), Some(ours)) => its == ours,
+            _ => true,
+        }
+    })
+}
+
+/// Whether a command line is that of a server which was started with the file: the same one, as the
+/// process with the root directory `root` sees its files. The usual one counts where none is named.
+fn runs_with(command_line: &[u8], root: &Path, config: &Path) -> bool {
+    let words = command_line.split(|octet| *octet == 0);
+    let words = words
+        .map(|word| OsString::from_vec(word.to_vec()))
+        .collect();
+    let Some((file, _)) = started_with(words) else {
+        return false;
+    };
+    let file = file.unwrap_or_else(|| DEFAULT_FILE.into());
+    let identity = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    let seen = root.join(file.strip_prefix("/").unwrap_or(&file));
+    match (identity(&seen), identity(config)) {
+        (Ok(its), Ok(ours)) if file.is_absolute() => its == ours,
+        _ => same_file(&file, config),
+    }
 }
 
 /// The inodes of the sockets that a process holds.
@@ -193,6 +224,50 @@ mod tests {
         assert!(places.contains(&Place::Tcp(tcp.local_addr().unwrap())));
         assert!(unix.as_raw_fd() > 0);
         assert!(unix_places(&table("unix"), &HashSet::new()).is_empty());
+    }
+
+    #[test]
+    fn only_a_server_with_the_same_file_is_ours() {
+        let host = tempfile::tempdir().unwrap();
+        let container = tempfile::tempdir().unwrap();
+        let file = |root: &Path, name: &str| root.join("etc").join(name);
+        for root in [host.path(), container.path()] {
+            fs::create_dir(root.join("etc")).unwrap();
+            for name in ["opendkim.conf", "two.conf"] {
+                fs::write(file(root, name), "").unwrap();
+            }
+        }
+        let ours = |line: &str, root: &Path, name: &str| {
+            let line = line.replace(' ', "\0") + "\0";
+            runs_with(line.as_bytes(), root, &file(host.path(), name))
+        };
+        for (line, usual, other) in [
+            ("/usr/sbin/opendkim -f -x /etc/opendkim.conf", true, false),
+            ("opendkim -x /etc/two.conf", false, true),
+            ("dkimd serve", true, false),
+            (
+                "/usr/bin/dkimd serve -p inet:18896@localhost --config /etc/two.conf",
+                false,
+                true,
+            ),
+            ("dkimd check", false, false),
+            ("dkimd doctor --config /etc/two.conf", false, false),
+            ("opendkim -n -x /etc/two.conf", false, false),
+        ] {
+            let root = host.path();
+            assert_eq!(ours(line, root, "opendkim.conf"), usual, "{line}");
+            assert_eq!(ours(line, root, "two.conf"), other, "{line}");
+            assert!(!ours(line, container.path(), "opendkim.conf"), "{line}");
+        }
+        let usual = "opendkim\0-p\0inet:8891\0";
+        let nowhere = host.path().join("nowhere");
+        assert!(runs_with(
+            usual.as_bytes(),
+            &nowhere,
+            Path::new(DEFAULT_FILE)
+        ));
+        assert!(!runs_with(usual.as_bytes(), &nowhere, Path::new("/x.conf")));
+        assert!(is_here(Path::new("/proc/self")));
     }
 
     #[test]

@@ -264,7 +264,10 @@ fn missing(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Mended {
         Some(SocketSpec::Unix(socket)) if same_file(socket, path) => {
             not_running(door, "milter-not-listening", path).into()
         }
-        Some(socket) => set_up_elsewhere(door, scene, socket),
+        Some(socket) => match across_when_it_runs(door, scene, path, socket) {
+            Some(mended) => mended,
+            None => set_up_elsewhere(door, scene, socket),
+        },
         None => {
             let part = Way::to(path, Path::new("/")).missing;
             let part = part.unwrap_or_else(|| path.to_owned());
@@ -288,16 +291,36 @@ fn across_the_chroot(door: &Door<'_>, scene: &Scene<'_>, path: &Path, outside: &
     let (inside, outside_shown) = (path.display(), outside.display());
     let what = match door.chroot {
         true => text!(
-            "{services} sees nothing but {queue} (chroot), so it looks for the socket at {inside}; it is at {outside_shown}",
-            "{services} no ve más que {queue} (chroot), así que busca el socket en {inside}; está en {outside_shown}"
+            "{services} sees nothing but {queue} (chroot), so it looks for the socket at {inside}; the server's is {outside_shown}",
+            "{services} no ve más que {queue} (chroot), así que busca el socket en {inside}; el del servidor es {outside_shown}"
         ),
         false => text!(
-            "{services} is not in the chroot, so it looks for the socket at {inside}; it is at {outside_shown}",
-            "{services} no está en el chroot, así que busca el socket en {inside}; está en {outside_shown}"
+            "{services} is not in the chroot, so it looks for the socket at {inside}; the server's is {outside_shown}",
+            "{services} no está en el chroot, así que busca el socket en {inside}; el del servidor es {outside_shown}"
         ),
     };
     let finding = door.fail("milter-chroot", what);
     leading_to(door, scene, finding, &SocketSpec::Unix(outside.to_owned()))
+}
+
+/// The same of a server that does not run: its configuration names the path that is right on the other
+/// side of the chroot.
+fn across_when_it_runs(
+    door: &Door<'_>,
+    scene: &Scene<'_>,
+    path: &Path,
+    socket: &SocketSpec,
+) -> Option<Mended> {
+    let outside = door.milter.path_for(!door.chroot, scene.site.queue())?;
+    if !matches!(socket, SocketSpec::Unix(own) if same_file(own, &outside)) {
+        return None;
+    }
+    let config = scene.config.display();
+    let mut mended = across_the_chroot(door, scene, path, &outside);
+    let line = format!("{config}: Socket {socket}");
+    mended.finding.evidence.push(line);
+    mended.then.push("systemctl start opendkim".to_owned());
+    Some(mended)
 }
 
 /// The remedy that leads Postfix to a socket, or the socket to where Postfix can see it.

@@ -150,7 +150,9 @@ fn is_fine(endpoint: &str) -> bool {
     match endpoint.split_once(':') {
         Some(("unix" | "local", path)) => !path.is_empty(),
         Some(("inet", place)) => {
-            place.contains(':') && !place.contains('@') && SocketSpec::parse(endpoint).is_ok()
+            place.contains(':')
+                && !place.contains(['@', '/'])
+                && SocketSpec::parse(endpoint).is_ok()
         }
         _ => false,
     }
@@ -248,8 +250,14 @@ fn guess(item: &str) -> Option<SocketSpec> {
     let (kind, rest) = item.split_once(':').unwrap_or(("", item));
     let lower = kind.to_ascii_lowercase();
     match lower.as_str() {
-        "unix" | "local" | "inet" => return parsed(format!("{lower}:{rest}")),
-        _ if TCP.contains(&lower.as_str()) => return parsed(format!("inet:{rest}")),
+        "unix" | "local" => return parsed(format!("{lower}:{rest}")),
+        _ if lower == "inet" || TCP.contains(&lower.as_str()) => {
+            // Written like a URL.
+            let place = rest.strip_prefix("//").unwrap_or(rest);
+            let place = place.strip_suffix('/').unwrap_or(place);
+            let meant = (!place.contains('/')).then(|| parsed(format!("inet:{place}")));
+            return meant.flatten();
+        }
         _ if PATHS.contains(&lower.as_str()) => return parsed(format!("unix:{rest}")),
         _ => {}
     }
@@ -356,6 +364,12 @@ mod tests {
             ("tcp:localhost:8891", "inet:localhost:8891"),
             ("localhost:8891", "inet:localhost:8891"),
             ("inet :localhost:8891", "inet:localhost:8891"),
+            ("inet://localhost:8891", "inet:localhost:8891"),
+            ("tcp://127.0.0.1:8891/", "inet:127.0.0.1:8891"),
+            (
+                "{ inet://localhost:8891, command_timeout=9s }",
+                "{ inet:localhost:8891, command_timeout=9s }",
+            ),
             ("inet:localhost: 8891", "inet:localhost:8891"),
             ("inet:8891", "inet:127.0.0.1:8891"),
             ("8891@127.0.0.1", "inet:127.0.0.1:8891"),
@@ -398,6 +412,8 @@ mod tests {
                 "unix:a, unix:rspamd/m",
             ),
             ("smtpd_milters", ""),
+            ("inet://10.0.0.5:8891", "inet:10.0.0.5:8891"),
+            ("inet:/run/x:8891", "unknown"),
             ("none", "unknown"),
             ("yes, unix:a", "unknown"),
         ] {

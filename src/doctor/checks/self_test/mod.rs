@@ -30,6 +30,7 @@ use crate::{
     process::clock,
     socket::{SocketSpec, stream::Stream},
     text,
+    text::{Lang, Text},
     tools::verify::judge::Verdicts,
 };
 
@@ -43,8 +44,10 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(server) = host.server.as_deref() else {
         return super::no_configuration(&host);
     };
-    let Some(place) = reachable(&host).await else {
-        return nobody_there(&host);
+    let place = match reachable(&host).await {
+        Ok(place) => place,
+        Err(Away::Shut(place)) => return shut(&place),
+        Err(Away::Silent) => return nobody_there(&host),
     };
     if host.domains.is_empty() {
         return super::no_domain();
@@ -134,10 +137,8 @@ async fn examine(
         let finding = unsigned::finding(server, &host.config, &author, domain, &decision);
         return Ok(one(finding));
     }
-    let message = letter::signed(&plain, &wanted.added).map_err(|error| {
-        let cause = error.to_string();
-        Box::new(no_milter(place, &cause))
-    })?;
+    let message = letter::signed(&plain, &wanted.added)
+        .map_err(|error| Box::new(no_milter(place, &as_it_is(&error))))?;
     let records = signature::records_on_disk(server, &author).await;
     let wrong = signature::by_disk(server, &message, records, domain.as_str(), now).await;
     if let Some(finding) = wrong {
@@ -201,9 +202,17 @@ fn macros(host: &Host) -> Vec<(String, String)> {
     .collect()
 }
 
+/// Why there is no connection to the server.
+enum Away {
+    /// This process may not connect there; of the server that tells nothing.
+    Shut(SocketSpec),
+    /// Nobody answers.
+    Silent,
+}
+
 /// The first place where the server lets a connection in: where Postfix has it, else where its
 /// configuration has it.
-async fn reachable(host: &Host) -> Option<SocketSpec> {
+async fn reachable(host: &Host) -> Result<SocketSpec, Away> {
     let in_postfix = milter::address_in_postfix(host).and_then(|(filter, chroot)| {
         let queue = host.postfix()?.queue_directory();
         match filter.path_for(chroot, queue) {
@@ -211,15 +220,22 @@ async fn reachable(host: &Host) -> Option<SocketSpec> {
             None => filter.endpoint.ok(),
         }
     });
+    let mut away = Away::Silent;
     for place in in_postfix
         .into_iter()
         .chain(milter::socket_of(host).cloned())
     {
-        if connect(&place).await.is_ok() {
-            return Some(place);
+        match (connect(&place).await, &place) {
+            (Ok(_), _) => return Ok(place),
+            (Err(error), SocketSpec::Unix(_))
+                if error.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                away = Away::Shut(place);
+            }
+            (Err(_), _) => {}
         }
     }
-    None
+    Err(away)
 }
 
 async fn connect(place: &SocketSpec) -> io::Result<Stream> {
@@ -244,12 +260,29 @@ async fn connect(place: &SocketSpec) -> io::Result<Stream> {
 async fn converse(place: &SocketSpec, letter: &Submission) -> Result<Wanted, Finding> {
     let stream = connect(place)
         .await
-        .map_err(|error| no_milter(place, &error.to_string()))?;
+        .map_err(|error| no_milter(place, &as_it_is(&error)))?;
     match timeout(PATIENCE, client::submit(stream, letter)).await {
         Ok(Ok(wanted)) => Ok(wanted),
-        Ok(Err(error)) => Err(no_milter(place, &error.to_string())),
-        Err(_) => Err(no_milter(place, "timed out")),
+        Ok(Err(error)) => Err(no_milter(place, &as_it_is(&error))),
+        Err(_) => Err(no_milter(place, &text!("timed out", "se agotó el plazo"))),
     }
+}
+
+/// The words of the operating system, which are the same in every language.
+fn as_it_is(error: &impl ToString) -> Text {
+    let words = error.to_string();
+    Text::new(words.clone(), words)
+}
+
+/// Somebody else sees more.
+fn shut(place: &SocketSpec) -> Report {
+    Report::not_examined(
+        Cause::Rights,
+        text!(
+            "whether the server signs a message (no right to connect to {place})",
+            "si el servidor firma un mensaje (sin derecho a conectarse a {place})"
+        ),
+    )
 }
 
 /// Postfix's own way there is the other check's; without Postfix this one has to tell.
@@ -259,18 +292,22 @@ fn nobody_there(host: &Host) -> Report {
         "no se llega al servidor; la comprobación del camino al milter dice más"
     );
     match (host.postfix().is_some(), milter::socket_of(host)) {
-        (false, Some(place)) => Report::from(vec![no_milter(place, "nobody answers")]),
+        (false, Some(place)) => {
+            let cause = text!("nobody answers", "nadie responde");
+            Report::from(vec![no_milter(place, &cause)])
+        }
         _ => Report::not_examined(Cause::Told, why),
     }
 }
 
-fn no_milter(place: &SocketSpec, cause: &str) -> Finding {
+fn no_milter(place: &SocketSpec, cause: &Text) -> Finding {
+    let (en, es) = (cause.to(Lang::En), cause.to(Lang::Es));
     Finding::fail(
         "self-test-no-connection",
         place.to_string(),
         text!(
-            "the server at {place} does not take a message: {cause}",
-            "el servidor de {place} no acepta un mensaje: {cause}"
+            "the server at {place} does not take a message: {en}",
+            "el servidor de {place} no acepta un mensaje: {es}"
         ),
     )
     .command("systemctl restart opendkim")

@@ -136,6 +136,48 @@ fn a_path_meant_for_the_chroot_is_made_relative_where_there_is_none() {
 }
 
 #[test]
+fn a_server_that_does_not_run_is_on_the_other_side_of_the_chroot_all_the_same() {
+    let mut world = World::new("unix:/o/s", 'n');
+    let queue = world.folder.path().to_owned();
+    fs::create_dir(queue.join("o")).unwrap();
+    let own = queue.join("o/s");
+    world.socket = Some(SocketSpec::Unix(own.clone()));
+    let list = |written: &str, chroot| {
+        let mut world = World::new(written, chroot);
+        world.postfix = Postfix::of_texts(
+            &format!(
+                "queue_directory = {}\nsmtpd_milters = {written}\n",
+                queue.display()
+            ),
+            &format!("smtp inet n - {chroot} - - smtpd\n"),
+            "",
+        );
+        world.socket = Some(SocketSpec::Unix(own.clone()));
+        world.judge(closed(Errno::ENOENT)).unwrap()
+    };
+    let full = format!("local:{}", own.display());
+    for finding in [list(&full, 'y'), list("unix:/o/s", 'n')] {
+        assert_eq!(finding.code, "milter-chroot");
+        let what = finding.what.to(text::Lang::En);
+        assert!(what.ends_with(&format!("the server's is {}", own.display())));
+        let twice = what.matches(&*own.to_string_lossy()).count();
+        assert_eq!(
+            twice,
+            if what.contains("nothing but") { 2 } else { 1 },
+            "{what}"
+        );
+        assert_eq!(
+            commands(&finding),
+            [
+                "postconf -e 'smtpd_milters = unix:o/s'",
+                "postfix reload",
+                "systemctl start opendkim"
+            ]
+        );
+    }
+}
+
+#[test]
 fn a_server_that_listens_elsewhere_is_named() {
     let tcp = Place::Tcp("127.0.0.1:8891".parse().unwrap());
     let world = World::new("inet:localhost:12301", 'y').running_at(tcp);
