@@ -90,8 +90,8 @@ pub(super) fn why_now(needs: &[Need]) -> Text {
         State::New { standing, .. } => Some(*standing),
         State::Signs | State::Waits => None,
     });
-    let worst = standings.filter(|standing| *standing != Standing::Published);
-    match worst.last() {
+    let mut worst = standings.filter(|standing| *standing != Standing::Published);
+    match worst.next_back() {
         None => text!(
             "The records of the new key are published, so receivers can verify it.",
             "Los registros de la clave nueva están publicados: los receptores pueden verificarla."
