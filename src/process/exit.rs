@@ -84,7 +84,8 @@ impl ExitCode {
             Self::IoError => "output can't be written",
             Self::TryAgain => "mail would be deferred (explain); DNS gives no answer (verify)",
             Self::NoPermission => {
-                "privileges can't be dropped; nothing could be examined without more rights (check, doctor, explain, sign)"
+                "privileges can't be dropped; too few rights to examine it \
+                 (check, doctor, explain, sign)"
             }
             Self::Config => "configuration error",
         }
