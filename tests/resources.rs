@@ -248,7 +248,11 @@ fn thirty_strangers_in_the_middle_of_large_header_sections_cost_next_to_nothing(
         }
         settle(&daemon);
         let (all, own) = (resident(&daemon), status(&daemon, "RssAnon:"));
-        println!("{name}: {} KiB, {} KiB of them the program's own data", all / 1024, own / 1024);
+        println!(
+            "{name}: {} KiB, {} KiB of them the program's own data",
+            all / 1024,
+            own / 1024
+        );
         // Unoptimised, the program's code alone takes most of that.
         assert!(all < 20 * MIB || cfg!(debug_assertions), "{name}: {all}");
         assert!(own < 8 * MIB, "{name}: {own}");
