@@ -47,7 +47,8 @@ TestPublicKeys {dir}/arriving-records
 """
 LATENCY_ROUNDS = 3
 LATENCY_MESSAGES = 60
-LATENCY_MOST = 0.003
+# A quiet machine needs half of it, OpenDKIM fifteen times as much.
+LATENCY_MOST = 0.006
 UNTOUCHED = "without-milter"
 
 
