@@ -96,7 +96,7 @@ impl Net {
 
     fn command(&self, flags: &str) -> String {
         self.scene.expand(&format!(
-            "{} setup example.com --no-reload --ip 203.0.113.10 --config DIR/etc/opendkim.conf \
+            "'{}' setup example.com --no-reload --ip 203.0.113.10 --config DIR/etc/opendkim.conf \
              --postfix-config DIR/postfix --key-directory DIR/keys --journal DIR/lib/setup {flags}",
             env!("CARGO_BIN_EXE_dkimd")
         ))
