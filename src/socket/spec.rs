@@ -12,10 +12,11 @@ use std::{
     path::PathBuf,
 };
 
-use crate::secret::HIDDEN;
-
 /// Where service names stand.
 const SERVICES: &str = "/etc/services";
+
+/// Written in the place of what is no part of a host.
+const LEFT_OUT: &str = "...";
 
 /// A parsed Socket option.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -253,7 +254,7 @@ impl Display for SocketSpec {
 /// What precedes an at sign in it is no part of a host, and may be a password.
 fn host_shown(host: &str) -> Cow<'_, str> {
     match host.rsplit_once('@') {
-        Some((_, host)) => format!("{HIDDEN}@{host}").into(),
+        Some((_, host)) => format!("{LEFT_OUT}@{host}").into(),
         None => host.into(),
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use nix::unistd::{Group, User, getegid, geteuid};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::listen::{BACKLOG, ListenError};
+use super::{BACKLOG, ListenError};
 
 /// The longest path that fits into a `sockaddr_un` with its final NUL.
 const MAX_PATH: usize = 107;
