@@ -25,15 +25,15 @@ pub mod hand;
 pub mod headers;
 pub mod keys;
 pub mod log;
-pub mod milter;
 pub mod postfix;
 pub mod process;
 pub mod secret;
 pub mod session;
 pub mod setup;
-pub mod socket;
 pub mod tables;
 pub mod text;
 pub mod tools;
 
 pub use dkim_core as dkim;
+pub use dkimd_milter as milter;
+pub use dkimd_milter::socket;

@@ -167,7 +167,7 @@ pub trait Conversation: Send {
     fn forget_macros(&mut self);
 
     /// Octets that are held on behalf of the connection and its message, for its account (see
-    /// [`memory`](crate::milter::memory)). Asked for often, so it counts nothing anew.
+    /// [`memory`](crate::memory)). Asked for often, so it counts nothing anew.
     fn held(&self) -> usize;
 
     /// There is no memory for the message under way: nothing of it is to be kept, and it ends with a
