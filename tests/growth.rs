@@ -26,8 +26,9 @@ use dkimd::{
         auth_results_parse::{RemovalRules, authserv_id, fields_to_delete},
         report::ReportRequest,
     },
-    log::{lines, sink::one_line},
+    log::sink::one_line,
     milter::frame::{FrameReader, strings},
+    session::lines,
     session::{
         envelope::Envelope,
         macros::{Lifetime, Macros},

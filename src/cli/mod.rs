@@ -17,7 +17,7 @@ use std::{env, ffi::OsString, path::Path};
 use clap::{Parser, Subcommand, error::ErrorKind};
 
 use crate::{
-    doctor::knock::helper::{self as knock, KnockArgs},
+    doctor::knock::{helper as knock, helper::KnockArgs},
     process::{ExitCode, start::Daemon},
     tools::{
         atpszone::{self, AtpszoneArgs},

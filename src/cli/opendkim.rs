@@ -162,7 +162,7 @@ pub fn version() -> String {
         "opendkim: OpenDKIM Filter v{} compatible (dkimd {})\n\
          \tSupported signing algorithms:\n\t\trsa-sha256\n\t\ted25519-sha256\n\
          \tSupported canonicalization algorithms:\n\t\trelaxed\n\t\tsimple\n",
-        crate::log::daemon::OPENDKIM_VERSION,
+        crate::process::lines::OPENDKIM_VERSION,
         env!("CARGO_PKG_VERSION")
     )
 }

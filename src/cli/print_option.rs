@@ -9,8 +9,7 @@ use crate::{
         resolve::{Overrides, parse_bool, parse_integer},
         snapshot::Snapshot,
     },
-    log::daemon as lines,
-    process::{ExitCode, Failure},
+    process::{ExitCode, Failure, lines},
     secret,
 };
 

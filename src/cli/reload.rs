@@ -27,8 +27,7 @@ use crate::{
     log::sink::one_line,
     process::{
         ExitCode, Failure,
-        answer::{Answer, Reader},
-        reload::Reload,
+        answer::{Answer, Reader, Reload},
         user::Account,
     },
     secret,

@@ -13,9 +13,8 @@ use super::{
 };
 use crate::{
     config::{resolve::Overrides, snapshot::Snapshot},
-    log::daemon as lines,
     process::{
-        ExitCode, Failure,
+        ExitCode, Failure, lines,
         start::{Daemon, LogTo, Order, start},
         user::Account,
     },

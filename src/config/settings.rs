@@ -12,7 +12,9 @@ use std::{
 
 use crate::{
     dataset::DataSetSpec,
+    decide::Mode,
     dkim::{Algorithm, Canonicalization},
+    log::LogSettings,
     socket::SocketSpec,
 };
 
@@ -81,23 +83,6 @@ pub struct AutoRestart {
     pub rate: Option<(u32, Duration)>,
 }
 
-/// What is logged, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSettings {
-    /// Syslog.
-    pub syslog: bool,
-    /// SyslogSuccess.
-    pub success: bool,
-    /// SyslogFacility: a word that is known to exist, `mail` by default.
-    pub facility: &'static str,
-    /// SyslogName; `None`: the name the program was called by.
-    pub name: Option<String>,
-    /// LogWhy.
-    pub why: bool,
-    /// LogResults.
-    pub results: bool,
-}
-
 /// Whose mail is signed, whose is verified.
 #[derive(Clone, Debug)]
 pub struct DecisionSettings {
@@ -129,15 +114,6 @@ pub struct DecisionSettings {
     pub ignore_malformed: bool,
     /// MaximumHeaders in octets; `None`: no limit (but see `session::connection::MAX_HEADER_OCTETS`).
     pub maximum_headers: Option<u64>,
-}
-
-/// Mode: what dkimd does at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mode {
-    /// `s`.
-    pub sign: bool,
-    /// `v`.
-    pub verify: bool,
 }
 
 /// Which keys sign, and how signatures look.

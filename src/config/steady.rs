@@ -5,12 +5,12 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::keys::file::SETTLED;
+
 /// How long a file must stay the same after it was read.
 pub const SECOND_LOOK: Duration = Duration::from_millis(250);
 /// How long a load waits at most for files that are being written.
 pub const PATIENCE: Duration = Duration::from_secs(2);
-/// A file untouched for so long when it was read is not being written.
-pub const SETTLED: Duration = Duration::from_secs(2);
 /// How long a doubtful list of hosts keeps the one before in force.
 pub const TRUST_HOLDS: Duration = Duration::from_secs(30);
 /// Octets before the first entry that are remembered.

@@ -16,7 +16,14 @@ pub use header_rules::HeaderFault;
 pub use identity::{Identity, IdentityError, IdentityFinding};
 pub use origin::{OriginFinding, Trust};
 
-use crate::config::settings::Mode;
+/// Mode: what dkimd does at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode {
+    /// `s`.
+    pub sign: bool,
+    /// `v`.
+    pub verify: bool,
+}
 
 /// Everything that the decision depends on.
 #[derive(Debug)]

@@ -19,7 +19,6 @@ pub mod nameservers;
 pub mod questions;
 mod reply;
 pub mod resolver;
-pub mod source;
 pub mod trust_anchor;
 
 use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc, time::Duration};

@@ -17,7 +17,9 @@ use super::{
     error::{Denied, KeyError},
     safe::{Component, Finding, judge},
 };
-use crate::config::steady::SETTLED;
+
+/// A file untouched for so long when it was read is not being written.
+pub const SETTLED: Duration = Duration::from_secs(2);
 
 /// A PEM file with an RSA key of 16384 bits has 12,500 octets; certificates may stand beside it.
 pub const MAX_KEY_FILE_OCTETS: u64 = 64 * 1024;

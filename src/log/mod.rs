@@ -1,14 +1,12 @@
-//! The log: where lines go ([`sink`]), what keeps a slow one from stopping mail ([`queue`]), and every line's text, one function each: [`lines`] about
-//! messages, [`daemon`] about the daemon itself.
+//! The log: where lines go ([`sink`]), and what keeps a slow reader from stopping mail ([`queue`]).
+//!
+//! What the lines say stands where it happens: about messages in `session::lines`, about the daemon itself in
+//! `process::lines`.
 
-pub mod daemon;
-pub mod lines;
 pub mod queue;
 pub mod sink;
 
 use std::fmt::Debug;
-
-use crate::config::settings::LogSettings;
 
 /// Syslog levels (RFC 5424 section 6.2.1) that dkimd uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,4 +30,21 @@ pub trait Log: Debug + Send + Sync {
 
     /// Takes up changed settings (SyslogName, SyslogFacility) after a reload.
     fn reconfigure(&self, _settings: &LogSettings) {}
+}
+
+/// What is logged, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Syslog.
+    pub syslog: bool,
+    /// SyslogSuccess.
+    pub success: bool,
+    /// SyslogFacility: a word that is known to exist, `mail` by default.
+    pub facility: &'static str,
+    /// SyslogName; `None`: the name the program was called by.
+    pub name: Option<String>,
+    /// LogWhy.
+    pub why: bool,
+    /// LogResults.
+    pub results: bool,
 }

@@ -10,8 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Level, Log};
-use crate::config::settings::LogSettings;
+use super::{Level, Log, LogSettings};
 
 /// Octets of text that wait at most.
 pub const MAX_QUEUED_OCTETS: usize = 4 << 20;

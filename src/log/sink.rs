@@ -15,8 +15,7 @@ use std::{
 
 use nix::sys::stat::fstat;
 
-use super::{Level, Log};
-use crate::config::settings::LogSettings;
+use super::{Level, Log, LogSettings};
 
 /// Longest line that is written, in octets; longer ones are cut and end in `...`.
 ///

@@ -23,7 +23,6 @@ use nix::sys::{
     statfs::{TMPFS_MAGIC, fstatfs},
 };
 
-use super::reload::Reload;
 use crate::secret;
 
 /// The file's whole content; nobody reads more.
@@ -35,6 +34,31 @@ const MOST_CHILDREN: usize = 16;
 /// A file is written in far less than this.
 const WRITTEN: Duration = Duration::from_millis(5);
 const MOST_READS: usize = 20;
+
+/// What became of a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// The new configuration is in force.
+    Done,
+    /// It is broken; the old one stays in force.
+    Kept,
+    /// Files in it look half written; the old one stays in force until they change.
+    PutOff,
+    /// There is no file to load again.
+    NoFile,
+}
+
+impl Reload {
+    /// One line for the service manager.
+    pub fn status(self) -> &'static str {
+        match self {
+            Self::Done => "configuration reloaded",
+            Self::NoFile => "nothing to reload: started without a file",
+            Self::Kept => "the changed configuration is broken; the old one stays (see the log)",
+            Self::PutOff => "a file looks half written; the old configuration stays (see the log)",
+        }
+    }
+}
 
 /// The daemon's side.
 #[derive(Debug)]

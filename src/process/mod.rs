@@ -7,6 +7,7 @@ pub mod clock;
 pub mod daemonize;
 pub mod exit;
 pub mod limits;
+pub mod lines;
 pub mod memory;
 pub mod pidfile;
 pub mod place;

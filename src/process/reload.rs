@@ -9,17 +9,17 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use super::answer::Answers;
+use super::answer::{Answers, Reload};
 use crate::{
     config::{
         load::{self, Doubt, Load, Watched},
         resolve::Overrides,
-        settings::LogSettings,
         snapshot::Snapshot,
         steady::{Stamp, Suspicion, takes_up},
     },
     diagnostic::Diagnostic,
-    log::{Level, Log, daemon as lines},
+    log::{Level, Log, LogSettings},
+    process::lines,
 };
 
 /// How often a load that was put off looks whether its files have changed.
@@ -64,31 +64,6 @@ struct PutOff {
     told: Instant,
     doubts: Vec<Doubt>,
     stamps: Vec<(PathBuf, Option<Stamp>)>,
-}
-
-/// What became of a reload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reload {
-    /// The new configuration is in force.
-    Done,
-    /// It is broken; the old one stays in force.
-    Kept,
-    /// Files in it look half written; the old one stays in force until they change.
-    PutOff,
-    /// There is no file to load again.
-    NoFile,
-}
-
-impl Reload {
-    /// One line for the service manager.
-    pub fn status(self) -> &'static str {
-        match self {
-            Self::Done => "configuration reloaded",
-            Self::NoFile => "nothing to reload: started without a file",
-            Self::Kept => "the changed configuration is broken; the old one stays (see the log)",
-            Self::PutOff => "a file looks half written; the old configuration stays (see the log)",
-        }
-    }
 }
 
 impl Reloader {

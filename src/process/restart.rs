@@ -24,7 +24,8 @@ use super::{
 };
 use crate::{
     config::settings::AutoRestart,
-    log::{Level, Log, daemon as lines},
+    log::{Level, Log},
+    process::lines,
 };
 
 /// A worker that lives shorter than this is not started again before this time has passed, so

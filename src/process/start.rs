@@ -29,11 +29,12 @@ use tokio::{
 use nix::unistd::{Pid, getpid};
 
 use super::{
+    answer::Reload,
     daemonize::{self, ReadyPipe},
     exit::{ExitCode, Failure},
     limits,
     pidfile::{PidFile, PidFileError},
-    reload::{Keys, LOOK_AGAIN, Reload, Reloader},
+    reload::{Keys, LOOK_AGAIN, Reloader},
     restart,
     signals::{self, Request, Signals, Stage, Stop, Stopper},
     surroundings,
@@ -44,15 +45,16 @@ use crate::{
     config::{
         load::{Doubt, Load, Watched},
         resolve::Overrides,
-        settings::{LogSettings, ProcessSettings},
+        settings::ProcessSettings,
         snapshot::Snapshot,
     },
     diagnostic::Diagnostic,
     log::{
-        Level, Log, daemon as lines,
+        Level, Log, LogSettings,
         queue::{FLUSH_LIMIT, Queued},
         sink::{Both, Stderr, Syslog, stderr_is_terminal},
     },
+    process::lines,
     socket::SocketSpec,
 };
 

@@ -11,8 +11,8 @@ use crate::{
         auth_results::{AuthResults, ResultItem},
         auth_results_parse::{self, RemovalRules, fields_to_delete},
     },
-    log::daemon::OPENDKIM_VERSION,
     milter::Change,
+    process::lines::OPENDKIM_VERSION,
 };
 
 /// The name of an MTA that tells none.

@@ -29,8 +29,9 @@ use crate::{
         header::{HeaderSection, LeadingSpace},
         verify::MAX_SIGNATURE_FIELDS,
     },
-    log::{Level, lines},
+    log::Level,
     milter::{Agreed, Client, Conversation, EndOfMessage, Reply, Stage, Wishes},
+    session::lines,
     tables::hosts::HostMatch,
 };
 

@@ -13,25 +13,25 @@ use crate::{
     config::snapshot::{SigningIdentities, Snapshot},
     diagnostic::Diagnostic,
     dkim::UnixTime,
-    dns::source::KeySources,
     keys::{
         KeySource,
         accounts::Identity,
         check::check_key,
         store::{KeyError, KeyStore},
     },
-    log::{Level, daemon, lines},
+    log::Level,
     milter::{
         self, Incident, Shutdown,
         memory::Budget,
         stop::{CLOSE_LIMIT, FINISH_LIMIT},
     },
     process::{
-        memory,
+        lines as daemon, memory,
         reload::{Keys, Reloader},
         signals::{Stage, Stop},
         start::Daemon,
     },
+    session::{key_sources::KeySources, lines},
     socket::{Listener, SocketSpec},
     tables::peers::serves_everybody,
 };

@@ -15,8 +15,9 @@ use crate::{
     config::{settings::FailureAction, snapshot::Snapshot},
     decide::{Decision, Identity},
     dkim::sign::Signer,
-    log::{Level, lines},
+    log::Level,
     milter::{EndOfMessage, Reply},
+    session::lines,
 };
 
 impl Connection {

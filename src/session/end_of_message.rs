@@ -15,8 +15,9 @@ use super::{
 use crate::{
     dkim::sign::Signer,
     headers::auth_results_parse,
-    log::{Level, lines},
+    log::Level,
     milter::{EndOfMessage, Reply},
+    session::lines,
 };
 
 impl Connection {

@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use super::{inquiry::Findings, record::MessageRecord};
 use crate::{
-    config::{
-        settings::LogSettings,
-        snapshot::{SigningIdentities, Snapshot},
-    },
+    config::snapshot::{SigningIdentities, Snapshot},
     decide::{
         IdentityFinding, NoAuthor, Reason, Trust,
         origin::{OriginFacts, Test},
     },
-    log::{Level, Log, lines},
+    log::{Level, Log, LogSettings},
     milter::Client,
+    session::lines,
     tables::hosts::HostMatch,
 };
 

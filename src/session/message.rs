@@ -11,8 +11,8 @@ use super::{
 use crate::{
     config::snapshot::Snapshot,
     dkim::{header::HeaderSection, sign::Signer},
-    log::lines,
     milter::{Change, Client, EndOfMessage},
+    session::lines,
 };
 
 /// The queue id of a message whose MTA tells none.

@@ -18,6 +18,8 @@ pub mod envelope;
 pub mod failure;
 pub mod inquiry;
 pub mod journal;
+pub mod key_sources;
+pub mod lines;
 pub mod macros;
 mod message;
 pub mod record;
@@ -34,8 +36,8 @@ use std::sync::{Arc, atomic::AtomicBool};
 pub use self::connection::Connection;
 use self::{diagnostics::Diagnostics, reports::Reports};
 use crate::{
-    dkim::UnixTime, dns::source::KeySources, keys::store::KeyStore, log::Log,
-    process::reload::Reloader,
+    dkim::UnixTime, keys::store::KeyStore, log::Log, process::reload::Reloader,
+    session::key_sources::KeySources,
 };
 
 /// What all connections share.

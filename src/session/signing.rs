@@ -9,7 +9,7 @@ use crate::{
         purpose::{NamedIn, Purpose},
         store::{KeyError, KeyRules, KeyStore},
     },
-    log::lines,
+    session::lines,
 };
 
 /// The rules that keys must satisfy under a configuration.

@@ -9,8 +9,9 @@ use crate::{
     },
     dns::name::DnsName,
     headers::auth_results::{AtpsResult, AuthResults, ResultItem},
-    log::{Level, lines},
+    log::Level,
     milter::{Change, EndOfMessage, Reply},
+    session::lines,
 };
 
 /// The reason that OpenDKIM gives for a quarantine.

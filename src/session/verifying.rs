@@ -23,10 +23,10 @@ use crate::{
         fetch::KeyFetch,
         key::{KeyCache, retrieval_detail},
         name::DnsName,
-        source::KeySources,
     },
     headers::auth_results::AtpsResult,
-    log::{Level, lines},
+    log::Level,
+    session::{key_sources::KeySources, lines},
 };
 
 /// What a name in `h=` costs beside its text: the allocation, and where it is.

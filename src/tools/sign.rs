@@ -19,10 +19,9 @@ use crate::{
     },
     dkim::sign::Signer,
     keys::store::KeyStore,
-    log::lines,
     milter::Client,
     process::{ExitCode, clock},
-    session::{inquiry::inquire, signing},
+    session::{inquiry::inquire, lines, signing},
 };
 
 /// Arguments of `dkimd sign`.

@@ -1,7 +1,10 @@
 //! Who is signed, who is verified, and what happens to what went wrong.
 
 use super::value::Values;
-use crate::config::settings::{DecisionSettings, FailureAction, Mode, OnFailure};
+use crate::{
+    config::settings::{DecisionSettings, FailureAction, OnFailure},
+    decide::Mode,
+};
 
 const ACTIONS: [(&str, FailureAction); 10] = [
     ("accept", FailureAction::Accept),

@@ -4,8 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use super::value::Values;
 use crate::{
-    config::settings::{AutoRestart, LogSettings, ProcessSettings},
+    config::settings::{AutoRestart, ProcessSettings},
     dataset::open::in_base,
+    log::LogSettings,
     socket::SocketSpec,
 };
 

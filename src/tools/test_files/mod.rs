@@ -31,12 +31,11 @@ use crate::{
     dns::TxtLookup,
     headers::auth_results::ResultItem,
     keys::store::KeyStore,
-    log::{
-        daemon::{self, OPENDKIM_VERSION},
-        lines,
+    process::{
+        ExitCode, Failure, clock,
+        lines::{self as daemon, OPENDKIM_VERSION},
     },
-    process::{ExitCode, Failure, clock},
-    session::{inquiry::inquire, signing},
+    session::{inquiry::inquire, lines, signing},
 };
 
 const PROGRAM: &str = "opendkim";

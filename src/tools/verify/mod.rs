@@ -18,9 +18,10 @@ use super::{configuration, message::MessageFile};
 use crate::{
     config::snapshot::Snapshot,
     dkim::{UnixTime, outcome::ResultWord},
-    dns::{TxtLookup, file::FileRecords, source},
+    dns::{TxtLookup, file::FileRecords},
     log::{Level, sink::Stderr},
     process::{ExitCode, Failure, clock},
+    session::key_sources,
 };
 
 /// Arguments of `dkimd verify`.
@@ -144,6 +145,6 @@ pub fn records_of(path: &Path) -> Result<Arc<dyn TxtLookup>, Failure> {
 
 /// The source of keys that a configuration names.
 pub fn open_source(snapshot: &Snapshot) -> Result<Arc<dyn TxtLookup>, Failure> {
-    source::open(snapshot, Arc::new(Stderr::from_level(Level::Warning)))
+    key_sources::open(snapshot, Arc::new(Stderr::from_level(Level::Warning)))
         .map_err(|error| Failure::new(ExitCode::OsError, error.to_string()))
 }

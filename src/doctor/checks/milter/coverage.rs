@@ -377,7 +377,7 @@ fn disabled_for_clients(postfix: &Postfix) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::{
-        config::settings::Mode,
+        decide::Mode,
         doctor::{
             checks::milter::{remedy::Trial, spelling, wiring::callers},
             finding::{Fix, Level},

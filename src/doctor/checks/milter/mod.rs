@@ -40,7 +40,7 @@ use self::{
 };
 use super::each::side_by_side;
 use crate::{
-    config::settings::Mode,
+    decide::Mode,
     doctor::{
         finding::{Cause, Report},
         host::Host,

@@ -7,8 +7,7 @@ use super::{
     wiring::{Caller, Role},
 };
 use crate::{
-    config::settings::Mode, doctor::finding::Finding, postfix::milters::Milter, socket::SocketSpec,
-    text,
+    decide::Mode, doctor::finding::Finding, postfix::milters::Milter, socket::SocketSpec, text,
 };
 
 /// OpenDMARC's port by custom.

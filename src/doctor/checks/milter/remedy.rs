@@ -10,7 +10,8 @@ use super::{
     wiring::{Role, callers},
 };
 use crate::{
-    config::{settings::Mode, snapshot::Snapshot},
+    config::snapshot::Snapshot,
+    decide::Mode,
     doctor::finding::{Finding, Level},
     postfix::{Postfix, change::Change, milters::items},
     socket::SocketSpec,

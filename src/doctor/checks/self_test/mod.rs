@@ -20,7 +20,7 @@ use crate::{
     config::snapshot::Snapshot,
     decide::{Decision, Reason},
     dkim::name::Domain,
-    dns::{TxtLookup, file::FileRecords, source},
+    dns::{TxtLookup, file::FileRecords},
     doctor::{
         finding::{Cause, Finding, Report},
         host::Host,
@@ -28,6 +28,7 @@ use crate::{
     log::sink::Capture,
     milter::client::{self, Ending, Submission, Wanted},
     process::clock,
+    session::key_sources,
     socket::{SocketSpec, stream::Stream},
     text,
     text::{Lang, Text},
@@ -183,7 +184,9 @@ fn keys(host: &Host, server: &Snapshot) -> Arc<dyn TxtLookup> {
     let nothing = || Arc::new(FileRecords::default()) as Arc<dyn TxtLookup>;
     match &host.dns {
         None => nothing(),
-        Some(_) => source::open(server, Arc::new(Capture::default())).unwrap_or_else(|_| nothing()),
+        Some(_) => {
+            key_sources::open(server, Arc::new(Capture::default())).unwrap_or_else(|_| nothing())
+        }
     }
 }
 

@@ -9,13 +9,13 @@ use crate::{
     config::snapshot::Snapshot,
     decide::Decision,
     dkim::{header::HeaderSection, name::Domain},
-    dns::source,
     doctor::{
         finding::{Cause, Finding, Report},
         host::Host,
     },
     log::sink::Capture,
     process::clock,
+    session::key_sources,
     text,
     text::Text,
     tools::{
@@ -172,7 +172,7 @@ async fn signed(
     author: &str,
 ) -> Option<Finding> {
     host.dns.as_ref()?;
-    let source = source::open(server, Arc::new(Capture::default())).ok()?;
+    let source = key_sources::open(server, Arc::new(Capture::default())).ok()?;
     let verdicts = Verdicts::of(message, server, &source, clock::now()).await;
     let passed: Vec<_> = verdicts
         .results

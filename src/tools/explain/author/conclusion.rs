@@ -5,11 +5,11 @@ use crate::{
     config::{settings::FailureAction, snapshot::Snapshot},
     decide::{Decision, Identity, NoAuthor, Reason},
     keys::store::KeyStore,
-    log::lines,
     process::ExitCode,
     session::{
         failure::SigningFailure,
         inquiry::Findings,
+        lines,
         signing::{self, KeyFailure},
     },
     tools::configuration,

@@ -13,7 +13,7 @@ use crate::{
         safe::{Component, Fault, Finding},
         store::KeyError,
     },
-    log::lines,
+    session::lines,
     tools::explain::log_line::LogLine,
 };
 

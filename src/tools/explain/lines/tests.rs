@@ -35,9 +35,12 @@ use crate::{
         purpose::{NamedIn, Purpose},
         store::KeyError,
     },
-    log::{daemon, lines},
     milter::{Client, serve::Incident},
-    session::record::{MessageRecord, Outcome, Times},
+    process::lines as daemon,
+    session::{
+        lines,
+        record::{MessageRecord, Outcome, Times},
+    },
     tables::key_table::KeyTableError,
 };
 
@@ -491,7 +494,7 @@ fn known(text: &str) -> Finding {
 #[test]
 fn every_line_about_mail_is_known() {
     let samples = message_lines();
-    for name in writers(include_str!("../../../log/lines.rs")) {
+    for name in writers(include_str!("../../../session/lines.rs")) {
         assert!(samples.contains_key(name), "no sample of lines::{name}");
     }
     for text in samples.values().flatten() {
@@ -504,7 +507,7 @@ fn every_line_about_mail_is_known() {
 #[test]
 fn every_line_about_the_daemon_is_known() {
     let samples = daemon_lines();
-    for name in writers(include_str!("../../../log/daemon.rs")) {
+    for name in writers(include_str!("../../../process/lines.rs")) {
         assert!(samples.contains_key(name), "no sample of daemon::{name}");
     }
     for text in samples.values().flatten() {

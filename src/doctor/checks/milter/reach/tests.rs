@@ -2,7 +2,7 @@ use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixListener};
 
 use super::*;
 use crate::{
-    config::settings::Mode,
+    decide::Mode,
     doctor::{
         checks::milter::{remedy::Trial, wiring::callers},
         finding::Fix,

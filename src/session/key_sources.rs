@@ -6,17 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    TxtLookup,
-    cache::CacheFigures,
-    file::DataSetRecords,
-    key::{KeyCache, key_cache},
-    nameservers::NameServers,
-    resolver::{Resolver, ResolverError, ResolverSettings},
-    trust_anchor::TrustAnchor,
-};
 use crate::{
     config::snapshot::{KeyOrigin, Snapshot},
+    dns::{
+        TxtLookup,
+        cache::CacheFigures,
+        file::DataSetRecords,
+        key::{KeyCache, key_cache},
+        nameservers::NameServers,
+        resolver::{Resolver, ResolverError, ResolverSettings},
+        trust_anchor::TrustAnchor,
+    },
     log::Log,
 };
 
