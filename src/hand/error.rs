@@ -13,11 +13,7 @@ use super::{
     act::{Report, State},
     owner::{Fault, Owner, PATIENCE},
 };
-use crate::{
-    keys::{accounts::user_name, safe::shell_word},
-    text,
-    text::{Lang, Text},
-};
+use crate::keys::{accounts::user_name, safe::shell_word};
 
 /// What stands at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +43,18 @@ impl Kind {
             _ => Self::Device,
         }
     }
+}
 
-    fn text(self) -> Text {
-        match self {
-            Self::File => text!("a file", "un archivo"),
-            Self::Directory => text!("a directory", "un directorio"),
-            Self::Link => text!("a symbolic link", "un enlace simbólico"),
-            Self::Pipe => text!("a named pipe", "una tubería con nombre"),
-            Self::Socket => text!("a socket", "un socket"),
-            Self::Device => text!("a device", "un dispositivo"),
-        }
+impl Display for Kind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "a file",
+            Self::Directory => "a directory",
+            Self::Link => "a symbolic link",
+            Self::Pipe => "a named pipe",
+            Self::Socket => "a socket",
+            Self::Device => "a device",
+        })
     }
 }
 
@@ -152,145 +150,6 @@ pub enum PlaceError {
 }
 
 impl PlaceError {
-    /// What is wrong and what mends it.
-    pub fn text(&self) -> Text {
-        let shown = |path: &Path| path.display().to_string();
-        let word = |path: &Path| shell_word(&path.to_string_lossy());
-        match self {
-            Self::Link {
-                path,
-                owner,
-                directory,
-            } => {
-                let (shown, word, directory) = (shown(path), word(path), shown(directory));
-                text!(
-                    "{shown} is a symbolic link that belongs to user {owner}, in a place that root \
-                     alone does not decide on ({directory}), so it is not followed. See where it \
-                     leads (ls -l {word}), then remove it: rm {word}",
-                    "{shown} es un enlace simbólico que pertenece al usuario {owner}, en un lugar \
-                     que no decide solo root ({directory}), así que no se sigue. Vea adónde lleva \
-                     (ls -l {word}) y después elimínelo: rm {word}"
-                )
-            }
-            Self::Other { path, kind, owner } => {
-                let kind = kind.text();
-                let (en, es) = (kind.to(Lang::En), kind.to(Lang::Es));
-                let (shown, word) = (shown(path), word(path));
-                text!(
-                    "{shown} is {en} that belongs to user {owner}, not what is needed there. Move it \
-                     out of the way: mv {word} {word}.old",
-                    "{shown} es {es} que pertenece al usuario {owner}, no lo que hace falta ahí. \
-                     Apártelo: mv {word} {word}.old"
-                )
-            }
-            Self::TooBig { path, owner } => {
-                let (shown, word) = (shown(path), word(path));
-                let most = MOST_OCTETS / 1024 / 1024;
-                text!(
-                    "{shown}, which belongs to user {owner}, is larger than any such file is (more \
-                     than {most} MiB, or than a key can be). Move it out of the way: mv {word} \
-                     {word}.old",
-                    "{shown}, que pertenece al usuario {owner}, es mayor que cualquier archivo así \
-                     (más de {most} MiB, o de lo que puede ocupar una clave). Apártelo: mv {word} \
-                     {word}.old"
-                )
-            }
-            Self::Shared {
-                directory,
-                owner,
-                everybody,
-            } => {
-                let (shown, word) = (shown(directory), word(directory));
-                let (en, es, who) = match everybody {
-                    true => ("everybody", "cualquiera", "o"),
-                    false => ("its group", "su grupo", "g"),
-                };
-                text!(
-                    "The directory {shown} belongs to user {owner}, but {en} can change it, so what is \
-                     in it may be anybody's. Take that right away: chmod {who}-w {word}",
-                    "El directorio {shown} pertenece al usuario {owner}, pero {es} puede cambiarlo, \
-                     así que lo que contiene puede ser de cualquiera. Quite ese permiso: chmod \
-                     {who}-w {word}"
-                )
-            }
-            Self::Denied {
-                path,
-                user,
-                directory,
-            } => {
-                let (shown, word) = (shown(path), word(path));
-                let (above, directory) = (shown_word(directory), shown_of(directory));
-                text!(
-                    "{directory} belongs to user {user}, so root touches what is in it only with \
-                     that user's rights, and {user} may not do so with {shown}. Give it to that \
-                     user: chown -h {user} {word} && chmod u+rwX {word}; or make the directory \
-                     root's: chown -h root {above}",
-                    "{directory} pertenece al usuario {user}, así que root solo toca lo que contiene \
-                     con los permisos de ese usuario, y {user} no puede hacerlo con {shown}. Déselo \
-                     a ese usuario: chown -h {user} {word} && chmod u+rwX {word}; o haga que el \
-                     directorio sea de root: chown -h root {above}"
-                )
-            }
-            Self::NoRights {
-                directory,
-                user,
-                cause,
-            } => {
-                let (shown, word) = (shown(directory), word(directory));
-                text!(
-                    "{shown} belongs to user {user}, and this process can't take that user's rights \
-                     ({cause}); with its own it changes nothing there. Make the directory root's: \
-                     chown -h root {word}",
-                    "{shown} pertenece al usuario {user}, y este proceso no puede tomar los permisos \
-                     de ese usuario ({cause}); con los suyos no cambia nada ahí. Haga que el \
-                     directorio sea de root: chown -h root {word}"
-                )
-            }
-            Self::WrongUser {
-                path,
-                needed,
-                user,
-                directory,
-            } => {
-                let (shown, above) = (shown(path), shown_word(directory));
-                let directory = shown_of(directory);
-                text!(
-                    "{shown} must belong to user {needed}, but {directory} belongs to user {user}, so \
-                     what root has made there is that user's. Give the directory to the other: chown \
-                     -h {needed} {above}",
-                    "{shown} debe pertenecer al usuario {needed}, pero {directory} pertenece al usuario \
-                     {user}, así que lo que root hace crear ahí es de ese usuario. Dé el directorio al \
-                     otro: chown -h {needed} {above}"
-                )
-            }
-            Self::Word { path, file, user } => {
-                let (shown, word, file) = (shown(path), word(file), shown(file));
-                text!(
-                    "{shown} is named by {file}, which user {user} can change, so root changes nothing \
-                     there on its word. Make that file root's: chown -h root {word} && chmod go-w \
-                     {word}",
-                    "{shown} lo nombra {file}, que el usuario {user} puede cambiar, así que root no \
-                     cambia nada ahí porque ese archivo lo diga. Haga que el archivo sea de root: \
-                     chown -h root {word} && chmod go-w {word}"
-                )
-            }
-            Self::Silent { path, user } => {
-                let (shown, seconds) = (shown(path), PATIENCE.as_secs());
-                let word = word(path);
-                text!(
-                    "{shown} did not answer user {user} within {seconds} seconds. See what is mounted \
-                     there: findmnt -T {word}",
-                    "{shown} no respondió al usuario {user} en {seconds} segundos. Vea qué está \
-                     montado ahí: findmnt -T {word}"
-                )
-            }
-            Self::System { path, cause } => {
-                let (shown, cause) = (shown(path), cause.desc());
-                text!("{shown}: {cause}", "{shown}: {cause}")
-            }
-        }
-    }
-
     /// The kind of error that the system's own calls would have given.
     pub fn kind(&self) -> io::ErrorKind {
         match self {
@@ -311,9 +170,126 @@ fn shown_word(path: &Path) -> String {
     shell_word(&path.to_string_lossy())
 }
 
+/// What is wrong, and the command that mends it.
 impl Display for PlaceError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text().to(Lang::En))
+        let shown = |path: &Path| path.display().to_string();
+        let word = |path: &Path| shell_word(&path.to_string_lossy());
+        match self {
+            Self::Link {
+                path,
+                owner,
+                directory,
+            } => {
+                let (shown, word, directory) = (shown(path), word(path), shown(directory));
+                write!(
+                    f,
+                    "{shown} is a symbolic link that belongs to user {owner}, in a place that root \
+                     alone does not decide on ({directory}), so it is not followed. See where it \
+                     leads (ls -l {word}), then remove it: rm {word}"
+                )
+            }
+            Self::Other { path, kind, owner } => {
+                let (shown, word) = (shown(path), word(path));
+                write!(
+                    f,
+                    "{shown} is {kind} that belongs to user {owner}, not what is needed there. Move it \
+                     out of the way: mv {word} {word}.old"
+                )
+            }
+            Self::TooBig { path, owner } => {
+                let (shown, word) = (shown(path), word(path));
+                let most = MOST_OCTETS / 1024 / 1024;
+                write!(
+                    f,
+                    "{shown}, which belongs to user {owner}, is larger than any such file is (more \
+                     than {most} MiB, or than a key can be). Move it out of the way: mv {word} \
+                     {word}.old"
+                )
+            }
+            Self::Shared {
+                directory,
+                owner,
+                everybody,
+            } => {
+                let (shown, word) = (shown(directory), word(directory));
+                let (who, class) = if *everybody {
+                    ("everybody", "o")
+                } else {
+                    ("its group", "g")
+                };
+                write!(
+                    f,
+                    "The directory {shown} belongs to user {owner}, but {who} can change it, so what is \
+                     in it may be anybody's. Take that right away: chmod {class}-w {word}"
+                )
+            }
+            Self::Denied {
+                path,
+                user,
+                directory,
+            } => {
+                let (shown, word) = (shown(path), word(path));
+                let (above, directory) = (shown_word(directory), shown_of(directory));
+                write!(
+                    f,
+                    "{directory} belongs to user {user}, so root touches what is in it only with \
+                     that user's rights, and {user} may not do so with {shown}. Give it to that \
+                     user: chown -h {user} {word} && chmod u+rwX {word}; or make the directory \
+                     root's: chown -h root {above}"
+                )
+            }
+            Self::NoRights {
+                directory,
+                user,
+                cause,
+            } => {
+                let (shown, word) = (shown(directory), word(directory));
+                write!(
+                    f,
+                    "{shown} belongs to user {user}, and this process can't take that user's rights \
+                     ({cause}); with its own it changes nothing there. Make the directory root's: \
+                     chown -h root {word}"
+                )
+            }
+            Self::WrongUser {
+                path,
+                needed,
+                user,
+                directory,
+            } => {
+                let (shown, above) = (shown(path), shown_word(directory));
+                let directory = shown_of(directory);
+                write!(
+                    f,
+                    "{shown} must belong to user {needed}, but {directory} belongs to user {user}, so \
+                     what root has made there is that user's. Give the directory to the other: chown \
+                     -h {needed} {above}"
+                )
+            }
+            Self::Word { path, file, user } => {
+                let (shown, word, file) = (shown(path), word(file), shown(file));
+                write!(
+                    f,
+                    "{shown} is named by {file}, which user {user} can change, so root changes nothing \
+                     there on its word. Make that file root's: chown -h root {word} && chmod go-w \
+                     {word}"
+                )
+            }
+            Self::Silent { path, user } => {
+                let (shown, seconds) = (shown(path), PATIENCE.as_secs());
+                let word = word(path);
+                write!(
+                    f,
+                    "{shown} did not answer user {user} within {seconds} seconds. See what is mounted \
+                     there: findmnt -T {word}"
+                )
+            }
+            Self::System { path, cause } => {
+                let (shown, cause) = (shown(path), cause.desc());
+                write!(f, "{shown}: {cause}")
+            }
+        }
     }
 }
 

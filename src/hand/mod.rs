@@ -35,7 +35,7 @@ use std::{
 
 pub use attributes::Attributes;
 pub use error::{Kind, PlaceError};
-pub use owner::Owner;
+pub use owner::{Owner, PATIENCE};
 
 use act::{Report, State, Task};
 use nix::{errno::Errno, unistd::geteuid};

@@ -22,6 +22,7 @@ mod milter_list;
 pub mod mta;
 mod octets;
 mod options;
+pub mod place_error;
 pub mod plan;
 mod present;
 pub mod publication;

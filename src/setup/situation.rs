@@ -10,6 +10,7 @@ use std::{
 
 use nix::unistd::{Gid, Uid, User, geteuid};
 
+use super::place_error;
 use crate::{
     config::{
         parse::{self, WrittenOption},
@@ -166,7 +167,7 @@ impl From<io::Error> for Refusal {
 
 impl From<PlaceError> for Refusal {
     fn from(error: PlaceError) -> Self {
-        Self::new(error.text())
+        Self::new(place_error::text(&error))
     }
 }
 
