@@ -14,6 +14,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+pub mod advice;
 pub mod cli;
 pub mod config;
 pub mod dataset;
@@ -31,9 +32,9 @@ pub mod secret;
 pub mod session;
 pub mod setup;
 pub mod tables;
-pub mod text;
 pub mod tools;
 
+pub use advice::text;
 pub use dkim_core as dkim;
 pub use dkimd_milter as milter;
 pub use dkimd_milter::socket;

@@ -10,10 +10,13 @@ use tokio::{task::JoinSet, time::timeout};
 
 use super::{
     checks::{CHECKS, Check, Needs},
-    finding::{Cause, Finding, Level, Omission, Report},
     host::Host,
+    report::{Cause, Omission, Report},
 };
-use crate::dns::DnsFailure;
+use crate::{
+    advice::{Finding, Level},
+    dns::DnsFailure,
+};
 
 /// Findings that keep others from being made: they are told whichever checks are wanted.
 const HIDING: [&str; 7] = [

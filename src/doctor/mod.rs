@@ -2,18 +2,18 @@
 //! side by side, each fault named with its evidence and its remedy.
 //!
 //! [`host`] gathers once what several checks look at; [`checks`] is the table of all checks, each a
-//! function from the host to its [`finding`]s; [`examination`] runs them together, each within its
-//! time; [`report`] shows what came of it. [`knock`] tries a milter's socket as Postfix would.
+//! function from the host to its [`report`]; [`examination`] runs them together, each within its
+//! time; [`render`] shows what came of it. [`knock`] tries a milter's socket as Postfix would.
 
 pub mod addresses;
 mod arriving;
 mod calendar;
 pub mod checks;
 pub mod examination;
-pub mod finding;
 pub mod host;
 pub mod knock;
 mod listeners;
 pub mod record_line;
+pub mod render;
 pub mod report;
 mod smtp;

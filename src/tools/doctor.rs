@@ -11,12 +11,13 @@ use clap::Args;
 
 use super::configuration::DEFAULT_FILE;
 use crate::{
+    advice::render::Style,
     dkim::name::Domain,
     doctor::{
         checks::{CHECKS, Check, Needs},
         examination::{Examination, Examined, Selection, Verdict, examine},
         host::{Host, Wanted},
-        report::{self, Style},
+        render,
     },
     process::ExitCode,
     text,
@@ -182,8 +183,8 @@ fn tell(args: &DoctorArgs, examination: &Examination, lang: Lang) -> ExitCode {
     let mut out = io::stdout().lock();
     let colour = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let written = match args.json {
-        true => report::write_json(&mut out, examination, lang),
-        false => report::write(
+        true => render::write_json(&mut out, examination, lang),
+        false => render::write(
             &mut out,
             examination,
             Style {

@@ -3,12 +3,13 @@
 use std::{net::IpAddr, sync::Arc};
 
 use crate::{
+    advice::{Finding, Level},
     dns::questions::reverse_name,
     doctor::{
         addresses::{KnownBy, Public, Seen, smarthost},
-        finding::{Finding, Level, Report},
         host::Host,
         record_line,
+        report::Report,
     },
     postfix::leaving::{AddressSource, LeavingAddress},
     text,

@@ -6,10 +6,11 @@
 use std::{fs, path::Path, sync::Arc};
 
 use crate::{
+    advice::Finding,
     doctor::{
         calendar::{DAY_SECONDS, day, unix_seconds},
-        finding::{Finding, Report},
         host::Host,
+        report::Report,
     },
     text,
 };

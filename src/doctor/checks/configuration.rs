@@ -8,10 +8,11 @@ use std::{env, fs::File, io, path::Path, process::Stdio, sync::Arc};
 use tokio::process::Command;
 
 use crate::{
+    advice::{Finding, Level},
     diagnostic::Diagnostic,
     doctor::{
-        finding::{Cause, Finding, Level, Report},
         host::Host,
+        report::{Cause, Report},
     },
     keys::remedy,
     tables::peers::serves_everybody,

@@ -4,10 +4,11 @@ use std::{net::SocketAddr, sync::Arc};
 
 use super::{each::each_domain, resolver::probe::answers_unchecked};
 use crate::{
+    advice::Finding,
     dns::{DnsFailure, questions::Questions},
     doctor::{
-        finding::{Cause, Finding, Report},
         host::Host,
+        report::{Cause, Report},
     },
     text,
 };

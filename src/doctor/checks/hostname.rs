@@ -4,11 +4,12 @@
 use std::{fs, net::IpAddr, sync::Arc};
 
 use crate::{
+    advice::{Finding, Level},
     doctor::{
         addresses::{Seen, smarthost},
-        finding::{Cause, Finding, Level, Report},
         host::Host,
         record_line,
+        report::{Cause, Report},
     },
     postfix::{MainCf, leaving::is_private},
     text,

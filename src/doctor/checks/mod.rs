@@ -4,8 +4,8 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::{
-    finding::{Cause, Report},
     host::Host,
+    report::{Cause, Report},
 };
 use crate::{text, text::Text};
 

@@ -14,12 +14,13 @@ use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{each::each, no_domain};
 use crate::{
+    advice::Finding,
     dns::questions::{MailExchanger, Questions},
     doctor::{
         addresses::{Seen, own_addresses},
-        finding::{Finding, Report},
         host::Host,
         record_line,
+        report::Report,
     },
     postfix::{MainCf, leaving::is_private},
     text,

@@ -13,9 +13,10 @@ use nix::{
 };
 
 use crate::{
+    advice::Finding,
     doctor::{
-        finding::{Cause, Finding, Report},
         host::Host,
+        report::{Cause, Report},
     },
     postfix::{Postfix, PostfixError},
     text,
@@ -203,7 +204,7 @@ fn not_running(postfix: &Postfix) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::{Fix, Level};
+    use crate::advice::{Fix, Level};
 
     fn complaint(text: &str) -> Finding {
         let mut postfix = Postfix::of_texts("smtpd_milters =\nmydestination = x\n", "", "");

@@ -6,10 +6,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use tokio::task::spawn_blocking;
 
 use crate::{
+    advice::Finding,
     dkim::name::Domain,
     doctor::{
-        finding::{Cause, Finding, Report},
         host::Host,
+        report::{Cause, Report},
     },
     postfix::{Postfix, PostfixError, main_cf::words},
     text,

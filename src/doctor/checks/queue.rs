@@ -8,11 +8,12 @@ use std::{
 };
 
 use crate::{
+    advice::{Finding, Level},
     doctor::{
         calendar::{DAY_SECONDS, unix_seconds},
         checks::GREETED,
-        finding::{self, Finding, Level, Report},
         host::Host,
+        report::{self, Report},
     },
     postfix::{
         queue::{Message, Queue},
@@ -51,14 +52,14 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     match listed {
         Ok(Ok(queue)) => judge(&queue, unix_seconds(host.now)).into(),
         Ok(Err(error)) => Report::not_examined(
-            finding::Cause::Unavailable,
+            report::Cause::Unavailable,
             text!(
                 "the queue can't be listed: {error}",
                 "no se puede listar la cola: {error}"
             ),
         ),
         Err(error) => Report::not_examined(
-            finding::Cause::Unavailable,
+            report::Cause::Unavailable,
             text!(
                 "the queue can't be listed: {error}",
                 "no se puede listar la cola: {error}"

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    doctor::{
-        finding::{Finding, Report},
-        host::Host,
-    },
+    advice::Finding,
+    doctor::{host::Host, report::Report},
     text,
 };
 

@@ -4,12 +4,13 @@
 use std::{net::IpAddr, sync::Arc};
 
 use crate::{
+    advice::{Finding, Level},
     dns::questions::reverse_name,
     doctor::{
         addresses::{Seen, smarthost},
-        finding::{Cause, Finding, Level, Report},
         host::Host,
         record_line,
+        report::{Cause, Report},
     },
     text,
     text::Text,
@@ -269,7 +270,7 @@ fn is_generic(name: &str, address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Fix;
+    use crate::advice::Fix;
 
     fn facts(names: &[&str], forward: &[&str]) -> ReverseFacts {
         ReverseFacts {

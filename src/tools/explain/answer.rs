@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use serde_json::json;
 
 use crate::{
-    doctor::{
-        finding::{Finding, Level},
-        report::{Style, finding_json, write_finding},
+    advice::line::one_line,
+    advice::{
+        Finding, Level,
+        render::{Style, finding_json, write_finding},
     },
-    log::sink::one_line,
     process::ExitCode,
     text::{Lang, Text},
 };
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn text_from_mail_can_not_move_the_cursor() {
         let hostile = "\x1b[2J\r\nFAIL";
-        let finding = Finding::saying(hostile);
+        let finding = Finding::fail("x", hostile, text!("{hostile}", "{hostile}"));
         let answer = Answer {
             story: vec![Event {
                 time: String::new(),

@@ -7,7 +7,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::{answer::Answer, reply};
 use crate::{
-    doctor::finding::Finding, keys::safe::shell_word, text, text::Lang, tools::message::MessageFile,
+    advice::Finding, keys::safe::shell_word, text, text::Lang, tools::message::MessageFile,
 };
 
 /// Recipients of one notification that are told.

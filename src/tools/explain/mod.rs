@@ -32,12 +32,12 @@ use clap::Args;
 use self::{answer::Answer, log_line::LogLine, subject::Subject};
 use super::configuration::DEFAULT_FILE;
 use crate::{
-    config::{resolve::Overrides, snapshot::Snapshot},
-    doctor::{
-        finding::Finding,
-        report::{Style, finding_json},
+    advice::line::one_line,
+    advice::{
+        Finding,
+        render::{Style, finding_json},
     },
-    log::sink::one_line,
+    config::{resolve::Overrides, snapshot::Snapshot},
     process::{ExitCode, Failure},
     secret, text,
     text::Lang,

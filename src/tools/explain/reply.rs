@@ -3,7 +3,7 @@
 
 use super::words::{self, Facts};
 use crate::{
-    doctor::finding::{Finding, Level},
+    advice::{Finding, Level},
     postfix::refusal::{Refusal, Turn},
     text,
 };

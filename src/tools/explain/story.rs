@@ -9,7 +9,7 @@ use super::{
     reply,
 };
 use crate::{
-    doctor::finding::{Finding, Level},
+    advice::{Finding, Level},
     text,
     text::{Lang, Text},
 };

@@ -15,11 +15,8 @@ use self::{
     lists::{BlockList, LISTS, refusal},
 };
 use crate::{
-    doctor::{
-        addresses::Seen,
-        finding::{Finding, Report},
-        host::Host,
-    },
+    advice::Finding,
+    doctor::{addresses::Seen, host::Host, report::Report},
     text,
     text::Lang,
 };
@@ -222,7 +219,7 @@ fn shown(why: Unusable) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Fix;
+    use crate::advice::Fix;
 
     fn list(zone: &str) -> &'static BlockList {
         LISTS.iter().find(|list| list.zone == zone).unwrap()

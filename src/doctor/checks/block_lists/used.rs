@@ -3,7 +3,7 @@
 
 use super::lists::is_dead;
 use crate::{
-    doctor::finding::Finding,
+    advice::Finding,
     postfix::{Postfix, main_cf::words},
     text,
     text::Text,

@@ -3,15 +3,13 @@
 use std::path::Path;
 
 use crate::{
+    advice::Finding,
     config::snapshot::Snapshot,
     decide::Decision,
     dkim::name::Domain,
-    doctor::{
-        checks::{
-            authors::{author_in, findings_for},
-            milter::ways::{SignedBefore, signed_before_filter},
-        },
-        finding::Finding,
+    doctor::checks::{
+        authors::{author_in, findings_for},
+        milter::ways::{SignedBefore, signed_before_filter},
     },
     postfix::Postfix,
     socket::SocketSpec,

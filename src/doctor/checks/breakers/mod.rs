@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use crate::{
     doctor::{
-        finding::{Cause, Report},
         host::Host,
+        report::{Cause, Report},
     },
     text,
 };

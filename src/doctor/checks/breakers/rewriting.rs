@@ -8,10 +8,11 @@ use std::fs;
 
 use super::rules::{Rule, changing};
 use crate::{
+    advice::Finding,
     config::snapshot::Snapshot,
     decide::Decision,
     dkim::header::{HeaderSection, LeadingSpace},
-    doctor::{checks::authors::findings_for, finding::Finding},
+    doctor::checks::authors::findings_for,
     postfix::{Postfix, Service, main_cf::words},
     text,
     text::Text,
@@ -344,7 +345,7 @@ fn no_eight_bits(postfix: &Postfix) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::resolve::Overrides, doctor::finding::Level};
+    use crate::{advice::Level, config::resolve::Overrides};
 
     fn server() -> Snapshot {
         let folder = env!("CARGO_MANIFEST_DIR");

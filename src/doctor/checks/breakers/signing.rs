@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::{
+    advice::Finding,
     config::snapshot::Snapshot,
     dkim::{Canon, sign::BodyLength},
-    doctor::finding::Finding,
     session::signing::body_length,
     text,
 };
@@ -123,7 +123,7 @@ fn oversigned(server: &Snapshot, file: &str) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::resolve::Overrides, doctor::finding::Level};
+    use crate::{advice::Level, config::resolve::Overrides};
 
     async fn found(options: &[(&'static str, &str)]) -> Vec<(&'static str, Level)> {
         let options = options

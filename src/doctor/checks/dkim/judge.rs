@@ -7,15 +7,13 @@ use super::{
     served::{Answered, Served, Server},
 };
 use crate::{
+    advice::{Finding, Level},
     dkim::{
         crypto::{ADVISED_RSA_BITS, PrivateKey},
         key_record::{KeyRecord, PublishedKeyData},
     },
     dns::DnsFailure,
-    doctor::{
-        finding::{Finding, Level},
-        record_line,
-    },
+    doctor::record_line,
     text,
     text::Text,
 };

@@ -15,11 +15,12 @@ use self::{
 };
 use super::{each::each, exists, no_domain};
 use crate::{
+    advice::Finding,
     config::snapshot::Snapshot,
     dkim::name::Domain,
     doctor::{
-        finding::{Cause, Finding, Report},
         host::Host,
+        report::{Cause, Report},
     },
     text,
 };

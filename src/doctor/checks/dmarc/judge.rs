@@ -5,10 +5,8 @@ use super::{
     tree::{Step, applied},
 };
 use crate::{
-    doctor::{
-        finding::{Finding, Level},
-        record_line,
-    },
+    advice::{Finding, Level},
+    doctor::record_line,
     text,
     text::Text,
 };
@@ -330,7 +328,7 @@ fn lenient(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Fix;
+    use crate::advice::Fix;
 
     fn facts(texts: &[&str]) -> DmarcFacts {
         DmarcFacts {

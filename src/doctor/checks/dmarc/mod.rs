@@ -17,7 +17,7 @@ use self::{
 use super::{dkim::keys::keys_of, each::each_domain, exists};
 use crate::{
     dns::{DnsFailure, questions::Questions},
-    doctor::{finding::Report, host::Host},
+    doctor::{host::Host, report::Report},
 };
 
 /// Domains of reports that are looked at.

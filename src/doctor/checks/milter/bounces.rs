@@ -5,12 +5,8 @@ use std::{fs, path::Path};
 
 use super::wiring::{Caller, Role, ours};
 use crate::{
-    config::snapshot::Snapshot,
-    decide::Decision,
-    doctor::{checks::authors::findings_for, finding::Finding},
-    postfix::Postfix,
-    socket::SocketSpec,
-    text,
+    advice::Finding, config::snapshot::Snapshot, decide::Decision,
+    doctor::checks::authors::findings_for, postfix::Postfix, socket::SocketSpec, text,
 };
 
 /// Who Postfix's notices come from.
@@ -144,11 +140,9 @@ mod tests {
 
     use super::*;
     use crate::{
+        advice::{Fix, Level},
         config::resolve::Overrides,
-        doctor::{
-            checks::milter::wiring::callers,
-            finding::{Fix, Level},
-        },
+        doctor::checks::milter::wiring::callers,
     };
 
     /// What is told where the SigningTable has a row for `pattern` alone.

@@ -7,7 +7,7 @@ use super::{
     wiring::{Caller, Fit, Role},
 };
 use crate::{
-    doctor::finding::Finding,
+    advice::Finding,
     postfix::{
         Postfix,
         change::Change,
@@ -377,11 +377,9 @@ fn disabled_for_clients(postfix: &Postfix) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::{
+        advice::{Fix, Level},
         decide::Mode,
-        doctor::{
-            checks::milter::{remedy::Trial, spelling, wiring::callers},
-            finding::{Fix, Level},
-        },
+        doctor::checks::milter::{remedy::Trial, spelling, wiring::callers},
     };
 
     const MASTER: &str = "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n\

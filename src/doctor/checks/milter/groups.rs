@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use super::access::Visitor;
-use crate::{doctor::finding::Finding, keys::accounts::group_name, text};
+use crate::{advice::Finding, keys::accounts::group_name, text};
 
 /// Services that connect to filters.
 const SERVICES: [&str; 2] = ["smtpd", "cleanup"];

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    doctor::finding::Finding,
+    advice::Finding,
     socket::{SocketSpec, spec::SocketSpecError},
     text,
 };
@@ -137,7 +137,7 @@ fn of_unit(file: &Path, text: &str) -> Option<Elsewhere> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Level;
+    use crate::advice::Level;
 
     #[test]
     fn the_last_socket_of_the_defaults_counts_and_variables_are_left_alone() {

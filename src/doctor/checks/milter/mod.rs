@@ -42,9 +42,9 @@ use super::each::side_by_side;
 use crate::{
     decide::Mode,
     doctor::{
-        finding::{Cause, Report},
         host::Host,
         knock::{Families, Knock, Knocked},
+        report::{Cause, Report},
     },
     postfix::{Postfix, milters::Milter},
     socket::SocketSpec,

@@ -6,9 +6,7 @@ use super::{
     remedy::{How, Mended},
     wiring::{Caller, Role},
 };
-use crate::{
-    decide::Mode, doctor::finding::Finding, postfix::milters::Milter, socket::SocketSpec, text,
-};
+use crate::{advice::Finding, decide::Mode, postfix::milters::Milter, socket::SocketSpec, text};
 
 /// OpenDMARC's port by custom.
 const DMARC_PORT: u16 = 8893;
@@ -133,10 +131,8 @@ fn list(caller: &Caller<'_>) -> String {
 mod tests {
     use super::*;
     use crate::{
-        doctor::{
-            checks::milter::{remedy::Trial, wiring::callers},
-            finding::Fix,
-        },
+        advice::Fix,
+        doctor::checks::milter::{remedy::Trial, wiring::callers},
         postfix::Postfix,
     };
 

@@ -10,7 +10,7 @@ use super::{
     wiring::{self, Caller, Fit, ours, same_file},
 };
 use crate::{
-    doctor::finding::Finding,
+    advice::Finding,
     postfix::{Postfix, change::quoted_path, expand::sole_reference, milters::Milter},
     socket::SocketSpec,
 };

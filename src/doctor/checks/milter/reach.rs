@@ -14,7 +14,8 @@ use super::{
     wiring::{Caller, Fit, Role, callers, same_file},
 };
 use crate::{
-    doctor::{finding::Finding, knock::Knocked},
+    advice::Finding,
+    doctor::knock::Knocked,
     postfix::{change::quoted_path, milters::Milter},
     socket::SocketSpec,
     text,

@@ -10,9 +10,9 @@ use super::{
     wiring::{Role, callers},
 };
 use crate::{
+    advice::{Finding, Level},
     config::snapshot::Snapshot,
     decide::Mode,
-    doctor::finding::{Finding, Level},
     postfix::{Postfix, change::Change, milters::items},
     socket::SocketSpec,
     text,

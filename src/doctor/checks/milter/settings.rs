@@ -10,9 +10,9 @@ use super::{
     wiring::{Caller, Role},
 };
 use crate::{
+    advice::Finding,
     config::snapshot::Snapshot,
     dns::MESSAGE_DEADLINE,
-    doctor::finding::Finding,
     postfix::{
         Postfix,
         change::Change,
@@ -348,11 +348,9 @@ fn daemon_names(
 mod tests {
     use super::*;
     use crate::{
+        advice::Fix,
         config::resolve::Overrides,
-        doctor::{
-            checks::milter::{remedy::Trial, wiring::callers},
-            finding::Fix,
-        },
+        doctor::checks::milter::{remedy::Trial, wiring::callers},
     };
 
     const MASTER: &str = "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n\

@@ -7,7 +7,7 @@ use super::{
     wiring::{Caller, Fit},
 };
 use crate::{
-    doctor::finding::Finding,
+    advice::Finding,
     postfix::{
         expand::{expanded, sole_reference},
         milters::{self, Milter, items},

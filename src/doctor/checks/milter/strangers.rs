@@ -9,12 +9,8 @@ use super::{
     wiring::{Caller, ours},
 };
 use crate::{
-    config::snapshot::Snapshot,
-    dataset::DataSetKind,
-    doctor::{finding::Finding, knock::Knocked},
-    postfix::Postfix,
-    socket::SocketSpec,
-    text,
+    advice::Finding, config::snapshot::Snapshot, dataset::DataSetKind, doctor::knock::Knocked,
+    postfix::Postfix, socket::SocketSpec, text,
 };
 
 /// What connects from this host itself.
@@ -134,7 +130,7 @@ pub(super) fn shut_out(door: &Door<'_>, scene: &Scene<'_>, server: &Snapshot) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Fix;
+    use crate::advice::Fix;
 
     fn server(name: &str, places: &[&str]) -> Server {
         Server {

@@ -8,11 +8,7 @@ use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
 use super::judge::Tlsa;
-use crate::{
-    doctor::{finding::Finding, record_line},
-    postfix::Postfix,
-    text,
-};
+use crate::{advice::Finding, doctor::record_line, postfix::Postfix, text};
 
 /// Parameters that name files of certificates; the later ones are used where the first is empty.
 const FILES: [&str; 3] = [

@@ -1,9 +1,6 @@
 //! What does not fit together.
 
-use crate::{
-    doctor::{finding::Finding, record_line},
-    text,
-};
+use crate::{advice::Finding, doctor::record_line, text};
 
 /// Longest `id=` of an MTA-STS record (RFC 8461 section 3.1).
 const MOST_ID: usize = 32;

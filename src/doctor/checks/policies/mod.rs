@@ -12,8 +12,8 @@ use crate::{
     dns::{DnsFailure, questions::Questions},
     doctor::{
         addresses::{Seen, own_addresses},
-        finding::Report,
         host::Host,
+        report::Report,
     },
 };
 

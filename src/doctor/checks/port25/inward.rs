@@ -4,12 +4,13 @@ use std::path::Path;
 
 use super::NEAR;
 use crate::{
+    advice::Finding,
     doctor::{
         addresses::Seen,
         arriving::Arriving,
-        finding::{Cause, Finding, Report},
         host::Host,
         listeners::{self, Listener, SMTP},
+        report::{Cause, Report},
         smtp::{
             SmtpError,
             reply::Reply,

@@ -8,13 +8,14 @@ use std::{
 
 use super::{super::each::side_by_side, FAR};
 use crate::{
+    advice::Finding,
     dns::{DnsFailure, questions::Questions},
     doctor::{
         calendar::{date_in, unix_seconds},
         checks::GREETED,
-        finding::{Finding, Report},
         host::Host,
         listeners::SMTP,
+        report::Report,
         smtp::{
             SmtpError,
             reply::Reply,

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 
 use super::FAR;
 use crate::{
+    advice::Finding,
     dns::{DnsFailure, questions::Questions},
     doctor::{
-        finding::{Finding, Report},
         host::Host,
         listeners::{SMTP, SUBMISSIONS},
+        report::Report,
         smtp::{
             SmtpError,
             session::{Session, connect},

@@ -7,10 +7,8 @@ use std::{fs, net::IpAddr, sync::Arc};
 
 use self::restrictions::{Word, has_barrier, to_a_stranger, trusts_networks};
 use crate::{
-    doctor::{
-        finding::{Finding, Report},
-        host::Host,
-    },
+    advice::Finding,
+    doctor::{host::Host, report::Report},
     postfix::{Postfix, Service, leaving::is_private},
     text,
     text::Text,
@@ -269,7 +267,7 @@ fn style_finding(entries: &[&str], style: &str, evidence: &[String; 2]) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Level;
+    use crate::advice::Level;
 
     const MASTER: &str = "smtp inet n - y - - smtpd\n127.0.0.1:10025 inet n - n - - smtpd\n";
     const CLOSED: &str = "smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated defer_unauth_destination\n\

@@ -13,10 +13,11 @@ use std::{
 use self::probe::{Shown, probe};
 use super::each::side_by_side;
 use crate::{
+    advice::{Finding, Level},
     dns::nameservers::RESOLV_CONF,
     doctor::{
-        finding::{Cause, Finding, Level, Report},
         host::Host,
+        report::{Cause, Report},
     },
     postfix::Postfix,
     text,

@@ -17,13 +17,14 @@ use tokio::{
 
 use super::{authors, milter};
 use crate::{
+    advice::Finding,
     config::snapshot::Snapshot,
     decide::{Decision, Reason},
     dkim::name::Domain,
     dns::{TxtLookup, file::FileRecords},
     doctor::{
-        finding::{Cause, Finding, Report},
         host::Host,
+        report::{Cause, Report},
     },
     log::sink::Capture,
     milter::client::{self, Ending, Submission, Wanted},

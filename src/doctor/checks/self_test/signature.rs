@@ -7,6 +7,7 @@ use data_encoding::BASE64;
 
 use super::super::authors::findings_for;
 use crate::{
+    advice::Finding,
     config::snapshot::Snapshot,
     decide::Decision,
     dkim::{
@@ -15,7 +16,6 @@ use crate::{
         verify::{Signature, SignatureResult},
     },
     dns::{TxtLookup, file::FileRecords},
-    doctor::finding::Finding,
     keys::store::KeyStore,
     session::signing,
     text,

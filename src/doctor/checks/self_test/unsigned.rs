@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use crate::{
+    advice::Finding,
     config::snapshot::{SigningIdentities, Snapshot},
     dataset::{DataSetKind, DataSetSpec},
     decide::{Decision, Reason},
-    doctor::finding::Finding,
     text,
     text::Text,
 };
@@ -151,7 +151,7 @@ fn file_of(set: &DataSetSpec) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::resolve::Overrides, doctor::finding::Fix};
+    use crate::{advice::Fix, config::resolve::Overrides};
 
     fn server(options: &[(&'static str, &str)]) -> Snapshot {
         let options = options

@@ -8,10 +8,7 @@ use super::{
     proposal::mended,
     record::{Record, is_spf},
 };
-use crate::{
-    doctor::{finding::Finding, record_line},
-    text,
-};
+use crate::{advice::Finding, doctor::record_line, text};
 
 /// What is known of the SPF of the name that the server greets with.
 #[derive(Clone, Debug)]

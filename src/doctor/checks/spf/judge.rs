@@ -11,10 +11,8 @@ use super::{
     weaknesses::weaknesses,
 };
 use crate::{
-    doctor::{
-        finding::{Finding, Level},
-        record_line,
-    },
+    advice::{Finding, Level},
+    doctor::record_line,
     text,
     text::{Lang, Text},
 };

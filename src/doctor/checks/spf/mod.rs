@@ -23,8 +23,8 @@ use crate::{
     dns::{DnsFailure, questions::Questions},
     doctor::{
         addresses::{Seen, smarthost},
-        finding::Report,
         host::Host,
+        report::Report,
     },
 };
 

@@ -6,7 +6,7 @@ use super::{
     record::{Kind, Qualifier, Record},
 };
 use crate::{
-    doctor::finding::{Finding, Level},
+    advice::{Finding, Level},
     postfix::leaving::is_private,
     text,
 };

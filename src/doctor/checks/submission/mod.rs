@@ -14,9 +14,10 @@ use self::{
 };
 use super::postfix::runs;
 use crate::{
+    advice::Finding,
     doctor::{
-        finding::{Cause, Finding, Report},
         host::Host,
+        report::{Cause, Report},
     },
     postfix::{
         Postfix, Service,
@@ -547,7 +548,7 @@ fn unbound_senders(postfix: &Postfix, service: &Service) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::{Fix, Level};
+    use crate::advice::{Fix, Level};
 
     const MASTER: &str = "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n";
     const GOOD: &str = "submission/inet/smtpd_sasl_auth_enable = yes\nsubmission/inet/smtpd_tls_security_level = encrypt\n\

@@ -11,10 +11,8 @@ use webpki::{
 };
 
 use crate::{
-    doctor::{
-        calendar::{DAY_SECONDS, day, unix_seconds},
-        finding::Finding,
-    },
+    advice::Finding,
+    doctor::calendar::{DAY_SECONDS, day, unix_seconds},
     text,
 };
 

@@ -15,10 +15,8 @@ use webpki::EndEntityCert;
 
 use self::public_half::public_half;
 use crate::{
-    doctor::{
-        finding::Finding,
-        listeners::{self, SMTP, SUBMISSION, SUBMISSIONS},
-    },
+    advice::Finding,
+    doctor::listeners::{self, SMTP, SUBMISSION, SUBMISSIONS},
     postfix::{Postfix, Service, main_cf::words},
     text,
     text::Text,

@@ -19,12 +19,13 @@ use self::{
     handshake::{Offer, offer},
 };
 use crate::{
+    advice::Finding,
     doctor::{
         addresses::Seen,
         arriving::Arriving,
-        finding::{Cause, Finding, Report},
         host::Host,
         listeners::{self, Listener, SMTP, SUBMISSION, SUBMISSIONS},
+        report::{Cause, Report},
         smtp::session::Patience,
     },
     postfix::{
@@ -334,7 +335,7 @@ fn certificates(looked: &[Looked<'_>], names: &[String], host: &Host) -> Vec<Fin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Level;
+    use crate::advice::Level;
 
     #[test]
     fn nothing_is_concluded_where_nobody_could_try() {

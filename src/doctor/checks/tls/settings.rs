@@ -2,9 +2,9 @@
 //! `tls-old-protocols`.
 
 use crate::{
+    advice::Finding,
     doctor::{
         addresses::smarthost,
-        finding::Finding,
         listeners::{self, SMTP},
     },
     postfix::{Postfix, Service, main_cf::words},

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use super::authors::findings_for;
 use crate::{
+    advice::Finding,
     config::snapshot::Snapshot,
     decide::Decision,
     dkim::{header::HeaderSection, name::Domain},
     doctor::{
-        finding::{Cause, Finding, Report},
         host::Host,
+        report::{Cause, Report},
     },
     log::sink::Capture,
     process::clock,

@@ -1,9 +1,9 @@
 //! The shape of a sample: its fields and lines, as far as they decide whether it survives its way.
 
 use crate::{
+    advice::Finding,
     decide::Author,
     dkim::header::HeaderSection,
-    doctor::finding::Finding,
     text,
     tools::message::{LineEnd, MessageFile},
 };
@@ -263,7 +263,7 @@ fn eight_bits(message: &MessageFile) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Level;
+    use crate::advice::Level;
 
     const HEAD: &str = "From: Joe <joe@example.com>\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\nMessage-ID: <1@example.com>\r\n";
 

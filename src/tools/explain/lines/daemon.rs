@@ -1,7 +1,7 @@
 //! Lines about the server itself, as dkimd and OpenDKIM write them.
 
 use super::{Line, line, note};
-use crate::{doctor::finding::Finding, text, tools::explain::template::Parts};
+use crate::{advice::Finding, text, tools::explain::template::Parts};
 
 pub(super) const LINES: &[Line] = &[
     line("OpenDKIM Filter v{version} starting{args}", |_| {

@@ -1,7 +1,7 @@
 //! Lines about what is signed and why not, as dkimd and OpenDKIM write them.
 
 use super::{Line, line, note, of_told_word, of_word};
-use crate::{doctor::finding::Finding, text, tools::explain::words::Facts};
+use crate::{advice::Finding, text, tools::explain::words::Facts};
 
 pub(super) const LINES: &[Line] = &[
     line("DKIM-Signature field added (s={s}, d={d})", |parts| {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::explain;
 use crate::{
-    doctor::finding::Fix,
+    advice::Fix,
     keys::{
         accounts::Identity,
         error::{Denied, KeyOrigin},

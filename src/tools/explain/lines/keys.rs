@@ -2,7 +2,7 @@
 
 use super::{Line, line, of_word};
 use crate::{
-    doctor::finding::Finding,
+    advice::Finding,
     keys::remedy,
     text,
     tools::explain::{template::Parts, words::Facts},
@@ -81,7 +81,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let mut finding = of_word("key-unreadable", &Facts::default());
             let why = parts.get("why");
-            finding.level = crate::doctor::finding::Level::Warn;
+            finding.level = crate::advice::Level::Warn;
             finding.what = text!(
                 "the key file can't be read any more; signing goes on with the key that was read at the \
              start: {why}",

@@ -18,7 +18,7 @@ use super::{
     words::{self, Facts},
 };
 use crate::{
-    doctor::finding::{Finding, Fix},
+    advice::{Finding, Fix},
     keys::remedy,
     text::Text,
 };

@@ -2,7 +2,7 @@
 
 use super::{Line, line, note};
 use crate::{
-    doctor::finding::Finding,
+    advice::Finding,
     text,
     tools::explain::{delivery, reply, template::Parts},
 };

@@ -11,6 +11,7 @@ use std::{
 
 use super::*;
 use crate::{
+    advice::Level,
     config::{
         load::Doubt,
         settings::FailureAction,
@@ -28,7 +29,7 @@ use crate::{
         verify::{Identity, SignatureResult},
     },
     dns::cache::CacheFigures,
-    doctor::{checks::CHECKS, finding::Level},
+    doctor::checks::CHECKS,
     keys::{
         error::KeyOrigin,
         load::Unusable,

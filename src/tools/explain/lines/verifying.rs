@@ -2,7 +2,7 @@
 
 use super::{Line, line, note, of_told_word, of_word};
 use crate::{
-    doctor::finding::Finding,
+    advice::Finding,
     text,
     tools::explain::{template::Parts, words::Facts},
 };

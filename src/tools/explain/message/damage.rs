@@ -6,13 +6,13 @@ use super::{
     header::{Edit, HeaderState, Signed},
 };
 use crate::{
+    advice::Finding,
     dkim::{
         key_answer::KeyAnswer,
         key_record::PublishedKeyData,
         outcome::Outcome,
         verify::{Signature, SignatureResult},
     },
-    doctor::finding::Finding,
     text,
     text::Text,
     tools::{

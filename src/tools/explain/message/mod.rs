@@ -24,6 +24,7 @@ use super::{
     log_line::{LogLine, MAX_LINE_OCTETS},
 };
 use crate::{
+    advice::{Finding, Level},
     config::snapshot::Snapshot,
     decide::Author,
     dkim::{
@@ -31,7 +32,6 @@ use crate::{
         outcome::{Outcome, ResultWord},
     },
     dns::{DnsFailure, Dnssec, TxtAnswer, TxtFuture, TxtLookup, name::DnsName},
-    doctor::finding::{Finding, Level},
     keys::safe::shell_word,
     process::{ExitCode, Failure, clock},
     text,

@@ -2,7 +2,7 @@
 //! results.
 
 use crate::{
-    doctor::finding::Finding,
+    advice::Finding,
     headers::auth_results_parse::{NAME, authserv_id},
     text,
     tools::explain::words::{self, Facts},
@@ -355,7 +355,7 @@ mod tests {
         );
         assert_eq!(findings[0].subject, "example.com");
         let advice = findings[1].fix.last();
-        let Some(crate::doctor::finding::Fix::Words(words)) = advice else {
+        let Some(crate::advice::Fix::Words(words)) = advice else {
             panic!("{advice:?}");
         };
         assert!(words.to(Lang::En).contains("ip4:192.0.2.9"));

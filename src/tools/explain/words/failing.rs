@@ -1,9 +1,7 @@
 //! Why a message that should be signed can't be (`session::failure`): tables and private keys.
 
 use super::{Facts, Word, word};
-use crate::{
-    doctor::finding::Finding, keys::safe::shell_word, text, tools::configuration::DEFAULT_FILE,
-};
+use crate::{advice::Finding, keys::safe::shell_word, text, tools::configuration::DEFAULT_FILE};
 
 /// Tables first, keys behind.
 pub(super) const WORDS: &[Word] = &[

@@ -1,9 +1,7 @@
 //! Why a message is not signed (`decide::Reason`).
 
 use super::{Facts, Word, word};
-use crate::{
-    doctor::finding::Finding, keys::safe::shell_word, text, tools::configuration::DEFAULT_FILE,
-};
+use crate::{advice::Finding, keys::safe::shell_word, text, tools::configuration::DEFAULT_FILE};
 
 /// Where own clients are listed, as packages and guides call the file.
 const INTERNAL_HOSTS: &str = "InternalHosts (/etc/opendkim/TrustedHosts)";

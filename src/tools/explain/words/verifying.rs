@@ -3,9 +3,7 @@
 //! The remedies are for the signing domain, whether that is the reader's own or another's.
 
 use super::{Facts, Word, word};
-use crate::{
-    doctor::finding::Finding, keys::safe::shell_word, text, tools::configuration::DEFAULT_FILE,
-};
+use crate::{advice::Finding, keys::safe::shell_word, text, tools::configuration::DEFAULT_FILE};
 
 /// In the order in which a verifier finds them.
 pub(super) const WORDS: &[Word] = &[

@@ -2,11 +2,9 @@ use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixListener};
 
 use super::*;
 use crate::{
+    advice::Fix,
     decide::Mode,
-    doctor::{
-        checks::milter::{remedy::Trial, wiring::callers},
-        finding::Fix,
-    },
+    doctor::checks::milter::{remedy::Trial, wiring::callers},
     postfix::Postfix,
 };
 

@@ -1,7 +1,7 @@
 use super::*;
-use crate::doctor::{
-    checks::spf::record::Record,
-    finding::{Fix, Level},
+use crate::{
+    advice::{Fix, Level},
+    doctor::checks::spf::record::Record,
 };
 
 const V4: &str = "203.0.113.10";
