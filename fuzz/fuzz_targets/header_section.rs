@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use dkimd::dkim::{
+use dkim_core::{
     UnixTime,
     header::{HeaderSection, LeadingSpace},
     verify::Verifier,

@@ -1,7 +1,7 @@
 //! Any octets: a key record or an error.
 #![no_main]
 
-use dkimd::dkim::key_record::KeyRecord;
+use dkim_core::key_record::KeyRecord;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|octets: &[u8]| {

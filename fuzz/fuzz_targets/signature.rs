@@ -1,7 +1,7 @@
 //! Any octets: a signature whose own data can be cut out, or an error.
 #![no_main]
 
-use dkimd::dkim::verify::Signature;
+use dkim_core::verify::Signature;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|octets: &[u8]| {

@@ -1,7 +1,7 @@
 //! Any octets: a tag list or an error, and spans that lie inside.
 #![no_main]
 
-use dkimd::dkim::tag_list::TagList;
+use dkim_core::tag_list::TagList;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|octets: &[u8]| {
