@@ -16,6 +16,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use dkimd::decide::opendkim::OpenDkimWords;
 use dkimd::dkim::{
     Canon, Canonicalization, UnixTime,
     crypto::{PrivateKey, private_key_from_pkcs1_der, private_key_from_pkcs8_der},
@@ -91,7 +92,7 @@ fn verdicts_are_those_of_the_rfcs_whatever_other_verifiers_say() {
 
 /// What OpenDKIM would write into Authentication-Results.
 fn in_opendkim_words(result: &SignatureResult) -> String {
-    let words = result.outcome.opendkim();
+    let words = OpenDkimWords::from(&result.outcome);
     match words.reason {
         Some(reason) => format!("{} ({reason})", words.result.as_str()),
         None => words.result.as_str().to_owned(),

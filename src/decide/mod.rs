@@ -7,6 +7,7 @@
 pub mod author;
 pub mod header_rules;
 pub mod identity;
+pub mod opendkim;
 pub mod origin;
 
 use std::fmt::{self, Display, Formatter};

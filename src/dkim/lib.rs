@@ -24,6 +24,7 @@ pub mod public_key;
 pub mod select;
 pub mod sign;
 pub mod signature;
+pub mod signature_error;
 pub mod tag_list;
 pub mod verify;
 

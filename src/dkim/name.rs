@@ -1,12 +1,15 @@
 //! The names of RFC 6376: signing domain (SDID), selector, agent or user identifier (AUID).
 
 use std::{
+    borrow::Cow,
     fmt::{self, Display, Formatter},
     hash::{Hash, Hasher},
 };
 
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+
 /// Longest domain name that DNS can hold, in its textual form (RFC 1035 section 3.1).
-const LONGEST_DOMAIN: usize = 253;
+pub(crate) const LONGEST_DOMAIN: usize = 253;
 /// Longest label (RFC 1035 section 2.3.4).
 const LONGEST_LABEL: usize = 63;
 
@@ -149,6 +152,30 @@ fn check_labels(text: &str) -> Result<(), NameError> {
     Ok(())
 }
 
+/// A name in lower case with A-labels for U-labels; `None` when DNS can't hold it.
+pub(crate) fn ascii_name(name: &str) -> Option<Cow<'_, str>> {
+    let ascii = if name.is_ascii() {
+        if name.bytes().any(|c| c.is_ascii_uppercase()) {
+            Cow::Owned(name.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(name)
+        }
+    } else {
+        let mapped = Uts46::new().to_ascii(
+            name.as_bytes(),
+            AsciiDenyList::EMPTY,
+            Hyphens::Allow,
+            DnsLength::Ignore,
+        );
+        Cow::Owned(mapped.ok()?.into_owned())
+    };
+    let fits = ascii.len() <= LONGEST_DOMAIN
+        && ascii
+            .split('.')
+            .all(|label| (1..=LONGEST_LABEL).contains(&label.len()));
+    fits.then_some(ascii)
+}
+
 impl Display for Domain {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -248,5 +275,21 @@ mod tests {
         assert_eq!(Auid::parse("a.b"), Err(NameError::NoAt));
         assert_eq!(Auid::parse("a@"), Err(NameError::Empty));
         assert_eq!(Auid::parse("a\r@b"), Err(NameError::BadCharacter('\r')));
+    }
+
+    #[test]
+    fn names_are_lower_case_a_labels_that_dns_can_hold() {
+        assert_eq!(
+            ascii_name("Sel_1.Example.COM").unwrap(),
+            "sel_1.example.com"
+        );
+        assert_eq!(
+            ascii_name("B\u{dc}CHER.example").unwrap(),
+            "xn--bcher-kva.example"
+        );
+        assert_eq!(ascii_name(&"a".repeat(64)), None);
+        assert_eq!(ascii_name(&"\u{fc}".repeat(63)), None);
+        assert_eq!(ascii_name(&["abc"; 64].join(".")), None);
+        assert_eq!(ascii_name("a..b"), None);
     }
 }

@@ -1,11 +1,10 @@
-//! What verifying one signature came to, and the words for it: RFC 8601's, and OpenDKIM's.
+//! What verifying one signature came to, and the words for it (RFC 8601).
+
+use std::borrow::Cow;
 
 use super::{
-    key_answer::DnsFailure,
-    key_record::KeyRecordError,
-    public_key::PublicKeyError,
-    tag_list::Printable,
-    verify::{KeyProtection, SignatureError},
+    key_answer::DnsFailure, key_record::KeyRecordError, public_key::PublicKeyError,
+    signature_error::SignatureError, tag_list::Printable,
 };
 
 /// The one cause that decided about a signature.
@@ -13,21 +12,22 @@ use super::{
 pub enum Outcome {
     /// The signature is good.
     Pass,
-    /// Not verified: beyond MaximumSignaturesToVerify, not of a trusted domain, or over a budget.
+    /// Not verified: beyond the limit of signatures, not of a trusted domain, or over the budget of
+    /// key names.
     Ignored,
     /// The DKIM-Signature field is not one.
     Malformed(SignatureError),
-    /// `x=` lies in the past, ClockDrift considered.
+    /// `x=` lies in the past, beyond the drift that clocks may have.
     Expired,
-    /// `t=` lies in the future, ClockDrift considered.
+    /// `t=` lies in the future, beyond the drift that clocks may have.
     FromTheFuture,
     /// rsa-sha1, which RFC 8301 section 3.1 forbids.
     AlgorithmRefused,
-    /// A field of MustBeSigned is there but not covered.
+    /// A field that must be signed where it is present is not covered.
     FieldUnprotected(Printable),
     /// `l=` is larger than the canonical body.
     BodyShorterThanSigned,
-    /// `l=` leaves out more than Minimum allows.
+    /// `l=` leaves out more of the body than the policy accepts.
     BodyTooLittleSigned,
     /// The body hash differs: the body was changed.
     BodyChanged,
@@ -52,13 +52,13 @@ pub enum Outcome {
     KeyHashMismatch,
     /// `s=` of the key does not list e-mail.
     KeyNotForEmail,
-    /// The RSA key is smaller than MinimumKeyBits.
+    /// The RSA key is smaller than the policy accepts.
     KeyTooSmall,
     /// `t=s` of the key, but `i=` is below `d=`.
     SubdomainUnauthorized,
-    /// A good signature, but DNSSEC does not protect its key (UnprotectedKey).
+    /// A good signature, but DNSSEC does not protect its key.
     KeyUnprotected(KeyProtection),
-    /// A good signature, but DNSSEC says that its key is forged (BogusKey).
+    /// A good signature, but DNSSEC says that its key is forged.
     KeyBogus(KeyProtection),
 }
 
@@ -79,30 +79,16 @@ pub enum ResultWord {
     Permerror,
 }
 
-/// What OpenDKIM says of an outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenDkimWords {
-    /// The word after `dkim=`.
-    pub result: ResultWord,
-    /// `reason="…"`, where OpenDKIM writes one.
-    pub reason: Option<&'static str>,
-    /// The text of its log lines and of LogResults.
-    pub text: &'static str,
-}
-
-/// The option that decides the reply when this outcome decides about the message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Governor {
-    /// None: the message is let through.
-    Nobody,
-    /// On-BadSignature.
-    OnBadSignature,
-    /// On-KeyNotFound.
-    OnKeyNotFound,
-    /// On-DNSError, where it was set.
-    OnDnsError,
-    /// On-NoSignature.
-    OnNoSignature,
+/// What becomes of a good signature whose key DNSSEC does not protect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum KeyProtection {
+    /// `none`: it passes.
+    #[default]
+    Ignore,
+    /// `neutral`.
+    Neutral,
+    /// `fail`.
+    Fail,
 }
 
 impl ResultWord {
@@ -119,8 +105,19 @@ impl ResultWord {
     }
 }
 
+impl KeyProtection {
+    /// The word for a good signature whose key is so judged.
+    pub fn result(self) -> ResultWord {
+        match self {
+            Self::Ignore => ResultWord::Pass,
+            Self::Neutral => ResultWord::Neutral,
+            Self::Fail => ResultWord::Policy,
+        }
+    }
+}
+
 impl Outcome {
-    /// The cause as one word for programs (`dkimd verify --json`).
+    /// The cause as one stable word for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -161,7 +158,7 @@ impl Outcome {
             | Self::KeyTooSmall
             | Self::FieldUnprotected(_)
             | Self::BodyTooLittleSigned => ResultWord::Policy,
-            Self::KeyUnprotected(action) | Self::KeyBogus(action) => protection_word(*action),
+            Self::KeyUnprotected(action) | Self::KeyBogus(action) => action.result(),
             Self::Malformed(_)
             | Self::Expired
             | Self::FromTheFuture
@@ -178,89 +175,17 @@ impl Outcome {
         }
     }
 
-    /// OpenDKIM's words. Where OpenDKIM has no such outcome, or gives up on the whole message, the
-    /// words are those it would have.
-    pub fn opendkim(&self) -> OpenDkimWords {
-        use ResultWord::{Fail, Neutral, Pass, Permerror, Policy, Temperror};
-        let quiet = |result, text| OpenDkimWords {
-            result,
-            reason: None,
-            text,
-        };
-        let told = |result, text| OpenDkimWords {
-            result,
-            reason: Some(text),
-            text,
-        };
-        match self {
-            Self::Pass => quiet(Pass, "no signature error"),
-            Self::Ignored => quiet(Neutral, "no signature error"),
-            // OpenDKIM compares the text of bh=, so to it a corrupt one is another hash.
-            Self::Malformed(SignatureError::Invalid { tag: "bh", .. }) => {
-                told(Fail, "signature verification failed")
-            }
-            Self::Malformed(error) => quiet(Permerror, malformed_text(error)),
-            Self::Expired => quiet(Permerror, "signature expired"),
-            Self::FromTheFuture => quiet(Permerror, "signature timestamp in the future"),
-            Self::AlgorithmRefused => told(Policy, "rsa-sha1 not acceptable"),
-            Self::FieldUnprotected(_) => told(Fail, "unprotected header field"),
-            Self::BodyShorterThanSigned => told(Fail, "length tag value exceeds body size"),
-            Self::BodyTooLittleSigned => told(Policy, "too much of the body unsigned"),
-            Self::BodyChanged | Self::SignatureWrong => told(Fail, "signature verification failed"),
-            Self::KeyNotFound => told(Fail, "key not found in DNS"),
-            // OpenDKIM says temperror of this and of broken records, though trying again changes nothing
-            // (RFC 6376 section 6.1.2).
-            Self::SeveralKeys => quiet(Permerror, "multiple keys found"),
-            Self::DnsFailed(_) => quiet(Temperror, "key DNS query failed"),
-            Self::KeyRecordInvalid(error) => match error {
-                KeyRecordError::Version(_) => told(Fail, "unknown key version"),
-                KeyRecordError::KeyType(_) => told(Fail, "unknown key type"),
-                KeyRecordError::Hashes(_) => told(Fail, "unknown key hash"),
-                KeyRecordError::Empty
-                | KeyRecordError::TooLong(_)
-                | KeyRecordError::Syntax(_)
-                | KeyRecordError::NoKeyData => quiet(Permerror, "key DNS reply corrupt"),
-            },
-            Self::KeyRevoked => told(Fail, "key revoked"),
-            Self::KeyUnusable(_) | Self::KeyTypeMismatch => {
-                quiet(Permerror, "unable to apply public key")
-            }
-            Self::KeyHashMismatch => told(Fail, "signature-key hash mismatch"),
-            Self::KeyNotForEmail => told(Fail, "not an e-mail key"),
-            Self::KeyTooSmall => told(Policy, "signing key too small"),
-            Self::SubdomainUnauthorized => told(Fail, "unauthorized subdomain"),
-            Self::KeyUnprotected(action) | Self::KeyBogus(action) => {
-                quiet(protection_word(*action), "no signature error")
-            }
-        }
-    }
-
-    /// Which On-* option acts when this outcome decides about the message. As in OpenDKIM none acts
-    /// on records that are there and broken: the signer's administrator is at fault, not the message.
-    pub fn governor(&self) -> Governor {
-        match self {
-            Self::BodyChanged | Self::SignatureWrong | Self::KeyRevoked => Governor::OnBadSignature,
-            Self::Malformed(SignatureError::Invalid { tag: "bh", .. }) => Governor::OnBadSignature,
-            Self::Malformed(error) if error.stops_opendkim() => Governor::OnBadSignature,
-            Self::KeyUnprotected(KeyProtection::Fail) | Self::KeyBogus(KeyProtection::Fail) => {
-                Governor::OnBadSignature
-            }
-            Self::KeyNotFound => Governor::OnKeyNotFound,
-            Self::DnsFailed(_) => Governor::OnDnsError,
-            Self::Ignored => Governor::OnNoSignature,
-            _ => Governor::Nobody,
-        }
-    }
-
     /// One sentence for people, which names the tag, the field or the record at fault.
-    pub fn explanation(&self) -> String {
+    pub fn explanation(&self) -> Cow<'static, str> {
         match self {
-            Self::Malformed(error) => error.to_string(),
-            Self::FieldUnprotected(name) => format!("the field {name} is present but not signed"),
-            Self::DnsFailed(failure) => format!("asking for the key: {failure}"),
-            Self::KeyRecordInvalid(error) => error.to_string(),
-            Self::KeyUnusable(error) => error.to_string(),
-            other => other.plain().to_owned(),
+            Self::Malformed(error) => error.to_string().into(),
+            Self::FieldUnprotected(name) => {
+                format!("the field {name} is present but not signed").into()
+            }
+            Self::DnsFailed(failure) => format!("asking for the key: {failure}").into(),
+            Self::KeyRecordInvalid(error) => error.to_string().into(),
+            Self::KeyUnusable(error) => error.to_string().into(),
+            other => other.plain().into(),
         }
     }
 
@@ -272,7 +197,7 @@ impl Outcome {
             Self::FromTheFuture => "the signature was made in the future (t=)",
             Self::AlgorithmRefused => "rsa-sha1 is not acceptable (RFC 8301)",
             Self::BodyShorterThanSigned => "the body is shorter than l= says",
-            Self::BodyTooLittleSigned => "l= leaves more of the body unsigned than Minimum allows",
+            Self::BodyTooLittleSigned => "l= leaves more of the body unsigned than is acceptable",
             Self::BodyChanged => "the body was changed after signing (bh= differs)",
             Self::SignatureWrong => {
                 "the body is unchanged, but a signed header field was changed, or the key is not \
@@ -284,61 +209,16 @@ impl Outcome {
             Self::KeyTypeMismatch => "the key is of another type than the signature (a=, k=)",
             Self::KeyHashMismatch => "the key is not meant for this hash (h=)",
             Self::KeyNotForEmail => "the key is not meant for e-mail (s=)",
-            Self::KeyTooSmall => "the RSA key is smaller than MinimumKeyBits",
+            Self::KeyTooSmall => "the RSA key is smaller than is acceptable",
             Self::SubdomainUnauthorized => {
                 "the key (t=s) does not sign for subdomains, but i= is one"
             }
-            Self::KeyUnprotected(_) => "the key is not protected by DNSSEC (UnprotectedKey)",
-            Self::KeyBogus(_) => "DNSSEC says that the key is forged (BogusKey)",
+            Self::KeyUnprotected(_) => "the key is not protected by DNSSEC",
+            Self::KeyBogus(_) => "DNSSEC says that the key is forged",
             Self::Malformed(_) => "the field is malformed",
             Self::FieldUnprotected(_) => "a field is present but not signed",
             Self::DnsFailed(_) => "DNS gave no answer",
             Self::KeyRecordInvalid(_) | Self::KeyUnusable(_) => "the key record is unusable",
         }
-    }
-}
-
-fn protection_word(action: KeyProtection) -> ResultWord {
-    match action {
-        KeyProtection::Ignore => ResultWord::Pass,
-        KeyProtection::Neutral => ResultWord::Neutral,
-        KeyProtection::Fail => ResultWord::Policy,
-    }
-}
-
-/// OpenDKIM's text for a field that is no signature.
-fn malformed_text(error: &SignatureError) -> &'static str {
-    use SignatureError as E;
-    match error {
-        E::TagList(_) => "signature syntax error",
-        E::Missing("v") => "version missing",
-        E::Missing("a") => "signature algorithm missing",
-        E::Missing("d") => "domain tag missing",
-        E::Missing("s") => "selector tag missing",
-        E::Missing("h") => "header list missing",
-        E::Missing("bh") => "body hash missing",
-        E::Missing(_) => "signature data missing",
-        E::Empty("v") => "version empty",
-        E::Empty("a") => "signature algorithm missing",
-        E::Empty("d") => "domain tag empty",
-        E::Empty("s") => "selector tag empty",
-        E::Empty("h") => "header list tag empty",
-        E::Empty("bh") => "body hash empty",
-        E::Empty(_) => "signature data empty",
-        E::Invalid { tag, .. } => match *tag {
-            "v" => "unsupported signature version",
-            "a" => "signature algorithm invalid",
-            "c" => "invalid header canonicalization",
-            "q" => "query method invalid",
-            "l" => "body length value invalid",
-            "i" => "invalid domain coverage",
-            "b" => "signature data corrupt",
-            _ => "signature syntax error",
-        },
-        E::BodyCanonicalization(_) => "invalid body canonicalization",
-        E::FromUnsigned => "header list missing required entries",
-        E::TooManySignedFields => "signature syntax error",
-        E::AuidOutsideDomain(_) => "invalid domain coverage",
-        E::ExpiresBeforeSigned => "signature timestamp order error",
     }
 }

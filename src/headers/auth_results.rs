@@ -7,10 +7,13 @@
 use std::{borrow::Cow, fmt::Write};
 
 use super::value::{is_token, is_token_char, is_unpadded_base64, quoted, shown_auid};
-use crate::dkim::{
-    key_answer::Dnssec,
-    outcome::{Outcome, ResultWord},
-    verify::SignatureResult,
+use crate::{
+    decide::opendkim::OpenDkimWords,
+    dkim::{
+        key_answer::Dnssec,
+        outcome::{Outcome, ResultWord},
+        verify::SignatureResult,
+    },
 };
 
 /// Column at which OpenDKIM believes a value to begin.
@@ -108,7 +111,7 @@ impl ResultItem<'_> {
 impl<'a> From<&'a SignatureResult> for ResultItem<'a> {
     /// The item in OpenDKIM's words.
     fn from(result: &'a SignatureResult) -> Self {
-        let words = result.outcome.opendkim();
+        let words = OpenDkimWords::from(&result.outcome);
         let bits = result.key.and_then(|key| key.rsa_bits);
         Self {
             result: words.result,

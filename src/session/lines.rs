@@ -4,7 +4,11 @@
 //! A line about a message begins with its queue id: [`of_job`].
 
 use crate::{
-    decide::{Reason, Trust, identity::IdentityError},
+    decide::{
+        Reason, Trust,
+        identity::IdentityError,
+        opendkim::{self, OpenDkimWords},
+    },
     dkim::{
         name::{Domain, Selector},
         outcome::Outcome as SignatureOutcome,
@@ -254,7 +258,7 @@ pub fn not_verified(identity: &Identity, outcome: &SignatureOutcome) -> String {
         part(&identity.selector),
         part(&identity.domain),
         part(&identity.algorithm),
-        outcome.explanation(),
+        opendkim::explanation(outcome),
         outcome.code(),
     )
 }
@@ -281,7 +285,7 @@ pub fn all_results(results: &[SignatureResult]) -> String {
                 "signature={begin} domain={} selector={} result=\"{}\"",
                 domain.as_deref().unwrap_or("?"),
                 selector.as_deref().unwrap_or("?"),
-                result.outcome.opendkim().text,
+                OpenDkimWords::from(&result.outcome).text,
             )
         })
         .collect();

@@ -3,8 +3,9 @@
 use super::journal::Journal;
 use crate::{
     config::settings::{FailureAction, OnFailure, Settings},
+    decide::opendkim::{Governor, stops_opendkim},
     dkim::{
-        outcome::{Governor, Outcome},
+        outcome::Outcome,
         verify::{Identity, SignatureResult, deciding},
     },
     dns::name::DnsName,
@@ -35,7 +36,9 @@ pub struct Verdict {
 /// The option that decides: the deciding signature's; a message without a signature, or with ignored
 /// ones alone, is an unsigned message.
 pub(super) fn governor(results: &[SignatureResult]) -> Governor {
-    deciding(results).map_or(Governor::OnNoSignature, |result| result.outcome.governor())
+    deciding(results).map_or(Governor::OnNoSignature, |result| {
+        Governor::from(&result.outcome)
+    })
 }
 
 /// The deciding signature, if On-BadSignature acts because of it.
@@ -83,7 +86,7 @@ impl Verdict {
     pub fn redirects(&self) -> bool {
         bad_signature(self).is_some_and(|result| match &result.outcome {
             Outcome::BodyChanged | Outcome::SignatureWrong => true,
-            Outcome::Malformed(error) => !error.stops_opendkim(),
+            Outcome::Malformed(error) => !stops_opendkim(error),
             _ => false,
         })
     }
@@ -94,7 +97,7 @@ impl Verdict {
             Governor::OnNoSignature => "no DKIM signature data",
             Governor::OnBadSignature | Governor::Nobody => {
                 match deciding(&self.results).map(|result| &result.outcome) {
-                    Some(Outcome::Malformed(error)) if error.stops_opendkim() => {
+                    Some(Outcome::Malformed(error)) if stops_opendkim(error) => {
                         "DKIM signature syntax error"
                     }
                     _ => "bad DKIM signature data",
@@ -209,10 +212,10 @@ impl Verdict {
             Outcome::KeyRevoked => {
                 journal.line(Level::Notice, &lines::key_revoked(&result.identity))
             }
-            Outcome::Malformed(error) if error.stops_opendkim() => {
+            Outcome::Malformed(error) if stops_opendkim(error) => {
                 journal.line(Level::Err, &lines::syntax_error(&error.to_string()));
             }
-            outcome if outcome.governor() == Governor::OnBadSignature => {
+            outcome if Governor::from(outcome) == Governor::OnBadSignature => {
                 journal.line(Level::Notice, lines::BAD_SIGNATURE);
             }
             _ => {}

@@ -19,7 +19,7 @@ use super::{
     verify::{judge::Verdicts, open_source},
 };
 use crate::{
-    decide::header_rules,
+    decide::{header_rules, opendkim},
     dkim::{
         Canon, Canonicalization,
         header::HeaderSection,
@@ -242,7 +242,7 @@ fn verify(program: &str, args: &TestmsgArgs) -> Result<(), Failure> {
         Some(result) => failed(format!(
             "dkim_eom(): {}: {}",
             status(&result.outcome),
-            result.outcome.explanation()
+            opendkim::explanation(&result.outcome)
         )),
     }
 }

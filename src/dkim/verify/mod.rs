@@ -15,13 +15,12 @@ use std::{sync::Arc, time::Duration};
 use self::{
     fields::{FieldIndex, canonical_header, header_hash},
     policy::Standing,
-    query::ascii_name,
 };
 pub use self::{
-    policy::{KeyProtection, MinimumBody, SignatureLimit, VerificationPolicy},
+    policy::{MinimumBody, SignatureLimit, VerificationPolicy},
     query::KeyQuery,
     result::{BodyFacts, Identity, KeyFacts, SignatureResult, deciding},
-    signature::{MAX_SIGNED_FIELDS, Signature, SignatureError, ThirdParty},
+    signature::{Signature, ThirdParty},
 };
 use super::{
     Algorithm, UnixTime,
@@ -29,10 +28,14 @@ use super::{
     header::HeaderSection,
     key_answer::{DnsFailure, Dnssec, KeyAnswer},
     key_record::{KeyRecord, KeyRecordError, PublishedKeyData},
-    name::Domain,
+    name::{Domain, ascii_name},
     outcome::Outcome,
     public_key::{HashValue, PublicKey, PublicKeyError},
     tag_list::{Printable, TagList},
+};
+pub use super::{
+    outcome::KeyProtection,
+    signature_error::{MAX_SIGNED_FIELDS, SignatureError},
 };
 
 /// So many DKIM-Signature fields have a result; where there are more, those that would be verified

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::query::ascii_name;
-use crate::name::Domain;
+use crate::{
+    name::{Domain, ascii_name},
+    outcome::KeyProtection,
+};
 
 /// The same for every message verified under one configuration.
 #[derive(Clone, Debug)]
@@ -49,18 +51,6 @@ pub enum MinimumBody {
     Percent(u8),
     /// `n+`: at most so many canonical octets left out.
     LeftOut(u64),
-}
-
-/// What becomes of a good signature whose key DNSSEC does not protect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum KeyProtection {
-    /// `none`: it passes.
-    #[default]
-    Ignore,
-    /// `neutral`.
-    Neutral,
-    /// `fail`.
-    Fail,
 }
 
 impl Default for VerificationPolicy {

@@ -1,13 +1,10 @@
 //! What is known of one signature after verifying.
 
-use super::{
-    query::ascii_name,
-    signature::{Signature, decoded_auid, domain_name},
-};
+use super::signature::{Signature, decoded_auid, domain_name};
 use crate::{
     key_answer::{Dnssec, KeyAnswer},
     key_record::{KeyRecord, PublishedKeyData},
-    name::Selector,
+    name::{Selector, ascii_name},
     outcome::{Outcome, ResultWord},
     tag_list::{TagList, without_white},
 };

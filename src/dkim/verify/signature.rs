@@ -5,15 +5,10 @@ use std::ops::Range;
 use crate::{
     Algorithm, Canon, Canonicalization, UnixTime,
     key_record::words,
-    name::{Auid, Domain, Selector},
-    tag_list::{Printable, Tag, TagList, TagListError, decode_base64, is_white},
+    name::{Auid, Domain, Selector, ascii_name},
+    signature_error::{MAX_SIGNED_FIELDS, SignatureError},
+    tag_list::{Printable, Tag, TagList, decode_base64, is_white},
 };
-
-use super::query::ascii_name;
-
-/// Signatures with more entries in `h=` are refused, for the memory they take; large senders name
-/// about forty.
-pub const MAX_SIGNED_FIELDS: usize = 4096;
 
 /// A number of more digits counts as endless (RFC 6376 section 3.5, `x=`).
 const MAX_TIME_DIGITS: usize = 12;
@@ -60,54 +55,6 @@ pub struct ThirdParty {
     pub author_domain: Box<str>,
     /// `atpsh=`: how the name of the permission is made.
     pub hash: Option<Box<str>>,
-}
-
-/// Why a field is no signature. The tag tells where, the rest what.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureError {
-    /// Not a tag list.
-    #[error("the field is no tag list: {0}")]
-    TagList(#[from] TagListError),
-    /// A required tag is missing.
-    #[error("tag {0} is missing")]
-    Missing(&'static str),
-    /// A tag that needs a value has none.
-    #[error("tag {0} is empty")]
-    Empty(&'static str),
-    /// A value outside the tag's grammar.
-    #[error("tag {tag} holds {value:?}")]
-    Invalid {
-        /// The tag.
-        tag: &'static str,
-        /// Its value, cut short.
-        value: Printable,
-    },
-    /// `c=` with an unknown word for the body.
-    #[error("tag c names the unknown body canonicalization {0:?}")]
-    BodyCanonicalization(Printable),
-    /// From is not among the signed fields.
-    #[error("tag h does not name From")]
-    FromUnsigned,
-    /// More than [`MAX_SIGNED_FIELDS`].
-    #[error("tag h has more than {MAX_SIGNED_FIELDS} entries")]
-    TooManySignedFields,
-    /// `i=` is neither in `d=` nor below it.
-    #[error("tag i={0:?} is not within tag d")]
-    AuidOutsideDomain(Printable),
-    /// `x=` is not later than `t=`.
-    #[error("tag x is not later than tag t")]
-    ExpiresBeforeSigned,
-}
-
-impl SignatureError {
-    /// Whether OpenDKIM would have given up on the whole message for it, under On-BadSignature.
-    pub fn stops_opendkim(&self) -> bool {
-        match self {
-            Self::TagList(_) | Self::Missing(_) => true,
-            Self::Invalid { tag, .. } => matches!(*tag, "d" | "t" | "x"),
-            _ => false,
-        }
-    }
 }
 
 impl Signature {

@@ -3,9 +3,10 @@
 use super::{PROGRAM, Reply, Run};
 use crate::{
     config::settings::{AuthservId, FailureAction},
+    decide::opendkim::{Governor, OpenDkimWords},
     dkim::{
         atps::AtpsQuery,
-        outcome::{Governor, Outcome},
+        outcome::Outcome,
         verify::{SignatureResult, deciding},
     },
     headers::auth_results::{AtpsResult, AuthResults, ResultItem},
@@ -100,7 +101,9 @@ impl Run<'_> {
     fn action(&self, results: &[SignatureResult]) -> (Governor, FailureAction) {
         let on = &self.snapshot.settings.on_failure;
         let deciding = deciding(results);
-        let governor = deciding.map_or(Governor::OnNoSignature, |result| result.outcome.governor());
+        let governor = deciding.map_or(Governor::OnNoSignature, |result| {
+            Governor::from(&result.outcome)
+        });
         let action = match governor {
             Governor::Nobody => FailureAction::Accept,
             Governor::OnBadSignature => on.bad_signature,
@@ -129,6 +132,6 @@ fn sentence(verdicts: &Verdicts) -> String {
     let dnssec = verdicts
         .key_of(result)
         .map_or("unknown", |(_, answer)| dnssec_word(answer.dnssec));
-    let reason = result.outcome.opendkim().text;
+    let reason = OpenDkimWords::from(&result.outcome).text;
     format!("verification (s={selector} d={domain}, {bits}-bit key, {dnssec}) failed: {reason}")
 }

@@ -10,6 +10,7 @@ use super::{
     trace::Streams,
 };
 use crate::{
+    decide::opendkim::{self, OpenDkimWords},
     dkim::{
         Canon,
         outcome::Outcome,
@@ -76,7 +77,7 @@ impl Report<'_> {
         number: usize,
         result: &SignatureResult,
     ) -> io::Result<()> {
-        let words = result.outcome.opendkim();
+        let words = OpenDkimWords::from(&result.outcome);
         let reason = words
             .reason
             .map_or_else(String::new, |reason| format!(" reason=\"{reason}\""));
@@ -96,7 +97,11 @@ impl Report<'_> {
             result.word().as_str(),
             result.outcome.code()
         )?;
-        writeln!(out, "  meaning:  {}", result.outcome.explanation())?;
+        writeln!(
+            out,
+            "  meaning:  {}",
+            opendkim::explanation(&result.outcome)
+        )?;
         if let Some(part) = failed_part(&result.outcome) {
             writeln!(out, "  failed:   {part}")?;
         }
@@ -163,7 +168,7 @@ impl Report<'_> {
     }
 
     fn json_of(&self, result: &SignatureResult) -> Value {
-        let words = result.outcome.opendkim();
+        let words = OpenDkimWords::from(&result.outcome);
         let identity = &result.identity;
         let streams = Streams::of(self.message, result, self.fix_crlf);
         let mut value = json!({
@@ -174,7 +179,7 @@ impl Report<'_> {
             "algorithm": identity.algorithm,
             "result": result.word().as_str(),
             "code": result.outcome.code(),
-            "explanation": result.outcome.explanation(),
+            "explanation": opendkim::explanation(&result.outcome),
             "failed": failed_part(&result.outcome),
             "opendkim": {
                 "result": words.result.as_str(),

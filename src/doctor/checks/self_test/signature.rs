@@ -9,7 +9,7 @@ use super::super::authors::findings_for;
 use crate::{
     advice::Finding,
     config::snapshot::Snapshot,
-    decide::Decision,
+    decide::{Decision, opendkim},
     dkim::{
         Algorithm, UnixTime,
         outcome::Outcome,
@@ -68,7 +68,7 @@ pub(super) async fn by_disk(
         .results
         .iter()
         .find(|result| matches!(result.outcome, Outcome::BodyChanged | Outcome::Malformed(_)))?;
-    let explanation = broken.outcome.explanation();
+    let explanation = opendkim::explanation(&broken.outcome);
     Some(
         Finding::fail(
             "self-test-invalid",
@@ -92,7 +92,7 @@ fn other_key(result: &SignatureResult, domain: &str) -> Finding {
             "el servidor en marcha firma con otra clave que la de sus archivos ({name})"
         ),
     )
-    .evidence(result.outcome.explanation())
+    .evidence(opendkim::explanation(&result.outcome))
     .why(text!(
         "it read its files before they were changed; receivers look for the new key and refuse the old signature",
         "leyó sus archivos antes del último cambio; los receptores buscan la clave nueva y rechazan la firma vieja"
@@ -130,7 +130,7 @@ pub(super) fn told(verdicts: &Verdicts, domain: &str, asked_dns: bool) -> Vec<Fi
                 "el correo de {domain} se firma, y la clave de {name} lo verifica"
             ),
             (true, false) => {
-                let explanation = result.outcome.explanation();
+                let explanation = opendkim::explanation(&result.outcome);
                 text!(
                     "mail of {domain} is signed, but DNS does not verify it at {name}: {explanation}",
                     "el correo de {domain} se firma, pero el DNS no lo verifica en {name}: {explanation}"

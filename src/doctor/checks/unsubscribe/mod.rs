@@ -8,7 +8,7 @@ use super::authors::findings_for;
 use crate::{
     advice::Finding,
     config::snapshot::Snapshot,
-    decide::Decision,
+    decide::{Decision, opendkim},
     dkim::{header::HeaderSection, name::Domain},
     doctor::{
         host::Host,
@@ -183,7 +183,7 @@ async fn signed(
         .collect();
     if passed.is_empty() {
         let result = verdicts.results.first()?;
-        let explanation = result.outcome.explanation();
+        let explanation = opendkim::explanation(&result.outcome);
         return Some(
             Finding::fail(
                 "unsubscribe-unsigned",

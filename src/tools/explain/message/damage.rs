@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     advice::Finding,
+    decide::opendkim,
     dkim::{
         key_answer::KeyAnswer,
         key_record::PublishedKeyData,
@@ -35,7 +36,7 @@ pub(super) fn explain(
     offline: bool,
 ) -> Finding {
     let identity = &result.identity;
-    let explanation = result.outcome.explanation();
+    let explanation = opendkim::explanation(&result.outcome);
     let facts = Facts {
         domain: Some(identity.domain.as_deref().unwrap_or("?")),
         selector: identity.selector.as_deref(),
