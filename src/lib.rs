@@ -10,7 +10,8 @@
 //!
 //! What they need is prepared once per load: [`config`] turns files into typed settings,
 //! [`dataset`] and [`tables`] compile lists into indexes, [`keys`] finds and holds private keys.
-//! What may hold a password or a key is shown through [`secret`]. Around them stand [`log`], [`process`], the command line ([`cli`]) and the [`tools`].
+//! What may hold a password or a key is shown through [`secret`]. Around them stand [`log`], [`process`], the command line ([`cli`]) and the [`tools`];
+//! [`doctor`], [`setup`] and [`explain`] advise in the shape of [`advice`].
 
 #![warn(clippy::unwrap_used)]
 
@@ -22,10 +23,12 @@ pub mod decide;
 pub mod diagnostic;
 pub mod dns;
 pub mod doctor;
+pub mod explain;
 pub mod hand;
 pub mod headers;
 pub mod keys;
 pub mod log;
+pub mod message;
 pub mod postfix;
 pub mod process;
 pub mod secret;

@@ -24,6 +24,7 @@ use nix::unistd::geteuid;
 use super::report;
 use crate::{
     config::{
+        DEFAULT_FILE,
         parse::{self, WrittenOption},
         resolve::Overrides,
         settings::Settings,
@@ -31,7 +32,6 @@ use crate::{
     },
     diagnostic::{Diagnostic, Severity},
     process::{ExitCode, surroundings::change_root, user::Account},
-    tools::configuration::DEFAULT_FILE,
 };
 
 /// Places that the line about rights names.

@@ -2,7 +2,6 @@
 
 pub mod check;
 pub mod flags;
-pub mod getopt;
 pub mod man;
 pub mod opendkim;
 pub mod print_option;
@@ -17,16 +16,18 @@ use std::{env, ffi::OsString, path::Path};
 use clap::{Parser, Subcommand, error::ErrorKind};
 
 use crate::{
-    doctor::knock::{helper as knock, helper::KnockArgs},
+    doctor::{
+        self, DoctorArgs,
+        knock::helper::{self as knock, KnockArgs},
+    },
+    explain::{self, ExplainArgs},
     process::{ExitCode, start::Daemon},
+    setup::{self, SetupArgs},
     tools::{
         atpszone::{self, AtpszoneArgs},
-        doctor::{self, DoctorArgs},
-        explain::{self, ExplainArgs},
         genzone::{self, GenzoneArgs},
         keygen::{self, KeygenArgs},
         retired::Retired,
-        setup::{self, SetupArgs},
         sign::{self, SignArgs},
         statistics,
         testkey::{self, TestkeyArgs},
@@ -145,7 +146,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Check(check) => check::run(&check),
         Command::Reload(reload) => reload::run(&reload),
         Command::Setup(setup) => setup::run(&setup),
-        Command::Doctor(doctor) => doctor::run(&doctor),
+        Command::Doctor(doctor) => doctor::run(&doctor, started::file_of),
         Command::Knock(args) => knock::run(&args),
         Command::Explain(explain) => explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),

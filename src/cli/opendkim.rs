@@ -2,14 +2,13 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use super::{
-    flags::{self, FLAGS},
-    getopt::{self, Misuse},
-};
+use super::flags::{self, FLAGS};
 use crate::{
-    config::resolve::Overrides,
-    process::{ExitCode, Failure},
-    tools::configuration::DEFAULT_FILE,
+    config::{DEFAULT_FILE, resolve::Overrides},
+    process::{
+        ExitCode, Failure,
+        getopt::{self, Misuse},
+    },
 };
 
 /// What is to be done.

@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     dataset::{Case, DataSet, DataSetSpec, Origin, open::OpenSet},
+    message::configuration::block_on,
     process::{ExitCode, Failure},
-    tools::configuration::block_on,
 };
 
 /// Reads the data set and the queries from standard input; ends with the input.

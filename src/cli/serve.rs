@@ -12,13 +12,13 @@ use super::{
     print_option, query,
 };
 use crate::{
-    config::{resolve::Overrides, snapshot::Snapshot},
+    config::{DEFAULT_FILE, resolve::Overrides, snapshot::Snapshot},
     process::{
         ExitCode, Failure, lines,
         start::{Daemon, LogTo, Order, start},
         user::Account,
     },
-    tools::{configuration::DEFAULT_FILE, test_files},
+    tools::test_files::{self, Test},
 };
 
 /// Arguments of `dkimd serve`.
@@ -95,7 +95,15 @@ pub fn opendkim(args: Vec<OsString>, daemon: &impl Daemon) -> ExitCode {
             )
         }
         Action::Query => told(PROGRAM, query::run()),
-        Action::TestFiles(files) => test_files::run(&line, file.as_deref(), files),
+        Action::TestFiles(files) => test_files::run(
+            &Test {
+                configuration: file.as_deref(),
+                overrides: line.overrides.clone(),
+                verbosity: line.verbosity,
+                fixed_time: line.fixed_time,
+            },
+            files,
+        ),
     }
 }
 

@@ -27,20 +27,32 @@ pub fn started_with(mut args: Vec<OsString>) -> Option<(Option<PathBuf>, Overrid
     }
 }
 
+/// The file alone that a daemon was started with; within, `None`: it names none.
+pub fn file_of(args: Vec<OsString>) -> Option<Option<PathBuf>> {
+    started_with(args).map(|(file, _)| file)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::DEFAULT_FILE;
 
     #[test]
     fn the_file_is_the_one_that_the_daemon_was_started_with() {
         let file = |words: &str| {
             let args = words.split(' ').chain([""]).map(OsString::from).collect();
-            started_with(args).map(|(file, _)| file)
+            file_of(args)
         };
         let named = Some(Some(PathBuf::from("/x.conf")));
         assert_eq!(file("/usr/sbin/opendkim -f -x /x.conf"), named);
         assert_eq!(file("opendkim -P /run/p -x/x.conf"), named);
         assert_eq!(file("dkimd serve --config /x.conf"), named);
+        assert_eq!(
+            file("/usr/bin/dkimd serve -p inet:1@localhost -x /x.conf"),
+            named
+        );
+        assert_eq!(file("dkimd serve"), Some(Some(DEFAULT_FILE.into())));
+        assert_eq!(file("dkimd doctor --config /x.conf"), None);
         assert_eq!(file("dkimd check --config /x.conf"), None);
         assert_eq!(file("opendkim -n -x /x.conf"), None);
         assert_eq!(file("sleep 60"), None);

@@ -12,3 +12,6 @@ pub mod resolve;
 pub mod settings;
 pub mod snapshot;
 pub mod steady;
+
+/// The file that is read when none is named, if it is there.
+pub const DEFAULT_FILE: &str = "/etc/opendkim.conf";

@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -15,20 +16,27 @@ use crate::{
     },
     diagnostic::Diagnostic,
     dkim::name::Domain,
-    dns::{nameservers::NameServers, questions::Questions, resolver::ResolverError},
+    dns::{questions::Questions, resolver::ResolverError},
     postfix::{Postfix, PostfixError, leaving::Leaving},
+    session::key_sources::questions,
 };
 
 /// Domains that are examined where none is named; more must be named.
 pub const MOST_DOMAINS: usize = 25;
 
+/// Reads the command line of a process: the configuration file that a daemon was started with, if it
+/// names one; `None`: it is no daemon's.
+pub type ReadCommandLine = fn(Vec<OsString>) -> Option<Option<PathBuf>>;
+
 /// What is to be examined, from the command line.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Wanted {
     /// Domains; none: those of the configuration.
     pub domains: Vec<Domain>,
     /// The server's configuration.
     pub config: PathBuf,
+    /// Reads the command lines of daemons that run.
+    pub command_line: ReadCommandLine,
     /// No question leaves the host.
     pub offline: bool,
     /// A message to be looked at.
@@ -44,6 +52,8 @@ pub struct Host {
     pub domains_left_out: usize,
     /// The server's configuration file.
     pub config: PathBuf,
+    /// Reads the command lines of daemons that run.
+    pub command_line: ReadCommandLine,
     /// The configuration, as far as it can be used.
     pub server: Option<Arc<Snapshot>>,
     /// Whether a server could start with this configuration; what is wrong with it, the check
@@ -84,6 +94,7 @@ impl Host {
             domains_left_out,
             config_is_denied: loaded.denied,
             config: wanted.config,
+            command_line: wanted.command_line,
             server: loaded.server,
             server_could_start: loaded.could_start,
             leaving: Leaving::of(postfix.as_ref().ok()),
@@ -130,23 +141,6 @@ fn load(file: &Path) -> Loaded {
         server: snapshot.map(Arc::new),
         denied,
     }
-}
-
-/// Somebody to ask DNS: the servers that the daemon asks, or the system's. Must be called within
-/// the Tokio runtime.
-///
-/// # Errors
-/// When the operating system refuses the resolver its sockets.
-pub fn questions(server: Option<&Snapshot>) -> Result<Questions, ResolverError> {
-    let Some(server) = server else {
-        return Questions::of_system();
-    };
-    let verifying = &server.settings.verifying;
-    let servers = match verifying.nameservers.as_slice() {
-        [] => NameServers::default(),
-        given => NameServers::Listed(given.to_vec()),
-    };
-    Questions::new(&servers, verifying.dns_timeout)
 }
 
 /// The domains whose keys the configuration names, each once, in the order of the KeyTable; those

@@ -9,6 +9,7 @@ pub mod addresses;
 mod arriving;
 mod calendar;
 pub mod checks;
+pub mod command;
 pub mod examination;
 pub mod host;
 pub mod knock;
@@ -17,3 +18,5 @@ pub mod record_line;
 pub mod render;
 pub mod report;
 mod smtp;
+
+pub use command::{DoctorArgs, run};

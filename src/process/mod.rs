@@ -6,6 +6,7 @@ pub mod answer;
 pub mod clock;
 pub mod daemonize;
 pub mod exit;
+pub mod getopt;
 pub mod limits;
 pub mod lines;
 pub mod memory;

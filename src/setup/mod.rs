@@ -11,6 +11,7 @@
 
 pub mod apply;
 pub mod change;
+pub mod command;
 mod config_file;
 pub mod draft;
 mod hosts;
@@ -37,3 +38,5 @@ mod tables;
 pub mod trial;
 pub mod undo;
 mod waiting;
+
+pub use command::{SetupArgs, run};

@@ -9,7 +9,7 @@ use super::records::sheet::publishes_the_same;
 use crate::{
     config::snapshot::Snapshot,
     dns::questions::{Questions, Zone},
-    doctor::host::questions,
+    session::key_sources::questions,
     text,
     text::Text,
 };

@@ -15,9 +15,7 @@ use nix::{
 };
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::{
-    hand::Place, postfix::DEFAULT_DIRECTORY, socket::SocketSpec, tools::configuration::DEFAULT_FILE,
-};
+use crate::{config::DEFAULT_FILE, hand::Place, postfix::DEFAULT_DIRECTORY, socket::SocketSpec};
 
 /// How long the daemon may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -13,6 +13,7 @@ use nix::unistd::{Gid, Uid, User, geteuid};
 use super::place_error;
 use crate::{
     config::{
+        DEFAULT_FILE,
         parse::{self, WrittenOption},
         resolve::Overrides,
         settings::Settings,
@@ -30,7 +31,6 @@ use crate::{
     setup::services,
     text,
     text::Text,
-    tools::configuration::DEFAULT_FILE,
 };
 
 /// The configuration for a host that has none, as the package brings it.

@@ -6,7 +6,6 @@ use clap::{Args, Parser};
 use data_encoding::BASE64;
 
 use super::{
-    configuration::load_for,
     old_name,
     zone::{LocalTime, Shape, TxtRecord, ZoneArgs},
 };
@@ -16,6 +15,7 @@ use crate::{
     diagnostic::Diagnostic,
     dkim::{Algorithm, crypto::PrivateKey},
     keys::store::{KeyRules, KeyStore},
+    message::configuration::load_for,
     process::{ExitCode, Failure},
     tables::key_table::{KeyRow, KeyTable},
 };

@@ -7,10 +7,6 @@ use std::{
 
 use clap::Args;
 
-use super::{
-    configuration,
-    message::{LineEnd, MessageFile},
-};
 use crate::{
     config::snapshot::Snapshot,
     decide::{
@@ -19,6 +15,7 @@ use crate::{
     },
     dkim::sign::Signer,
     keys::store::KeyStore,
+    message::{LineEnd, MessageFile, configuration},
     milter::Client,
     process::{ExitCode, clock},
     session::{inquiry::inquire, lines, signing},

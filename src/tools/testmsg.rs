@@ -13,11 +13,6 @@ use std::{
 
 use clap::{Args, Parser};
 
-use super::{
-    configuration::{self, load_for},
-    message::{LineEnd, MessageError, MessageFile},
-    verify::{judge::Verdicts, open_source},
-};
 use crate::{
     decide::{header_rules, opendkim},
     dkim::{
@@ -32,6 +27,12 @@ use crate::{
     keys::{
         KeySource,
         store::{KeyError, KeyRules, KeyStore},
+    },
+    message::{
+        LineEnd, MessageError, MessageFile,
+        configuration::{self, load_for},
+        keys::open_source,
+        verdicts::Verdicts,
     },
     process::{ExitCode, Failure, clock},
     tools::verify::trace::Streams,

@@ -14,14 +14,8 @@ use std::{
 };
 
 use self::client::DebugClient;
-use super::{
-    configuration,
-    message::{MAX_MESSAGE_OCTETS, MessageError, MessageFile},
-    verify::open_source,
-};
 use crate::{
-    cli::opendkim::CommandLine,
-    config::{settings::FailureAction, snapshot::Snapshot},
+    config::{resolve::Overrides, settings::FailureAction, snapshot::Snapshot},
     dataset::open::errno_text,
     decide::{Decision, Identity, Reason},
     dkim::{
@@ -31,6 +25,7 @@ use crate::{
     dns::TxtLookup,
     headers::auth_results::ResultItem,
     keys::store::KeyStore,
+    message::{MAX_MESSAGE_OCTETS, MessageError, MessageFile, configuration, keys::open_source},
     process::{
         ExitCode, Failure, clock,
         lines::{self as daemon, OPENDKIM_VERSION},
@@ -40,9 +35,22 @@ use crate::{
 
 const PROGRAM: &str = "opendkim";
 
+/// What the command line says of a test.
+#[derive(Clone, Debug)]
+pub struct Test<'a> {
+    /// The configuration file.
+    pub configuration: Option<&'a Path>,
+    /// What the flags set in place of the file.
+    pub overrides: Overrides,
+    /// `-v`, counted.
+    pub verbosity: u8,
+    /// `-F`: the time of signatures, in seconds since 1970.
+    pub fixed_time: Option<u64>,
+}
+
 /// Tests `files` in order, up to the first one that can't be tested.
-pub fn run(line: &CommandLine, configuration: Option<&Path>, files: &[PathBuf]) -> ExitCode {
-    match test(line, configuration, files) {
+pub fn run(wanted: &Test<'_>, files: &[PathBuf]) -> ExitCode {
+    match test(wanted, files) {
         Ok(()) => ExitCode::Ok,
         Err(failure) => {
             failure.tell(PROGRAM);
@@ -51,16 +59,12 @@ pub fn run(line: &CommandLine, configuration: Option<&Path>, files: &[PathBuf]) 
     }
 }
 
-fn test(
-    line: &CommandLine,
-    configuration: Option<&Path>,
-    files: &[PathBuf],
-) -> Result<(), Failure> {
-    let mut overrides = line.overrides.clone();
+fn test(wanted: &Test<'_>, files: &[PathBuf]) -> Result<(), Failure> {
+    let mut overrides = wanted.overrides.clone();
     if !overrides.options.iter().any(|(name, _)| *name == "Mode") {
         overrides.options.push(("Mode", "v".to_owned()));
     }
-    let (snapshot, findings) = Snapshot::load(configuration, &overrides);
+    let (snapshot, findings) = Snapshot::load(wanted.configuration, &overrides);
     for finding in findings.iter().filter(|finding| finding.is_error()) {
         eprintln!("{PROGRAM}: {}", daemon::finding(finding));
     }
@@ -74,8 +78,8 @@ fn test(
             snapshot: &snapshot,
             client: &client,
             source: &source,
-            verbosity: line.verbosity,
-            signing_time: line.fixed_time.map(UnixTime),
+            verbosity: wanted.verbosity,
+            signing_time: wanted.fixed_time.map(UnixTime),
         };
         run.callback(None, "mlfi_connect", Reply::Continue);
         for file in files {

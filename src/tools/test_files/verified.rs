@@ -10,12 +10,12 @@ use crate::{
         verify::{SignatureResult, deciding},
     },
     headers::auth_results::{AtpsResult, AuthResults, ResultItem},
+    message::{
+        MessageFile,
+        verdicts::{Verdicts, dnssec_word},
+    },
     process::clock,
     session::atps,
-    tools::{
-        message::MessageFile,
-        verify::judge::{Verdicts, dnssec_word},
-    },
 };
 
 impl Run<'_> {

@@ -18,8 +18,8 @@ use crate::{
         error::path_shown,
         store::{KeyRules, KeyStore},
     },
+    message::verdicts::ask_all,
     secret,
-    tools::verify::judge::ask_all,
 };
 
 /// Keys asked for at once when a whole table is tested.

@@ -13,13 +13,6 @@ use serde_json::{Value, json};
 
 use self::check::{Target, Tested, Verdict, test_all};
 pub use self::original::original_main;
-use super::{
-    configuration,
-    verify::{
-        judge::{dnssec_word, shown_record},
-        open_source,
-    },
-};
 use crate::{
     config::{
         settings::Identities,
@@ -27,6 +20,11 @@ use crate::{
     },
     dataset::DataSetKind,
     keys::KeySource,
+    message::{
+        configuration,
+        keys::open_source,
+        verdicts::{dnssec_word, shown_record},
+    },
     process::{ExitCode, Failure},
 };
 

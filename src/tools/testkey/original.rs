@@ -9,11 +9,13 @@ use super::{
     exit_of, test_under,
 };
 use crate::{
-    cli::getopt::{self, Misuse},
     dns::Dnssec,
     keys::KeySource,
-    process::{ExitCode, Failure},
-    tools::configuration::load_for,
+    message::configuration::load_for,
+    process::{
+        ExitCode, Failure,
+        getopt::{self, Misuse},
+    },
 };
 
 const PROGRAM: &str = "opendkim-testkey";

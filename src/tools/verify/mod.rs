@@ -1,27 +1,24 @@
 //! `dkimd verify`: the daemon's verdicts on a message file, with everything they rest on.
 
-pub mod judge;
 mod report;
 pub mod trace;
 
 use std::{
     fs::File,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
 use clap::Args;
 
-use self::{judge::Verdicts, report::Report};
-use super::{configuration, message::MessageFile};
+use self::report::Report;
 use crate::{
     config::snapshot::Snapshot,
     dkim::{UnixTime, outcome::ResultWord},
-    dns::{TxtLookup, file::FileRecords},
-    log::{Level, sink::Stderr},
+    dns::TxtLookup,
+    message::{MessageFile, configuration, keys, verdicts::Verdicts},
     process::{ExitCode, Failure, clock},
-    session::key_sources,
 };
 
 /// Arguments of `dkimd verify`.
@@ -71,7 +68,7 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let message = read(args)?;
     let now = args.at.map_or_else(clock::now, UnixTime);
     let verdicts = configuration::block_on(async {
-        let source = keys(args, &snapshot)?;
+        let source = source(args, &snapshot)?;
         Ok(Verdicts::of(&message, &snapshot, &source, now).await)
     })?;
     let report = Report {
@@ -117,34 +114,9 @@ fn read(args: &VerifyArgs) -> Result<MessageFile, Failure> {
 }
 
 /// The file of `--keys`, or what the configuration names.
-fn keys(args: &VerifyArgs, snapshot: &Snapshot) -> Result<Arc<dyn TxtLookup>, Failure> {
+fn source(args: &VerifyArgs, snapshot: &Snapshot) -> Result<Arc<dyn TxtLookup>, Failure> {
     match &args.keys {
-        Some(path) => records_of(path),
-        None => open_source(snapshot),
+        Some(path) => keys::records_of(path),
+        None => keys::open_source(snapshot),
     }
-}
-
-/// The records of a file, a name and a text on each line.
-///
-/// # Errors
-/// If it can't be read, or a line names no DNS name.
-pub fn records_of(path: &Path) -> Result<Arc<dyn TxtLookup>, Failure> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(
-            ExitCode::Unavailable,
-            format!("can't read {shown}: {error}"),
-        )
-    })?;
-    let records = FileRecords::parse(&text).map_err(|error| {
-        let what = format!("{shown}:{}: the name {error}", error.line);
-        Failure::new(ExitCode::DataError, what)
-    })?;
-    Ok(Arc::new(records))
-}
-
-/// The source of keys that a configuration names.
-pub fn open_source(snapshot: &Snapshot) -> Result<Arc<dyn TxtLookup>, Failure> {
-    key_sources::open(snapshot, Arc::new(Stderr::from_level(Level::Warning)))
-        .map_err(|error| Failure::new(ExitCode::OsError, error.to_string()))
 }

@@ -5,10 +5,7 @@ use std::io::{self, Write};
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use super::{
-    judge::{Verdicts, dnssec_word, shown_record},
-    trace::Streams,
-};
+use super::trace::Streams;
 use crate::{
     decide::opendkim::{self, OpenDkimWords},
     dkim::{
@@ -16,7 +13,10 @@ use crate::{
         outcome::Outcome,
         verify::{Signature, SignatureResult},
     },
-    tools::message::MessageFile,
+    message::{
+        MessageFile,
+        verdicts::{Verdicts, dnssec_word, shown_record},
+    },
 };
 
 /// What is reported.

@@ -7,7 +7,7 @@ use crate::{
         canon::{BodyCanonicalizer, LineEndRepair},
         verify::{Signature, SignatureResult, hashed_header},
     },
-    tools::message::MessageFile,
+    message::MessageFile,
 };
 
 /// What a signature hashes.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::wiring::same_file;
-use crate::{cli::started::started_with, socket::SocketSpec, tools::configuration::DEFAULT_FILE};
+use crate::{config::DEFAULT_FILE, doctor::host::ReadCommandLine, socket::SocketSpec};
 
 /// Names that the server's process goes by.
 const PROCESS_NAMES: [&str; 2] = ["opendkim", "dkimd"];
@@ -78,17 +78,17 @@ pub(super) struct Server {
 
 /// Those of our servers that run with the configuration file `config`, on this host: not a second
 /// instance, nor one in a container. Those of other users only root sees through.
-pub(super) fn servers(config: &Path) -> Vec<Server> {
+pub(super) fn servers(config: &Path, command_line: ReadCommandLine) -> Vec<Server> {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
     };
     processes
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(|pid| server(pid, config))
+        .filter_map(|pid| server(pid, config, command_line))
         .collect()
 }
 
-fn server(pid: u32, config: &Path) -> Option<Server> {
+fn server(pid: u32, config: &Path, command_line: ReadCommandLine) -> Option<Server> {
     let directory = PathBuf::from(format!("/proc/{pid}"));
     let name = fs::read_to_string(directory.join("comm")).ok()?;
     let name = name.trim().to_owned();
@@ -96,7 +96,8 @@ fn server(pid: u32, config: &Path) -> Option<Server> {
         return None;
     }
     let arguments = fs::read(directory.join("cmdline")).ok()?;
-    if !is_here(&directory) || !runs_with(&arguments, &directory.join("root"), config) {
+    let root = directory.join("root");
+    if !is_here(&directory) || !runs_with(command_line(words(&arguments))?, &root, config) {
         return None;
     }
     let held = held_sockets(&directory);
@@ -122,16 +123,17 @@ fn is_here(directory: &Path) -> bool {
     })
 }
 
-/// Whether a command line is that of a server which was started with the file: the same one, as the
-/// process with the root directory `root` sees its files. The usual one counts where none is named.
-fn runs_with(command_line: &[u8], root: &Path, config: &Path) -> bool {
+/// The words of a command line as `/proc` has it.
+fn words(command_line: &[u8]) -> Vec<OsString> {
     let words = command_line.split(|octet| *octet == 0);
-    let words = words
+    words
         .map(|word| OsString::from_vec(word.to_vec()))
-        .collect();
-    let Some((file, _)) = started_with(words) else {
-        return false;
-    };
+        .collect()
+}
+
+/// Whether a server that was started with `file` goes by `config`: the same file, as the process with the
+/// root directory `root` sees its files. The usual one counts where none is named.
+fn runs_with(file: Option<PathBuf>, root: &Path, config: &Path) -> bool {
     let file = file.unwrap_or_else(|| DEFAULT_FILE.into());
     let identity = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
     let seen = root.join(file.strip_prefix("/").unwrap_or(&file));
@@ -237,36 +239,23 @@ mod tests {
                 fs::write(file(root, name), "").unwrap();
             }
         }
-        let ours = |line: &str, root: &Path, name: &str| {
-            let line = line.replace(' ', "\0") + "\0";
-            runs_with(line.as_bytes(), root, &file(host.path(), name))
+        let ours = |named: Option<&str>, root: &Path, name: &str| {
+            runs_with(named.map(PathBuf::from), root, &file(host.path(), name))
         };
-        for (line, usual, other) in [
-            ("/usr/sbin/opendkim -f -x /etc/opendkim.conf", true, false),
-            ("opendkim -x /etc/two.conf", false, true),
-            ("dkimd serve", true, false),
-            (
-                "/usr/bin/dkimd serve -p inet:18896@localhost --config /etc/two.conf",
-                false,
-                true,
-            ),
-            ("dkimd check", false, false),
-            ("dkimd doctor --config /etc/two.conf", false, false),
-            ("opendkim -n -x /etc/two.conf", false, false),
+        for (named, usual, other) in [
+            (Some("/etc/opendkim.conf"), true, false),
+            (Some("/etc/two.conf"), false, true),
+            (None, true, false),
         ] {
             let root = host.path();
-            assert_eq!(ours(line, root, "opendkim.conf"), usual, "{line}");
-            assert_eq!(ours(line, root, "two.conf"), other, "{line}");
-            assert!(!ours(line, container.path(), "opendkim.conf"), "{line}");
+            assert_eq!(ours(named, root, "opendkim.conf"), usual, "{named:?}");
+            assert_eq!(ours(named, root, "two.conf"), other, "{named:?}");
+            assert!(!ours(named, container.path(), "opendkim.conf"), "{named:?}");
         }
-        let usual = "opendkim\0-p\0inet:8891\0";
         let nowhere = host.path().join("nowhere");
-        assert!(runs_with(
-            usual.as_bytes(),
-            &nowhere,
-            Path::new(DEFAULT_FILE)
-        ));
-        assert!(!runs_with(usual.as_bytes(), &nowhere, Path::new("/x.conf")));
+        assert!(runs_with(None, &nowhere, Path::new(DEFAULT_FILE)));
+        assert!(!runs_with(None, &nowhere, Path::new("/x.conf")));
+        assert_eq!(words(b"opendkim\0-x\0/x\0"), ["opendkim", "-x", "/x", ""]);
         assert!(is_here(Path::new("/proc/self")));
     }
 

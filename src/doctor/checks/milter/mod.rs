@@ -84,7 +84,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         },
         |server| server.settings.decision.mode,
     );
-    let servers = listening::servers(&host.config);
+    let servers = listening::servers(&host.config, host.command_line);
     let standing = standing(socket, &servers);
     let mut site = Site::new(postfix, standing.as_ref());
     site.config = &host.config;

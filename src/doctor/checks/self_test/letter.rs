@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use crate::{
     dkim::UnixTime,
     headers::report::date,
+    message::{MessageError, MessageFile},
     milter::client::{AddedField, Submission},
-    tools::message::{MessageError, MessageFile},
 };
 
 /// Never reached: the conversation ends before anything is sent.

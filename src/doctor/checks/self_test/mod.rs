@@ -27,13 +27,13 @@ use crate::{
         report::{Cause, Report},
     },
     log::sink::Capture,
+    message::verdicts::Verdicts,
     milter::client::{self, Ending, Submission, Wanted},
     process::clock,
     session::key_sources,
     socket::{SocketSpec, stream::Stream},
     text,
     text::{Lang, Text},
-    tools::verify::judge::Verdicts,
 };
 
 /// What one conversation with the server may take.

@@ -17,9 +17,9 @@ use crate::{
     },
     dns::{TxtLookup, file::FileRecords},
     keys::store::KeyStore,
+    message::{MessageFile, configuration::daemon_user, verdicts::Verdicts},
     session::signing,
     text,
-    tools::{configuration::daemon_user, message::MessageFile, verify::judge::Verdicts},
 };
 
 /// The keys on disk that would sign mail of `author`, as their records would be in DNS.

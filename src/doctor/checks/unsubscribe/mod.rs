@@ -15,14 +15,14 @@ use crate::{
         report::{Cause, Report},
     },
     log::sink::Capture,
+    message::{
+        MessageFile,
+        verdicts::{Verdicts, author_domain},
+    },
     process::clock,
     session::key_sources,
     text,
     text::Text,
-    tools::{
-        message::MessageFile,
-        verify::judge::{Verdicts, author_domain},
-    },
 };
 
 const LINK: &str = "List-Unsubscribe";

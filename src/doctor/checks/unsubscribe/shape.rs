@@ -4,8 +4,8 @@ use crate::{
     advice::Finding,
     decide::Author,
     dkim::header::HeaderSection,
+    message::{LineEnd, MessageFile},
     text,
-    tools::message::{LineEnd, MessageFile},
 };
 
 /// The longest line, CRLF left out (RFC 5321 section 4.5.3.1.6).

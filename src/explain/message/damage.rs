@@ -1,0 +1,444 @@
+//! One signature of a message in plain words: good, or what was done to the message, or what is
+//! wrong with the key.
+
+use crate::{
+    advice::Finding,
+    decide::opendkim,
+    dkim::{
+        key_answer::KeyAnswer,
+        key_record::PublishedKeyData,
+        outcome::Outcome,
+        verify::{Signature, SignatureResult},
+    },
+    explain::words::{self, Facts},
+    message::{
+        MessageFile,
+        damage::{
+            body::{self, BodyDamage, Rewriting, Wanted},
+            header::{Edit, HeaderState, Signed},
+        },
+        verdicts::{Verdicts, shown_record},
+    },
+    text,
+    text::Text,
+};
+
+/// Added lines that are shown.
+const MAX_LINES_SHOWN: usize = 6;
+/// Octets of a field's value that are shown.
+const MAX_VALUE_SHOWN: usize = 160;
+
+/// The signature's finding.
+pub(super) fn explain(
+    message: &MessageFile,
+    verdicts: &Verdicts,
+    result: &SignatureResult,
+    offline: bool,
+) -> Finding {
+    let identity = &result.identity;
+    let explanation = opendkim::explanation(&result.outcome);
+    let facts = Facts {
+        domain: Some(identity.domain.as_deref().unwrap_or("?")),
+        selector: identity.selector.as_deref(),
+        thing: Some(&explanation),
+        ..Facts::default()
+    };
+    let told = words::explain(result.outcome.code(), &facts)
+        .unwrap_or_else(|| Finding::fail("signature", "", Text::new(&explanation, &explanation)));
+    let Some(signature) = &result.signature else {
+        return told.evidence(explanation);
+    };
+    let mut body = Vec::new();
+    message.feed_body(|octets| body.extend_from_slice(octets));
+    let changed = result
+        .body
+        .as_ref()
+        .is_some_and(|facts| *facts.hash != *signature.body_hash);
+    let mut finding = match &result.outcome {
+        Outcome::Pass => passed(told, result),
+        Outcome::DnsFailed(_) if offline && !changed => whole_body(signature),
+        Outcome::SignatureWrong => header_changed(told, message, verdicts, result, signature),
+        _ if changed => body_changed(&body, signature, &facts),
+        _ => told,
+    };
+    if changed {
+        finding = with_header_state(finding, message, verdicts, result, signature);
+    }
+    let tags = format!(
+        "DKIM-Signature: d={}; s={}; c={:?}/{:?}",
+        signature.domain,
+        signature.selector,
+        signature.canonicalization.header,
+        signature.canonicalization.body
+    );
+    finding.evidence.insert(
+        0,
+        tags.to_lowercase()
+            .replace("dkim-signature", "DKIM-Signature"),
+    );
+    if let Some((name, answer)) = verdicts.key_of(result).filter(|_| !offline) {
+        finding
+            .evidence
+            .push(format!("{name}: {}", shown_record(answer)));
+    }
+    finding
+}
+
+/// A good signature, which may leave the end of the body open.
+fn passed(told: Finding, result: &SignatureResult) -> Finding {
+    let Some(body) = result
+        .body
+        .as_ref()
+        .filter(|body| body.length > body.hashed)
+    else {
+        return told;
+    };
+    let (open, domain) = (body.length - body.hashed, told.subject.clone());
+    Finding::warn(
+        "body-partly-signed",
+        domain.clone(),
+        text!(
+            "the signature of {domain} is good, but leaves the last {open} octets of the body open (l=)",
+            "la firma de {domain} es válida, pero deja abiertos los últimos {open} octetos del cuerpo (l=)"
+        ),
+    )
+    .why(text!(
+        "anybody on the way could have written them",
+        "pudo haberlos escrito cualquiera en el camino"
+    ))
+    .advice(text!(
+        "the signer removes BodyLengthDB and MaximumSignedBytes",
+        "quien firma quita BodyLengthDB y MaximumSignedBytes"
+    ))
+}
+
+fn whole_body(signature: &Signature) -> Finding {
+    let domain = &signature.domain;
+    Finding::info(
+        "body-whole",
+        domain.as_str(),
+        text!(
+            "the body is as {domain} signed it; header and key can't be judged without DNS",
+            "el cuerpo está como lo firmó {domain}; la cabecera y la clave no se pueden juzgar sin DNS"
+        ),
+    )
+}
+
+fn body_changed(body: &[u8], signature: &Signature, facts: &Facts<'_>) -> Finding {
+    let finding = words::explain("body-changed", facts).unwrap_or_else(|| {
+        Finding::fail(
+            "body-changed",
+            "",
+            text!("body changed", "cuerpo modificado"),
+        )
+    });
+    match body::find(body, &Wanted::of(signature)) {
+        None => finding,
+        Some(damage) => named(finding, &damage, signature),
+    }
+}
+
+fn named(mut finding: Finding, damage: &BodyDamage, signature: &Signature) -> Finding {
+    let domain = &signature.domain;
+    finding.fix.clear();
+    match damage {
+        BodyDamage::Added {
+            first,
+            lines,
+            to_end,
+        } => {
+            let (count, line) = (lines.len(), first + 1);
+            finding.what = match to_end {
+                true => text!(
+                    "{count} lines were added to the end of the body after {domain} signed it: the \
+                     footer of a list, a disclaimer, or a scanner's note",
+                    "se añadieron {count} líneas al final del cuerpo después de que {domain} lo firmara: \
+                     el pie de una lista, un aviso legal o la nota de un antivirus"
+                ),
+                false => text!(
+                    "{count} lines were added to the body, from line {line} on, after {domain} signed it",
+                    "se añadieron {count} líneas al cuerpo, a partir de la línea {line}, después de que \
+                     {domain} lo firmara"
+                ),
+            };
+            finding.why = Some(text!(
+                "without these lines the signature's body hash fits again, so nothing else was changed",
+                "sin estas líneas el hash del cuerpo vuelve a coincidir; por tanto, no se modificó nada más"
+            ));
+            let shown = lines.iter().filter(|line| !line.is_empty());
+            finding
+                .evidence
+                .extend(shown.take(MAX_LINES_SHOWN).map(|line| format!("+ {line}")));
+            finding.advice(text!(
+                "if this server adds them: let the milter that signs come after (last in smtpd_milters, or \
+                 at the listener behind the content filter); if a list does: its From must become the \
+                 list's, or it must not add them",
+                "si las añade este servidor: que el milter que firma vaya después (último en smtpd_milters, \
+                 o en el puerto detrás del filtro de contenido); si las añade una lista: debe poner su \
+                 propio From, o no añadirlas"
+            ))
+        }
+        BodyDamage::Rewritten(rewriting) => {
+            let (what, why) = rewriting_texts(*rewriting, domain.as_str());
+            finding.what = what;
+            finding.why = Some(why);
+            match rewriting {
+                Rewriting::QuotedPrintable | Rewriting::Base64 => finding
+                    .command("postconf -e disable_mime_output_conversion=yes && postfix reload")
+                    .advice(text!(
+                        "or let the program that writes the message encode it before it is signed \
+                         (quoted-printable or base64)",
+                        "o haga que el programa que escribe el mensaje lo codifique antes de firmarlo \
+                         (quoted-printable o base64)"
+                    )),
+                Rewriting::WhiteSpace | Rewriting::BlankLineOnTop | Rewriting::BlankLineGone => finding
+                    .setting("/etc/opendkim.conf", "Canonicalization relaxed/relaxed")
+                    .command("systemctl reload opendkim"),
+                Rewriting::LinesSplit => finding.advice(text!(
+                    "let the program that writes the message keep lines below 998 octets, or encode them \
+                     as quoted-printable or base64",
+                    "haga que el programa que escribe el mensaje mantenga las líneas por debajo de 998 \
+                     octetos, o las codifique en quoted-printable o base64"
+                )),
+                _ => finding.advice(text!(
+                    "find the server or program on the way that does it: compare copies of the message \
+                     before and behind each hop (Received fields)",
+                    "busque el servidor o programa del camino que lo hace: compare copias del mensaje antes \
+                     y después de cada salto (campos Received)"
+                )),
+            }
+        }
+    }
+}
+
+fn rewriting_texts(rewriting: Rewriting, domain: &str) -> (Text, Text) {
+    let what = match rewriting {
+        Rewriting::QuotedPrintable => text!(
+            "the body was converted from 8-bit to quoted-printable after {domain} signed it",
+            "el cuerpo se convirtió de 8 bits a quoted-printable después de que {domain} lo firmara"
+        ),
+        Rewriting::Base64 => text!(
+            "the body was converted to base64 after {domain} signed it",
+            "el cuerpo se convirtió a base64 después de que {domain} lo firmara"
+        ),
+        Rewriting::LinesSplit => text!(
+            "lines that were too long were split after {domain} signed them",
+            "se partieron líneas demasiado largas después de que {domain} las firmara"
+        ),
+        Rewriting::FromQuoted => text!(
+            "`From ` at the beginning of a line got or lost its > after {domain} signed it",
+            "`From ` al principio de una línea ganó o perdió su > después de que {domain} lo firmara"
+        ),
+        Rewriting::DotDoubled => text!(
+            "a dot at the beginning of a line was added or lost after {domain} signed it",
+            "un punto al principio de una línea se añadió o se perdió después de que {domain} lo firmara"
+        ),
+        Rewriting::WhiteSpace => text!(
+            "only white space of the body was changed after {domain} signed it",
+            "solo se modificaron espacios en blanco del cuerpo después de que {domain} lo firmara"
+        ),
+        Rewriting::BlankLineOnTop | Rewriting::BlankLineGone => text!(
+            "an empty line at the top of the body came or went after {domain} signed it",
+            "una línea vacía al principio del cuerpo apareció o desapareció después de que {domain} lo \
+             firmara"
+        ),
+        Rewriting::ToLatin1 | Rewriting::ToUtf8 => text!(
+            "the character set of the body was converted (UTF-8, Latin-1) after {domain} signed it",
+            "se convirtió el juego de caracteres del cuerpo (UTF-8, Latin-1) después de que {domain} lo \
+             firmara"
+        ),
+        Rewriting::LineEnds => text!(
+            "line ends of the body were changed after {domain} signed it",
+            "se modificaron los finales de línea del cuerpo después de que {domain} lo firmara"
+        ),
+    };
+    let why = match rewriting {
+        Rewriting::QuotedPrintable | Rewriting::Base64 => text!(
+            "Postfix does so for a next server that does not offer 8BITMIME, after the milters have run; \
+             undone, the body hash fits again",
+            "Postfix lo hace ante un servidor siguiente que no ofrece 8BITMIME, después de los milters; \
+             deshecho, el hash del cuerpo vuelve a coincidir"
+        ),
+        Rewriting::LinesSplit => text!(
+            "Postfix splits them at smtp_line_length_limit (998 octets) while it delivers, after the milters \
+             have run; joined, the body hash fits again",
+            "Postfix las parte en smtp_line_length_limit (998 octetos) al entregar, después de los milters; \
+             unidas, el hash del cuerpo vuelve a coincidir"
+        ),
+        Rewriting::WhiteSpace => text!(
+            "body canonicalization `simple` does not forgive that, `relaxed` forgives most of it",
+            "la canonicalización `simple` del cuerpo no lo perdona; `relaxed` perdona casi todo"
+        ),
+        _ => text!(
+            "undone, the body hash fits again, so nothing else was changed",
+            "deshecho, el hash del cuerpo vuelve a coincidir; por tanto, no se modificó nada más"
+        ),
+    };
+    (what, why)
+}
+
+/// What became of the header, where the key is there to tell.
+fn state(
+    message: &MessageFile,
+    verdicts: &Verdicts,
+    result: &SignatureResult,
+    signature: &Signature,
+) -> Option<HeaderState> {
+    let (_, answer) = verdicts.key_of(result)?;
+    let KeyAnswer::Found(published) = KeyAnswer::from(answer.clone()) else {
+        return None;
+    };
+    let record = published.record.as_ref().as_ref().ok()?;
+    let PublishedKeyData::Key(key) = &record.key else {
+        return None;
+    };
+    let signed = Signed {
+        section: &message.section,
+        field: result.field,
+        signature,
+        key,
+    };
+    Some(signed.state())
+}
+
+/// The body was changed; adds what that leaves open about header and key.
+fn with_header_state(
+    mut finding: Finding,
+    message: &MessageFile,
+    verdicts: &Verdicts,
+    result: &SignatureResult,
+    signature: &Signature,
+) -> Finding {
+    match state(message, verdicts, result, signature) {
+        Some(HeaderState::Edited(edits)) => {
+            finding.evidence.extend(edits.iter().map(shown_edit));
+            finding
+        }
+        Some(HeaderState::OtherKey) => {
+            let name = format!("{}._domainkey.{}", signature.selector, signature.domain);
+            finding.advice(text!(
+                "besides, the key published at {name} is not the one that signed: `dkimd testkey` compares \
+                 them",
+                "además, la clave publicada en {name} no es la que firmó: `dkimd testkey` las compara"
+            ))
+        }
+        _ => finding,
+    }
+}
+
+fn header_changed(
+    mut finding: Finding,
+    message: &MessageFile,
+    verdicts: &Verdicts,
+    result: &SignatureResult,
+    signature: &Signature,
+) -> Finding {
+    let domain = &signature.domain;
+    match state(message, verdicts, result, signature) {
+        Some(HeaderState::Edited(edits)) => {
+            let names: Vec<_> = edits.iter().map(Edit::name).collect();
+            let names = names.join(", ");
+            finding.what = text!(
+                "the header was changed after {domain} signed it: {names}",
+                "la cabecera se modificó después de que {domain} la firmara: {names}"
+            );
+            finding.why = Some(text!(
+                "with this undone the signature fits again: key and body are in order",
+                "deshecho esto, la firma vuelve a coincidir: la clave y el cuerpo están en orden"
+            ));
+            finding.evidence.extend(edits.iter().map(shown_edit));
+            finding.fix.clear();
+            finding.advice(advice_of_edits(&edits))
+        }
+        Some(HeaderState::SomeFieldChanged) => {
+            let fields = signature.signed_fields.join(", ");
+            finding.what = text!(
+                "a signed header field was changed, removed or added after {domain} signed it",
+                "un campo firmado de la cabecera se modificó, se quitó o se añadió después de que {domain} \
+                 lo firmara"
+            );
+            finding.why = Some(text!(
+                "the signature was made with the published key, and the body is whole; the signed fields \
+                 are: {fields}",
+                "la firma se hizo con la clave publicada, y el cuerpo está intacto; los campos firmados son: \
+                 {fields}"
+            ));
+            finding.fix.clear();
+            finding
+                .advice(text!(
+                    "compare these fields with those of the message as it left the signing server (a copy \
+                     among the sent mail, or postcat -q)",
+                    "compare estos campos con los del mensaje tal como salió del servidor que firma (una \
+                     copia de enviados, o postcat -q)"
+                ))
+                .command("dkimd doctor --only breakers")
+        }
+        Some(HeaderState::OtherKey) => other_key(signature),
+        Some(HeaderState::Whole | HeaderState::Unknown) | None => finding,
+    }
+}
+
+fn other_key(signature: &Signature) -> Finding {
+    let (selector, domain) = (&signature.selector, &signature.domain);
+    let name = format!("{selector}._domainkey.{domain}");
+    Finding::fail(
+        "other-key",
+        name.clone(),
+        text!(
+            "the key published at {name} is not the one that signed the message",
+            "la clave publicada en {name} no es la que firmó el mensaje"
+        ),
+    )
+    .why(text!(
+        "the body is whole, and the signature does not open with the published key: the private key was \
+         renewed without its DNS record, the record is of another server, or b= was damaged",
+        "el cuerpo está intacto, y la firma no se abre con la clave publicada: se renovó la clave privada \
+         sin su registro DNS, el registro es de otro servidor, o b= se dañó"
+    ))
+    .command(format!("dkimd testkey -d {domain} -s {selector}"))
+    .command(format!("dkimd genzone -d {domain}"))
+}
+
+fn advice_of_edits(edits: &[Edit]) -> Text {
+    let named = |wanted: &str| {
+        edits
+            .iter()
+            .any(|edit| edit.name().eq_ignore_ascii_case(wanted))
+    };
+    if named("Subject") {
+        return text!(
+            "a list or spam filter marks subjects: let it mark before the message is signed, or write its \
+             mark into a field of its own (X-Spam-Flag)",
+            "una lista o un filtro de spam marca los asuntos: que marque antes de firmar, o que escriba su \
+             marca en un campo propio (X-Spam-Flag)"
+        );
+    }
+    if named("From") {
+        return text!(
+            "a list rewrites From because of DMARC: then its own signature counts, nothing is to be mended",
+            "una lista reescribe From a causa de DMARC: entonces cuenta la firma de la lista, no hay nada \
+             que corregir"
+        );
+    }
+    if edits.iter().any(|edit| matches!(edit, Edit::Added { .. })) {
+        return text!(
+            "let the field be written before the message is signed, or take its name out of OversignHeaders",
+            "haga que el campo se escriba antes de firmar el mensaje, o quite su nombre de OversignHeaders"
+        );
+    }
+    text!(
+        "header canonicalization `relaxed` forgives other folding: Canonicalization relaxed/relaxed; what \
+         rewrites fields (header_checks, smtp_generic_maps) must run before the signature is made",
+        "la canonicalización `relaxed` de la cabecera perdona otro plegado: Canonicalization \
+         relaxed/relaxed; lo que reescribe campos (header_checks, smtp_generic_maps) debe actuar antes de \
+         firmar"
+    )
+}
+
+fn shown_edit(edit: &Edit) -> String {
+    let cut = |text: &str| text.chars().take(MAX_VALUE_SHOWN).collect::<String>();
+    match edit {
+        Edit::Added { name, value } => format!("+ {name}: {}", cut(value)),
+        Edit::Changed { name, was, is } => format!("{name}: {} -> {}", cut(was), cut(is)),
+    }
+}

@@ -1,0 +1,322 @@
+//! Why a message that should be signed can't be (`session::failure`): tables and private keys.
+
+use super::{Facts, Word, word};
+use crate::{advice::Finding, config::DEFAULT_FILE, keys::safe::shell_word, text};
+
+/// Tables first, keys behind.
+pub(super) const WORDS: &[Word] = &[
+    word("table-unavailable", table_unavailable),
+    word("key-not-in-table", key_not_in_table),
+    word("table-entry-unusable", table_entry_unusable),
+    word("bad-domain", bad_domain),
+    word("key-missing", key_missing),
+    word("key-unreadable", key_unreadable),
+    word("key-unusable", key_unusable),
+    word("key-unsafe", key_unsafe),
+    word("key-changing", key_changing),
+    word("key-too-small", key_too_small),
+    word("private-key-operation", private_key_operation),
+    word("header-too-large", header_too_large),
+    word("too-many-recipients", too_many_recipients),
+    word("memory-short", memory_short),
+];
+
+fn table_unavailable(facts: &Facts<'_>) -> Finding {
+    Finding::fail(
+        "table-unavailable",
+        facts.thing(""),
+        text!(
+            "SigningTable or KeyTable could not be asked, so the mail waits: it is not let out unsigned",
+            "no se pudo consultar SigningTable o KeyTable, así que el correo espera: no sale sin firma"
+        ),
+    )
+    .why(text!(
+        "the sender sees a temporary failure and tries again; nothing is lost",
+        "el remitente ve un fallo temporal y reintenta; no se pierde nada"
+    ))
+    .command("dkimd check")
+    .advice(text!(
+        "see that the file is readable, or that the database behind it answers",
+        "compruebe que el archivo se puede leer, o que responde la base de datos que hay detrás"
+    ))
+}
+
+fn key_not_in_table(facts: &Facts<'_>) -> Finding {
+    let name = facts.thing("KEYNAME");
+    Finding::fail(
+        "key-not-in-table",
+        facts.thing(""),
+        text!(
+            "SigningTable names the key {name}, and KeyTable has no such entry",
+            "SigningTable nombra la clave {name}, y KeyTable no tiene esa entrada"
+        ),
+    )
+    .why(text!(
+        "mail of these authors gets a temporary failure until the tables agree",
+        "el correo de esos autores recibe un fallo temporal hasta que las tablas concuerden"
+    ))
+    .setting(
+        "/etc/opendkim/KeyTable",
+        format!("{name} DOMAIN:SELECTOR:/etc/dkimkeys/SELECTOR.private"),
+    )
+    .command("dkimd check && systemctl reload opendkim")
+}
+
+fn table_entry_unusable(facts: &Facts<'_>) -> Finding {
+    let name = facts.thing("...");
+    Finding::fail(
+        "table-entry-unusable",
+        facts.thing(""),
+        text!(
+            "an entry of the tables can't be read: {name}",
+            "no se puede leer una entrada de las tablas: {name}"
+        ),
+    )
+    .setting(
+        "/etc/opendkim/KeyTable",
+        "KEYNAME DOMAIN:SELECTOR:/etc/dkimkeys/SELECTOR.private",
+    )
+    .setting("/etc/opendkim/SigningTable", "*@DOMAIN KEYNAME")
+    .command("dkimd check && systemctl reload opendkim")
+}
+
+fn bad_domain(facts: &Facts<'_>) -> Finding {
+    let domain = facts.thing("...");
+    Finding::fail(
+        "bad-domain",
+        facts.thing(""),
+        text!(
+            "the author's domain {domain} can't stand in a signature's d=",
+            "el dominio del autor, {domain}, no puede figurar en el d= de una firma"
+        ),
+    )
+    .why(text!(
+        "KeyTable has % in the place of the domain, so every author's domain is taken",
+        "KeyTable tiene % en el lugar del dominio, así que se toma el dominio de cada autor"
+    ))
+    .advice(text!(
+        "write the domain by name into the KeyTable instead of %",
+        "escriba el dominio por su nombre en KeyTable en lugar de %"
+    ))
+}
+
+fn key_missing(facts: &Facts<'_>) -> Finding {
+    let path = facts.thing("...");
+    Finding::fail(
+        "key-missing",
+        facts.thing(""),
+        text!(
+            "the private key {path} is not there",
+            "la clave privada {path} no existe"
+        ),
+    )
+    .why(text!(
+        "the mail gets a temporary failure and stays in the queue: nothing leaves unsigned",
+        "el correo recibe un fallo temporal y queda en la cola: nada sale sin firma"
+    ))
+    .advice(text!(
+        "correct the path in KeyFile or KeyTable, or bring the file back from a backup; a new key \
+         needs a new DNS record",
+        "corrija la ruta en KeyFile o KeyTable, o recupere el archivo de una copia; una clave nueva \
+         necesita un registro DNS nuevo"
+    ))
+    .command("dkimd check")
+}
+
+fn key_unreadable(facts: &Facts<'_>) -> Finding {
+    let path = facts.thing("/etc/dkimkeys/SELECTOR.private");
+    Finding::fail(
+        "key-unreadable",
+        facts.thing(""),
+        text!(
+            "the server may not read the private key {path}",
+            "el servidor no puede leer la clave privada {path}"
+        ),
+    )
+    .why(text!(
+        "it runs as the user of UserID (opendkim on Debian), not as root",
+        "funciona con el usuario de UserID (opendkim en Debian), no como root"
+    ))
+    .command(format!(
+        "chown opendkim {0} && chmod 600 {0}",
+        shell_word(path)
+    ))
+    .command("dkimd check")
+}
+
+/// Of a private key; of a published one where the signature's domain is known.
+fn key_unusable(facts: &Facts<'_>) -> Finding {
+    if facts.domain.is_some() {
+        return published_key_unusable(facts);
+    }
+    let path = facts.thing("...");
+    Finding::fail(
+        "key-unusable",
+        facts.thing(""),
+        text!(
+            "what stands in {path} is no private key that can sign",
+            "lo que hay en {path} no es una clave privada con la que se pueda firmar"
+        ),
+    )
+    .why(text!(
+        "usual causes: the .txt record instead of the .private file, a cut or encrypted file, an \
+         elliptic-curve key",
+        "causas habituales: el registro .txt en lugar del archivo .private, un archivo cortado o \
+         cifrado, una clave de curva elíptica"
+    ))
+    .command("dkimd check")
+}
+
+fn published_key_unusable(facts: &Facts<'_>) -> Finding {
+    let (name, detail) = (facts.key_name(), facts.thing("p="));
+    Finding::fail(
+        "key-unusable",
+        name.clone(),
+        text!(
+            "the p= of the record at {name} holds no key: {detail}",
+            "el p= del registro de {name} no contiene una clave: {detail}"
+        ),
+    )
+    .why(text!(
+        "usual causes: p= cut when it was pasted, or a key wrapped in another format",
+        "causas habituales: p= cortado al pegarlo, o una clave envuelta en otro formato"
+    ))
+    .command("dkimd genzone")
+    .command(format!("dig +short TXT {}", shell_word(&name)))
+}
+
+fn key_unsafe(facts: &Facts<'_>) -> Finding {
+    let path = facts.thing("/etc/dkimkeys/SELECTOR.private");
+    Finding::fail(
+        "key-unsafe",
+        facts.thing(""),
+        text!(
+            "somebody else may read or replace the private key {path} (\"key data is not secure\")",
+            "otro usuario puede leer o reemplazar la clave privada {path} («key data is not secure»)"
+        ),
+    )
+    .why(text!(
+        "whoever reads the key can sign as your domain; RequireSafeKeys therefore refuses to use it. \
+         The directories above the file count too",
+        "quien lea la clave puede firmar como su dominio; por eso RequireSafeKeys se niega a usarla. \
+         También cuentan los directorios que contienen el archivo"
+    ))
+    .command(format!("chown opendkim {0} && chmod 600 {0}", shell_word(path)))
+    .command("dkimd check")
+}
+
+fn key_changing(facts: &Facts<'_>) -> Finding {
+    let path = facts.thing("...");
+    Finding::fail(
+        "key-changing",
+        facts.thing(""),
+        text!(
+            "the private key {path} keeps changing while it is read",
+            "la clave privada {path} cambia mientras se lee"
+        ),
+    )
+    .advice(text!(
+        "find out what keeps writing to it; put a new key in place with mv",
+        "averigüe qué la reescribe; ponga una clave nueva en su sitio con mv"
+    ))
+}
+
+fn key_too_small(facts: &Facts<'_>) -> Finding {
+    let (selector, domain) = (facts.selector(), facts.domain());
+    Finding::fail(
+        "key-too-small",
+        facts.domain.unwrap_or_default(),
+        text!(
+            "the RSA key is smaller than MinimumKeyBits allows",
+            "la clave RSA es más pequeña de lo que permite MinimumKeyBits"
+        ),
+    )
+    .why(text!(
+        "receivers ignore signatures below 1024 bits (RFC 8301) and advise 2048",
+        "los receptores ignoran las firmas de menos de 1024 bits (RFC 8301) y aconsejan 2048"
+    ))
+    .advice(text!(
+        "the signer makes a key of 2048 bits under a new selector, publishes it and then changes the \
+         tables (this one is {selector} of {domain})",
+        "quien firma crea una clave de 2048 bits con un selector nuevo, la publica y después cambia \
+         las tablas (esta es {selector} de {domain})"
+    ))
+    .command(format!("dkimd keygen -b 2048 -d {} -s NEWSELECTOR", shell_word(domain)))
+}
+
+fn private_key_operation(_: &Facts<'_>) -> Finding {
+    Finding::fail(
+        "private-key-operation",
+        "",
+        text!(
+            "the key was read, but signing with it failed",
+            "la clave se leyó, pero la firma con ella falló"
+        ),
+    )
+    .why(text!(
+        "the key's numbers are damaged; the mail waits in the queue",
+        "los números de la clave están dañados; el correo espera en la cola"
+    ))
+    .advice(text!(
+        "bring the key back from a backup, or make a new one under a new selector",
+        "recupere la clave de una copia, o cree otra con un selector nuevo"
+    ))
+    .command("dkimd testkey")
+}
+
+fn too_many_recipients(_: &Facts<'_>) -> Finding {
+    Finding::fail(
+        "too-many-recipients",
+        "",
+        text!(
+            "the message has more recipients than dkimd keeps (1 MB of addresses), and DontSignMailTo, \
+             BodyLengthDB or RedirectFailuresTo asks for each of them",
+            "el mensaje tiene más destinatarios de los que dkimd guarda (1 MB de direcciones), y \
+             DontSignMailTo, BodyLengthDB o RedirectFailuresTo pregunta por cada uno"
+        ),
+    )
+    .why(text!(
+        "deciding by some of them could be wrong for the others, so On-InternalError decides: without \
+         it the mail waits",
+        "decidir por algunos podría ser erróneo para los demás, así que decide On-InternalError: sin \
+         esa opción el correo espera"
+    ))
+    .advice(text!(
+        "have the list sent in parts (smtpd_recipient_limit of Postfix is 1000)",
+        "haga que la lista se envíe por partes (smtpd_recipient_limit de Postfix es 1000)"
+    ))
+}
+
+fn memory_short(_: &Facts<'_>) -> Finding {
+    Finding::warn(
+        "memory-short",
+        "",
+        text!(
+            "so much was under way at once that dkimd had no memory for this message; it comes again",
+            "había tanto en curso a la vez que dkimd no tenía memoria para este mensaje; volverá"
+        ),
+    )
+    .why(text!(
+        "connections that stop in the middle of a large message, or a small limit of memory",
+        "conexiones que se detienen en medio de un mensaje grande, o un límite de memoria pequeño"
+    ))
+    .setting("systemctl edit opendkim.service, [Service]", "MemoryMax=256M")
+    .command("systemctl restart opendkim")
+}
+
+fn header_too_large(_: &Facts<'_>) -> Finding {
+    Finding::fail(
+        "header-too-large",
+        "MaximumHeaders",
+        text!(
+            "the header of the message is larger than MaximumHeaders allows",
+            "la cabecera del mensaje es mayor de lo que permite MaximumHeaders"
+        ),
+    )
+    .why(text!(
+        "mail through Microsoft 365 can carry more than 64 kB of header",
+        "el correo que pasa por Microsoft 365 puede llevar más de 64 kB de cabecera"
+    ))
+    .setting(DEFAULT_FILE, "MaximumHeaders 262144")
+    .command("systemctl reload opendkim")
+}

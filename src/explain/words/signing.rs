@@ -1,0 +1,282 @@
+//! Why a message is not signed (`decide::Reason`).
+
+use super::{Facts, Word, word};
+use crate::{advice::Finding, config::DEFAULT_FILE, keys::safe::shell_word, text};
+
+/// Where own clients are listed, as packages and guides call the file.
+const INTERNAL_HOSTS: &str = "InternalHosts (/etc/opendkim/TrustedHosts)";
+
+/// In the order of the decision.
+pub(super) const WORDS: &[Word] = &[
+    word("no-author", no_author),
+    word("author-unreadable", author_unreadable),
+    word("several-from", several_from),
+    word("header-fault", header_fault),
+    word("exempt-domain", exempt_domain),
+    word("not-ours", not_ours),
+    word("not-internal", not_internal),
+    word("not-authenticated", not_authenticated),
+    word("no-key-configured", no_key_configured),
+    word("no-matching-entry", no_matching_entry),
+    word("signing-off", signing_off),
+    word("recipient-excused", recipient_excused),
+];
+
+fn no_author(facts: &Facts<'_>) -> Finding {
+    Finding::warn(
+        "no-author",
+        facts.thing(""),
+        text!(
+            "the message has no From field, so nobody can be signed for",
+            "el mensaje no tiene campo From, así que no hay por quién firmar"
+        ),
+    )
+    .why(text!(
+        "every message must have one From field (RFC 5322); Gmail refuses mail without it",
+        "todo mensaje debe tener un campo From (RFC 5322); Gmail rechaza el correo sin él"
+    ))
+    .advice(text!(
+        "mend the program that writes the message (a script of cron or of the web server): it must \
+         write `From: name@domain`",
+        "corrija el programa que escribe el mensaje (un script de cron o del servidor web): debe \
+         escribir `From: nombre@dominio`"
+    ))
+    .command("postconf -e always_add_missing_headers=yes && postfix reload")
+}
+
+fn author_unreadable(facts: &Facts<'_>) -> Finding {
+    let value = facts.thing("...");
+    Finding::warn(
+        "author-unreadable",
+        facts.thing(""),
+        text!(
+            "the From field holds no address that can be read without guessing: {value}",
+            "el campo From no contiene ninguna dirección que se pueda leer sin adivinar: {value}"
+        ),
+    )
+    .why(text!(
+        "a guess could sign for the wrong domain, so the message goes on unsigned",
+        "adivinando se podría firmar por otro dominio; por eso el mensaje sigue sin firma"
+    ))
+    .advice(text!(
+        "mend the program that writes the message: `From: \"Name, with comma\" <user@example.com>`",
+        "corrija el programa que escribe el mensaje: `From: \"Nombre, con coma\" <user@example.com>`"
+    ))
+}
+
+fn several_from(_: &Facts<'_>) -> Finding {
+    Finding::warn(
+        "several-from",
+        "From",
+        text!(
+            "the message has several From fields and was not signed",
+            "el mensaje tiene varios campos From y no se firmó"
+        ),
+    )
+    .why(text!(
+        "a signature would vouch for one of them by guess; large receivers refuse such mail",
+        "la firma respondería por uno de ellos al azar; los grandes receptores rechazan ese correo"
+    ))
+    .advice(text!(
+        "mend the program that writes the message: From must stand there once",
+        "corrija el programa que escribe el mensaje: From debe figurar una sola vez"
+    ))
+}
+
+fn header_fault(facts: &Facts<'_>) -> Finding {
+    let fault = facts.thing("StrictHeaders, RequiredHeaders");
+    Finding::warn(
+        "header-fault",
+        facts.thing(""),
+        text!(
+            "the header breaks RFC 5322: {fault}",
+            "la cabecera incumple la RFC 5322: {fault}"
+        ),
+    )
+    .why(text!(
+        "StrictHeaders leaves such mail unsigned, RequiredHeaders refuses it",
+        "StrictHeaders deja ese correo sin firmar, RequiredHeaders lo rechaza"
+    ))
+    .advice(text!(
+        "mend the program that writes the message; Date and From must stand there exactly once",
+        "corrija el programa que escribe el mensaje; Date y From deben figurar exactamente una vez"
+    ))
+}
+
+fn exempt_domain(facts: &Facts<'_>) -> Finding {
+    let author = facts.author();
+    Finding::info(
+        "exempt-domain",
+        facts.author.unwrap_or_default(),
+        text!(
+            "ExemptDomains lists the domain of {author}: its mail is neither signed nor verified",
+            "ExemptDomains contiene el dominio de {author}: su correo ni se firma ni se verifica"
+        ),
+    )
+    .advice(text!(
+        "if it should be signed, take the domain out of ExemptDomains and reload",
+        "si debe firmarse, quite el dominio de ExemptDomains y recargue"
+    ))
+}
+
+fn not_ours(facts: &Facts<'_>) -> Finding {
+    let client = facts.client();
+    Finding::warn(
+        "not-ours",
+        facts.client.unwrap_or_default(),
+        text!(
+            "the message was not signed because it counts as a stranger's: its client is neither in \
+             InternalHosts nor authenticated",
+            "el mensaje no se firmó porque cuenta como ajeno: su cliente no está en InternalHosts ni \
+             se autenticó"
+        ),
+    )
+    .why(text!(
+        "only mail of one's own is signed; anybody could otherwise get a signature of your domain. \
+         For mail that comes in from the Internet this is as it should be",
+        "solo se firma el correo propio; si no, cualquiera obtendría una firma de su dominio. Para el \
+         correo que llega de Internet esto es lo correcto"
+    ))
+    .advice(text!(
+        "if a person sent it: their mail program must log in, on port 587 or 465 with user and \
+         password",
+        "si lo envió una persona: su programa de correo debe iniciar sesión, en el puerto 587 o 465 \
+         con usuario y contraseña"
+    ))
+    .setting(INTERNAL_HOSTS, client)
+    .command(dry_run(facts))
+}
+
+fn not_internal(facts: &Facts<'_>) -> Finding {
+    let client = facts.client();
+    Finding::warn(
+        "not-internal",
+        facts.client.unwrap_or_default(),
+        text!(
+            "InternalHosts does not list the client {client}: its mail is verified, not signed, unless \
+             it authenticates",
+            "InternalHosts no contiene el cliente {client}: su correo se verifica, no se firma, salvo \
+             que se autentique"
+        ),
+    )
+    .why(text!(
+        "right for mail from the Internet; for a server, container or VPN of your own it means that \
+         its mail leaves unsigned",
+        "correcto para el correo de Internet; en un servidor, contenedor o VPN propio significa que \
+         su correo sale sin firma"
+    ))
+    .setting(INTERNAL_HOSTS, client)
+    .command("systemctl reload opendkim")
+    .command(dry_run(facts))
+}
+
+fn not_authenticated(facts: &Facts<'_>) -> Finding {
+    Finding::warn(
+        "not-authenticated",
+        facts.client.unwrap_or_default(),
+        text!(
+            "the client did not log in, so its mail is not signed on that ground",
+            "el cliente no inició sesión, así que su correo no se firma por ese motivo"
+        ),
+    )
+    .why(text!(
+        "right for mail from other servers; a person's mail program must use port 587 or 465 and log \
+         in to be signed for",
+        "correcto para el correo de otros servidores; el programa de correo de una persona debe usar \
+         el puerto 587 o 465 e iniciar sesión para que se firme"
+    ))
+    .advice(text!(
+        "check in the mail program: outgoing server port 587 (STARTTLS) or 465 (TLS), \
+         authentication by password",
+        "compruebe en el programa de correo: servidor saliente, puerto 587 (STARTTLS) o 465 (TLS), \
+         autenticación con contraseña"
+    ))
+    .command("postconf -P '*/inet/milter_macro_daemon_name' '*/inet/smtpd_milters'")
+}
+
+fn dry_run(facts: &Facts<'_>) -> String {
+    format!(
+        "dkimd explain {} --client {}",
+        shell_word(facts.author()),
+        shell_word(facts.client())
+    )
+}
+
+fn no_key_configured(facts: &Facts<'_>) -> Finding {
+    let author = facts.author.unwrap_or("example.com");
+    let domain = author.rsplit_once('@').map_or(author, |(_, domain)| domain);
+    Finding::fail(
+        "no-key-configured",
+        DEFAULT_FILE,
+        text!(
+            "no key is configured: neither Domain nor SigningTable is set, so nothing is signed",
+            "no hay ninguna clave configurada: no se ha definido ni Domain ni SigningTable, así \
+             que no se firma nada"
+        ),
+    )
+    .why(text!(
+        "Gmail, Yahoo and Microsoft demand a DKIM signature from every larger sender",
+        "Gmail, Yahoo y Microsoft exigen una firma DKIM a todo remitente de cierto volumen"
+    ))
+    .command(format!("dkimd setup {}", shell_word(domain)))
+}
+
+fn no_matching_entry(facts: &Facts<'_>) -> Finding {
+    let author = facts.author();
+    let domain = author.rsplit_once('@').map_or(author, |(_, domain)| domain);
+    Finding::fail(
+        "no-matching-entry",
+        facts.author.unwrap_or_default(),
+        text!(
+            "no entry of SigningTable (or Domain) fits the author {author}, so the message leaves \
+             unsigned",
+            "ninguna entrada de SigningTable (ni Domain) corresponde al autor {author}, así que el \
+             mensaje sale sin firma"
+        ),
+    )
+    .why(text!(
+        "wildcards such as *@{domain} work only in a table that is written `refile:/path`; \
+         subdomains need an entry of their own",
+        "los comodines como *@{domain} solo funcionan en una tabla escrita `refile:/ruta`; los \
+         subdominios necesitan su propia entrada"
+    ))
+    .setting(
+        DEFAULT_FILE,
+        "SigningTable refile:/etc/opendkim/SigningTable",
+    )
+    .setting(
+        "/etc/opendkim/SigningTable",
+        format!("*@{domain} {}", facts.thing("KEYNAME")),
+    )
+    .command("systemctl reload opendkim")
+    .command(format!("dkimd explain {}", shell_word(author)))
+}
+
+fn signing_off(_: &Facts<'_>) -> Finding {
+    Finding::fail(
+        "signing-off",
+        DEFAULT_FILE,
+        text!(
+            "a key is there, but Mode has no s: this server only verifies",
+            "hay una clave, pero Mode no tiene s: este servidor solo verifica"
+        ),
+    )
+    .setting(DEFAULT_FILE, "Mode sv")
+    .command("systemctl reload opendkim")
+}
+
+fn recipient_excused(facts: &Facts<'_>) -> Finding {
+    let recipient = facts.thing("the recipient");
+    Finding::info(
+        "recipient-excused",
+        facts.thing(""),
+        text!(
+            "not signed because DontSignMailTo lists {recipient}",
+            "no se firmó porque DontSignMailTo contiene {recipient}"
+        ),
+    )
+    .advice(text!(
+        "if it should be signed, take the recipient out of DontSignMailTo and reload",
+        "si debe firmarse, quite el destinatario de DontSignMailTo y recargue"
+    ))
+}
