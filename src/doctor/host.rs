@@ -16,9 +16,11 @@ use crate::{
     },
     diagnostic::Diagnostic,
     dkim::name::Domain,
-    dns::{questions::Questions, resolver::ResolverError},
+    dns::{
+        questions::{Questions, questions},
+        resolver::ResolverError,
+    },
     postfix::{Postfix, PostfixError, leaving::Leaving},
-    session::key_sources::questions,
 };
 
 /// Domains that are examined where none is named; more must be named.

@@ -8,8 +8,7 @@ use tokio::{runtime::Runtime, time::timeout};
 use super::records::sheet::publishes_the_same;
 use crate::{
     config::snapshot::Snapshot,
-    dns::questions::{Questions, Zone},
-    session::key_sources::questions,
+    dns::questions::{Questions, Zone, questions},
     text,
     text::Text,
 };

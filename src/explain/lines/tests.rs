@@ -495,7 +495,7 @@ fn known(text: &str) -> Finding {
 #[test]
 fn every_line_about_mail_is_known() {
     let samples = message_lines();
-    for name in writers(include_str!("../../session/lines.rs")) {
+    for name in writers(include_str!("../../server/session/lines.rs")) {
         assert!(samples.contains_key(name), "no sample of lines::{name}");
     }
     for text in samples.values().flatten() {
@@ -508,7 +508,7 @@ fn every_line_about_mail_is_known() {
 #[test]
 fn every_line_about_the_daemon_is_known() {
     let samples = daemon_lines();
-    for name in writers(include_str!("../../process/lines.rs")) {
+    for name in writers(include_str!("../../server/process/lines.rs")) {
         assert!(samples.contains_key(name), "no sample of daemon::{name}");
     }
     for text in samples.values().flatten() {

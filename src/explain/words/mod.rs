@@ -93,10 +93,10 @@ mod tests {
     #[test]
     fn every_word_that_a_line_or_a_reply_can_hold_is_explained() {
         for (source, least) in [
-            (include_str!("../../decide/mod.rs"), 10),
-            (include_str!("../../decide/identity.rs"), 4),
-            (include_str!("../../keys/error.rs"), 6),
-            (include_str!("../../session/failure.rs"), 2),
+            (include_str!("../../server/decide/mod.rs"), 10),
+            (include_str!("../../server/decide/identity.rs"), 4),
+            (include_str!("../../server/keys/error.rs"), 6),
+            (include_str!("../../server/session/failure.rs"), 2),
             (include_str!("../../dkim/outcome.rs"), 24),
         ] {
             let words = words_in(source);

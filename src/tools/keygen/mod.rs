@@ -79,7 +79,7 @@ pub struct KeygenArgs {
 
     /// How to write the record
     #[arg(long, value_enum, default_value_t)]
-    pub format: RecordFormat,
+    pub format: Format,
 
     /// Overwrite an existing key
     #[arg(long)]
@@ -88,6 +88,31 @@ pub struct KeygenArgs {
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
+}
+
+/// How to write the record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// A line for a zone file, as opendkim-genkey lays it out.
+    #[default]
+    Zone,
+    /// Name and value, one line each, for a web panel.
+    OneLine,
+    /// Input for nsupdate.
+    Nsupdate,
+    /// JSON.
+    Json,
+}
+
+impl From<Format> for RecordFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Zone => Self::Zone,
+            Format::OneLine => Self::OneLine,
+            Format::Nsupdate => Self::Nsupdate,
+            Format::Json => Self::Json,
+        }
+    }
 }
 
 /// The kinds of key.
@@ -199,7 +224,7 @@ fn make(args: &KeygenArgs, plan: &Plan) -> Result<String, Complaint> {
         kind,
         public: key.public,
     };
-    let written = record.write(args.format);
+    let written = record.write(args.format.into());
     for (path, content, mode) in [
         (&plan.private, key.pem.as_bytes(), 0o600),
         (&plan.text, written.as_bytes(), 0o644),

@@ -288,7 +288,7 @@ fn decoded(value: &str) -> Option<String> {
 }
 
 /// RFC 5322 section 3.3, in UTC.
-pub(crate) fn date(now: UnixTime) -> String {
+pub fn date(now: UnixTime) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",

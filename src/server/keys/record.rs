@@ -16,7 +16,7 @@ const MAX_STRING_OCTETS: usize = 255;
 const TTL: u32 = 3600;
 
 /// How to write the record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RecordFormat {
     /// A line for a zone file, as opendkim-genkey lays it out.
     #[default]

@@ -5,7 +5,7 @@
 //! allows, and lets many askers of one name share one query. [`name`] turns names as they stand in
 //! signatures into names as they stand in DNS; [`nameservers`] and [`trust_anchor`] read the
 //! settings; [`key`] makes key answers of it all, and
-//! [`fetch`] gets the keys of one message. [`questions`] asks everything else, for the tools.
+//! [`fetch`] gets the keys of one message.
 //!
 //! Nothing here fails a message: whatever goes wrong between us and the owner's records is a
 //! [`DnsFailure`], which is temporary.
@@ -16,8 +16,7 @@ pub mod file;
 pub mod key;
 pub mod name;
 pub mod nameservers;
-pub mod questions;
-mod reply;
+pub mod reply;
 pub mod resolver;
 pub mod trust_anchor;
 

@@ -73,7 +73,7 @@ impl DnsName {
     }
 
     /// The name on the wire, absolute.
-    pub(super) fn to_wire(&self) -> Option<Name> {
+    pub fn to_wire(&self) -> Option<Name> {
         let mut name = Name::from_labels(self.0.split('.').map(str::as_bytes)).ok()?;
         name.set_fqdn(true);
         Some(name)

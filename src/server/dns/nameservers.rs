@@ -78,7 +78,7 @@ impl FileState {
 }
 
 /// The servers named by the file at `path`, or this host if it can't be read.
-pub(super) fn read_system_servers(path: &Path) -> Vec<SocketAddr> {
+pub fn read_system_servers(path: &Path) -> Vec<SocketAddr> {
     let text = fs::read(path).or_else(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Ok(Vec::new()),
         _ => Err(error),

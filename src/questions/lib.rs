@@ -1,7 +1,9 @@
 //! Every kind of question that `setup` and `doctor` ask, answered through the same name servers and
 //! the same resolver as the daemon's, or by one server directly.
 //!
-//! The daemon itself needs TXT records alone ([`super::resolver`]); this is for people who wait.
+//! The daemon itself needs TXT records alone ([`dkimd_server::dns::resolver`]); this is for people who wait.
+
+#![warn(clippy::unwrap_used)]
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -18,12 +20,15 @@ use hickory_resolver::{
 };
 use tokio::time::timeout;
 
-use super::{
-    DnsFailure,
-    name::DnsName,
-    nameservers::{NameServers, RESOLV_CONF, read_system_servers},
-    reply,
-    resolver::{BuildOptions, DEFAULT_TIMEOUT, ResolverError, build},
+use dkimd_server::{
+    config::snapshot::Snapshot,
+    dns::{
+        DnsFailure,
+        name::DnsName,
+        nameservers::{NameServers, RESOLV_CONF, read_system_servers},
+        reply,
+        resolver::{BuildOptions, DEFAULT_TIMEOUT, ResolverError, build},
+    },
 };
 
 /// Answers remembered for the run of one command.
@@ -32,6 +37,23 @@ const CACHED_ANSWERS: u64 = 2048;
 const PORT: u16 = 53;
 /// Labels above which no zone cut is looked for.
 const MOST_LABELS: usize = 127;
+
+/// Somebody to ask DNS: the servers that the daemon asks, or the system's. Must be called within
+/// the Tokio runtime.
+///
+/// # Errors
+/// When the operating system refuses the resolver its sockets.
+pub fn questions(server: Option<&Snapshot>) -> Result<Questions, ResolverError> {
+    let Some(server) = server else {
+        return Questions::of_system();
+    };
+    let verifying = &server.settings.verifying;
+    let servers = match verifying.nameservers.as_slice() {
+        [] => NameServers::default(),
+        given => NameServers::Listed(given.to_vec()),
+    };
+    Questions::new(&servers, verifying.dns_timeout)
+}
 
 /// Asks.
 #[derive(Clone, Debug)]

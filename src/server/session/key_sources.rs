@@ -14,7 +14,6 @@ use crate::{
         file::DataSetRecords,
         key::{KeyCache, key_cache},
         nameservers::NameServers,
-        questions::Questions,
         resolver::{Resolver, ResolverError, ResolverSettings},
         trust_anchor::TrustAnchor,
     },
@@ -136,21 +135,4 @@ fn settings_of(snapshot: &Snapshot) -> DnsSettings {
             KeyOrigin::DataSet(_) | KeyOrigin::File(_) => None,
         },
     }
-}
-
-/// Somebody to ask DNS: the servers that the daemon asks, or the system's. Must be called within
-/// the Tokio runtime.
-///
-/// # Errors
-/// When the operating system refuses the resolver its sockets.
-pub fn questions(server: Option<&Snapshot>) -> Result<Questions, ResolverError> {
-    let Some(server) = server else {
-        return Questions::of_system();
-    };
-    let verifying = &server.settings.verifying;
-    let servers = match verifying.nameservers.as_slice() {
-        [] => NameServers::default(),
-        given => NameServers::Listed(given.to_vec()),
-    };
-    Questions::new(&servers, verifying.dns_timeout)
 }

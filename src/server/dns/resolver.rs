@@ -383,11 +383,11 @@ async fn is_alias(resolver: &TokioResolver, name: &Name) -> bool {
 
 /// How resolvers differ beside their servers.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct BuildOptions {
+pub struct BuildOptions {
     /// Answers that hickory may keep.
-    pub(super) cache: u64,
+    pub cache: u64,
     /// Whether the server shall find out what it does not know.
-    pub(super) recursive: bool,
+    pub recursive: bool,
 }
 
 impl BuildOptions {
@@ -400,7 +400,8 @@ impl BuildOptions {
     }
 }
 
-pub(super) fn build(
+/// A resolver that asks `servers`, each of them for `timeout` at most, and validates against `anchor`.
+pub fn build(
     servers: &[SocketAddr],
     timeout: Duration,
     anchor: Option<&TrustAnchor>,

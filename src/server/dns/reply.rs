@@ -19,7 +19,7 @@ const ABSENCE_WITHOUT_SOA: Duration = Duration::from_secs(30);
 /// How long a failure may be remembered (RFC 9520 section 3.2 asks for 1 s to 5 min).
 const FAILURE_LIFETIME: Duration = Duration::from_secs(5);
 /// Aliases followed from the asked name, about as many as resolvers do.
-pub(super) const MAX_ALIASES: usize = 16;
+pub const MAX_ALIASES: usize = 16;
 
 /// A reply, or the finding that DNSSEC's chain of trust does not hold.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ pub(super) fn failed(failure: DnsFailure) -> TxtAnswer {
 }
 
 /// The kind of an error.
-pub(super) fn failure_of(error: &NetError) -> DnsFailure {
+pub fn failure_of(error: &NetError) -> DnsFailure {
     match error {
         NetError::Timeout => DnsFailure::Timeout,
         NetError::Dns(DnsError::ResponseCode(
@@ -167,7 +167,8 @@ impl<'a> Aliases<'a> {
     }
 }
 
-pub(super) fn alias_of<'a>(name: &Name, answers: &'a [Record]) -> Option<(&'a Record, &'a Name)> {
+/// The CNAME record of `name` among the answers, and the name that it stands for.
+pub fn alias_of<'a>(name: &Name, answers: &'a [Record]) -> Option<(&'a Record, &'a Name)> {
     answers.iter().find_map(|record| match &record.data {
         RData::CNAME(target) if record.name == *name => Some((record, &target.0)),
         _ => None,

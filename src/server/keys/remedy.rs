@@ -8,7 +8,7 @@ use super::safe::shell_word;
 /// What `chmod` is told in remedies.
 const MODES: [&str; 4] = ["600", "o-w", "g-w", "a+x"];
 /// What follows a `chown` that may not be enough.
-pub(crate) const ALSO_CHECK: &str =
+pub const ALSO_CHECK: &str =
     ", and check what else guards it (SELinux, AppArmor, a network file system)";
 
 /// The command in a remedy; `None` if the remedy is in words, or no command of dkimd's.
