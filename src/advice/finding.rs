@@ -1,7 +1,5 @@
 //! What a check found: how bad it is, what it is, how it is known, why it matters, what mends it.
 
-use std::ops::{Deref, DerefMut};
-
 use serde::Serialize;
 
 use super::text::Text;
@@ -18,13 +16,9 @@ pub enum Level {
     Fail,
 }
 
-/// One finding. In a box, because it is handed from word to word while it is made, in many places.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding(Box<Contents>);
-
-/// What a finding says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contents {
+pub struct Finding {
     /// How bad it is.
     pub level: Level,
     /// Its stable name, in kebab-case: `spf-too-many-lookups`.
@@ -59,30 +53,10 @@ pub enum Fix {
     Words(Text),
 }
 
-impl Deref for Finding {
-    type Target = Contents;
-
-    fn deref(&self) -> &Contents {
-        &self.0
-    }
-}
-
-impl DerefMut for Finding {
-    fn deref_mut(&mut self) -> &mut Contents {
-        &mut self.0
-    }
-}
-
-impl From<Contents> for Finding {
-    fn from(contents: Contents) -> Self {
-        Self(Box::new(contents))
-    }
-}
-
 impl Finding {
     /// A finding without evidence and remedy yet.
     pub fn new(level: Level, code: &'static str, subject: impl Into<String>, what: Text) -> Self {
-        Self::from(Contents {
+        Self {
             level,
             code,
             subject: subject.into(),
@@ -90,7 +64,7 @@ impl Finding {
             evidence: Vec::new(),
             why: None,
             fix: Vec::new(),
-        })
+        }
     }
 
     /// Mail is refused, unsigned or lost.

@@ -11,4 +11,4 @@ pub mod line;
 pub mod render;
 pub mod text;
 
-pub use finding::{Contents, Finding, Fix, Level};
+pub use finding::{Finding, Fix, Level};

@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    finding::{Contents, Finding, Fix, Level},
+    finding::{Finding, Fix, Level},
     line::one_line,
     text::{Lang, Text},
 };
@@ -72,7 +72,7 @@ pub fn write_finding(
 fn harmless(finding: &Finding) -> Finding {
     let clean = |text: &str| one_line(text).into_owned();
     let text = |text: &Text| Text::new(clean(text.to(Lang::En)), clean(text.to(Lang::Es)));
-    Finding::from(Contents {
+    Finding {
         level: finding.level,
         code: finding.code,
         subject: clean(&finding.subject),
@@ -92,7 +92,7 @@ fn harmless(finding: &Finding) -> Finding {
                 Fix::Words(words) => Fix::Words(text(words)),
             })
             .collect(),
-    })
+    }
 }
 
 fn fix_line(fix: &Fix, lang: Lang) -> (Text, String) {

@@ -46,10 +46,7 @@ impl Text {
         }
     }
 
-    /// Out of line and from the parts, so that each of a thousand texts takes as little code as it can.
-    #[cold]
-    #[inline(never)]
-    #[doc(hidden)]
+    /// From the parts of two format strings, as [`text!`](crate::text!) takes them apart.
     pub fn format(en: fmt::Arguments<'_>, es: fmt::Arguments<'_>) -> Self {
         Self::new(en.to_string(), es.to_string())
     }

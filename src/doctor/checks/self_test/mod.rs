@@ -83,7 +83,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
                 }
             }
             Err(finding) => {
-                report.add(*finding);
+                report.add(finding);
                 break;
             }
         }
@@ -103,11 +103,11 @@ async fn examine(
     server: &Snapshot,
     place: &SocketSpec,
     domain: &Domain,
-) -> Result<Examined, Box<Finding>> {
+) -> Result<Examined, Finding> {
     let author = authors::author_in(server, domain).await;
     let now = clock::now();
     let plain = letter::letter(&author, false, now, macros(host));
-    let wanted = converse(place, &plain).await.map_err(Box::new)?;
+    let wanted = converse(place, &plain).await?;
     let decision = authors::findings_for(server, &author).await.decide(server);
     let one = |finding| Examined {
         general: matches!(
@@ -140,7 +140,7 @@ async fn examine(
         return Ok(one(finding));
     }
     let message = letter::signed(&plain, &wanted.added)
-        .map_err(|error| Box::new(no_milter(place, &as_it_is(&error))))?;
+        .map_err(|error| no_milter(place, &as_it_is(&error)))?;
     let records = signature::records_on_disk(server, &author).await;
     let wrong = signature::by_disk(server, &message, records, domain.as_str(), now).await;
     if let Some(finding) = wrong {
@@ -154,7 +154,7 @@ async fn examine(
     let verdicts = Verdicts::of(&message, server, &source, now).await;
     let mut found = Report::from(signature::told(&verdicts, domain.as_str(), asked_dns));
     let newsletter = letter::letter(&author, true, now, macros(host));
-    let wanted = converse(place, &newsletter).await.map_err(Box::new)?;
+    let wanted = converse(place, &newsletter).await?;
     if let Ok(message) = letter::signed(&newsletter, &wanted.added) {
         let verdicts = Verdicts::of(&message, server, &source, now).await;
         let names = letter::ONE_CLICK.map(|(name, _)| name);

@@ -47,7 +47,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     };
     let mut report = Report::from(shape::judge(&message));
     match fields(&message.section) {
-        Err(finding) => report.add(*finding),
+        Err(finding) => report.add(finding),
         Ok(()) => report.findings.extend(coverage(&host, &message).await),
     }
     report
@@ -83,25 +83,23 @@ fn value_of(section: &HeaderSection, name: &str) -> Option<String> {
 }
 
 /// Both fields, each with what it must have.
-fn fields(section: &HeaderSection) -> Result<(), Box<Finding>> {
+fn fields(section: &HeaderSection) -> Result<(), Finding> {
     let (link, post) = (value_of(section, LINK), value_of(section, POST));
     let right = |finding: Finding| {
-        Box::new(
-            finding
-                .why(demanded())
-                .advice(text!(
-                    "let the newsletter program write both fields:",
-                    "haga que el programa de boletines escriba ambos campos:"
-                ))
-                .advice(Text::new(
-                    format!("{LINK}: <https://example.com/unsubscribe/TOKEN>"),
-                    format!("{LINK}: <https://example.com/unsubscribe/TOKEN>"),
-                ))
-                .advice(Text::new(
-                    format!("{POST}: {ONE_CLICK}"),
-                    format!("{POST}: {ONE_CLICK}"),
-                )),
-        )
+        finding
+            .why(demanded())
+            .advice(text!(
+                "let the newsletter program write both fields:",
+                "haga que el programa de boletines escriba ambos campos:"
+            ))
+            .advice(Text::new(
+                format!("{LINK}: <https://example.com/unsubscribe/TOKEN>"),
+                format!("{LINK}: <https://example.com/unsubscribe/TOKEN>"),
+            ))
+            .advice(Text::new(
+                format!("{POST}: {ONE_CLICK}"),
+                format!("{POST}: {ONE_CLICK}"),
+            ))
     };
     let Some(link) = link else {
         let finding = Finding::info(
