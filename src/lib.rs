@@ -5,19 +5,19 @@
 
 #![warn(clippy::unwrap_used)]
 
-pub mod advice;
 pub mod cli;
 pub mod doctor;
 pub mod explain;
 pub mod message;
-pub mod postfix;
 pub mod setup;
 pub mod tools;
 
-pub use advice::text;
 pub use dkim_core as dkim;
+pub use dkimd_advice as advice;
+pub use dkimd_advice::text;
 pub use dkimd_milter as milter;
 pub use dkimd_milter::socket;
+pub use dkimd_postfix as postfix;
 pub use dkimd_server::{
     config, dataset, decide, diagnostic, hand, headers, keys, log, process, secret, session, tables,
 };

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     fn postfix(main: &str) -> Postfix {
-        Postfix::of_texts(main, "", "")
+        Postfix::from_texts(main, "", "")
     }
 
     #[test]

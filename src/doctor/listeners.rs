@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn ports_come_from_names_and_numbers() {
-        let postfix = Postfix::of_texts(
+        let postfix = Postfix::from_texts(
             "inet_interfaces = all\n",
             MASTER,
             "smtps/inet/smtpd_tls_wrappermode = yes\n",
@@ -185,7 +185,7 @@ mod tests {
                 "[2001:db8::1]:25",
             ),
         ] {
-            let postfix = Postfix::of_texts(main, MASTER, "");
+            let postfix = Postfix::from_texts(main, MASTER, "");
             let first = of(&postfix)[0];
             assert_eq!(first.is_public(&postfix), public, "{main}");
             let addresses = first.addresses(&postfix).await;

@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_refers_to_a_changed_parameter_changes_with_it() {
-        let postfix = Postfix::of_texts(
+        let postfix = Postfix::from_texts(
             "smtpd_milters = inet:a:1\nnon_smtpd_milters = $smtpd_milters\nmine = x\n",
             MASTER,
             "submission/inet/smtpd_milters = $mine, ${smtpd_milters}\n",
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_shell_leaves_values_as_they_are() {
-        let mut postfix = Postfix::of_texts("", MASTER, "");
+        let mut postfix = Postfix::from_texts("", MASTER, "");
         assert_eq!(
             main("non_smtpd_milters", "$smtpd_milters").command(&postfix),
             "postconf -e 'non_smtpd_milters = $smtpd_milters'"

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     fn postfix(main: &str) -> Postfix {
-        Postfix::of_texts(main, "", "")
+        Postfix::from_texts(main, "", "")
     }
 
     fn address_and_source(found: Option<LeavingAddress>) -> Option<(String, AddressSource)> {

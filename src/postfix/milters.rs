@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::socket::{SocketSpec, spec::SocketSpecError};
+use dkimd_milter::socket::{SocketSpec, spec::SocketSpecError};
 
 /// One filter of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Milter {
 }
 
 /// The items of a list, split at commas and white space outside of braces.
-pub(crate) fn items(list: &str) -> Vec<&str> {
+pub fn items(list: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut depth = 0_u32;
     let mut begin = None;

@@ -207,7 +207,7 @@ mod tests {
     use crate::advice::{Fix, Level};
 
     fn complaint(text: &str) -> Finding {
-        let mut postfix = Postfix::of_texts("smtpd_milters =\nmydestination = x\n", "", "");
+        let mut postfix = Postfix::from_texts("smtpd_milters =\nmydestination = x\n", "", "");
         postfix.complaints = vec![text.to_owned()];
         complaints(&postfix).remove(0)
     }

@@ -229,7 +229,7 @@ mod tests {
             "compatibility_level = 3.6\n",
         )
         .unwrap();
-        let mut postfix = Postfix::of_texts(main, "", "");
+        let mut postfix = Postfix::from_texts(main, "", "");
         postfix.directory = directory.path().to_owned();
         let domains = [Domain::parse("example.com").unwrap()];
         let report = judge(&postfix, &domains);
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_domain_that_others_host_is_left_alone() {
-        let postfix = Postfix::of_texts("mydestination = localhost\n", "", "");
+        let postfix = Postfix::from_texts("mydestination = localhost\n", "", "");
         let domains = [Domain::parse("example.com").unwrap()];
         assert!(judge(&postfix, &domains).idle);
     }

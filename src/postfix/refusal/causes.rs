@@ -8,12 +8,12 @@ pub(super) use self::{delivery::*, sender::*};
 macro_rules! causes {
     (in $all:ident; $($name:ident = $word:literal, $turn:ident, $check:expr;
         $en:literal, $es:literal; $en_remedy:literal, $es_remedy:literal;)*) => {
-        $(pub(in crate::postfix::refusal) const $name: &Cause = &Cause {
+        $(pub(in crate::refusal) const $name: &Cause = &Cause {
             word: $word,
             turn: Turn::$turn,
             check: $check,
-            meaning: || $crate::text!($en, $es),
-            remedy: || $crate::text!($en_remedy, $es_remedy),
+            meaning: || dkimd_advice::text!($en, $es),
+            remedy: || dkimd_advice::text!($en_remedy, $es_remedy),
         };)*
 
         #[cfg(test)]

@@ -11,7 +11,7 @@ mod patterns;
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::text::Text;
+use dkimd_advice::text::Text;
 
 /// Octets of a reply that are looked at.
 const MAX_SAID: usize = 4096;

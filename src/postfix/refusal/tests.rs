@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{causes, *};
-use crate::text::Lang;
+use dkimd_advice::text::Lang;
 
 fn word(said: &str) -> Option<&'static str> {
     Refusal::read(said).cause().map(|cause| cause.word)

@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn lists_are_found_in_restrictions_with_and_without_filters() {
-        let postfix = Postfix::of_texts(
+        let postfix = Postfix::from_texts(
             "smtpd_recipient_restrictions = permit_mynetworks, reject_rbl_client \
                  zen.spamhaus.org=127.0.0.[2..11], reject_rbl_client dnsbl.sorbs.net, \
                  reject_rhsbl_sender dbl.spamhaus.org, permit\n\

@@ -358,7 +358,7 @@ mod tests {
     }
 
     async fn codes(main: &str) -> Vec<(&'static str, Level)> {
-        let postfix = Postfix::of_texts(main, "smtp unix - - y - - smtp\n", "");
+        let postfix = Postfix::from_texts(main, "smtp unix - - y - - smtp\n", "");
         let found = judge(&postfix, &server()).await;
         found
             .iter()

@@ -167,7 +167,7 @@ mod tests {
             "non_smtpd_milters = unix:opendkim/o.sock\nmyorigin = mail.example.com\n\
              internal_mail_filter_classes = {classes}\n"
         );
-        let postfix = Postfix::of_texts(&main, "cleanup unix n - y - 0 cleanup\n", "");
+        let postfix = Postfix::from_texts(&main, "cleanup unix n - y - 0 cleanup\n", "");
         let config = Path::new("/etc/opendkim.conf");
         judge(&postfix, &callers(&postfix), None, &server, config).await
     }

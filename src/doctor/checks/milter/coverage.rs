@@ -398,7 +398,7 @@ mod tests {
 
     /// With our server's Socket.
     fn at(socket: &str, main: &str, overrides: &str) -> Vec<Finding> {
-        let postfix = Postfix::of_texts(main, MASTER, overrides);
+        let postfix = Postfix::from_texts(main, MASTER, overrides);
         let socket = SocketSpec::parse(socket).ok();
         let mut site = Site::new(&postfix, socket.as_ref());
         site.chroot_hosts = "127.0.0.1 localhost\n".to_owned();

@@ -138,7 +138,7 @@ mod tests {
 
     fn judged(list: &str) -> Vec<Finding> {
         let main = format!("smtpd_milters = {list}\n");
-        let postfix = Postfix::of_texts(&main, "smtp inet n - y - - smtpd\n", "");
+        let postfix = Postfix::from_texts(&main, "smtp inet n - y - - smtpd\n", "");
         let mode = Mode {
             sign: true,
             verify: true,

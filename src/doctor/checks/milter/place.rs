@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_list_stands_where_it_can_be_changed_for_all_who_share_it() {
-        let postfix = Postfix::of_texts(
+        let postfix = Postfix::from_texts(
             "smtpd_milters = unix:a\nnon_smtpd_milters = ${smtpd_milters}\n",
             "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n\
              2525 inet n - y - - smtpd\ncleanup unix n - y - 0 cleanup\n",
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn our_server_is_written_for_those_who_are_to_see_it() {
-        let postfix = Postfix::of_texts("", "", "");
+        let postfix = Postfix::from_texts("", "", "");
         let address = |socket: &str, chroot: bool| {
             let socket = SocketSpec::parse(socket).ok();
             let mut site = Site::new(&postfix, socket.as_ref());

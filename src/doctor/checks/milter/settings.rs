@@ -358,7 +358,7 @@ mod tests {
 
     fn judged(main: &str, overrides: &str, options: &[(&'static str, &str)]) -> Vec<Finding> {
         let main = format!("smtpd_milters = unix:opendkim/o.sock\n{main}");
-        let postfix = Postfix::of_texts(&main, MASTER, overrides);
+        let postfix = Postfix::from_texts(&main, MASTER, overrides);
         let options = options
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()));

@@ -311,7 +311,7 @@ mod tests {
     /// What a list in `smtpd_milters` should say, for a server at `socket`.
     fn right(list: &str, socket: &str) -> String {
         let main = "smtpd_milters =\nmine = inet:localhost:1\nmyhostname = mail.example.com\n";
-        let postfix = Postfix::of_texts(main, MASTER, "");
+        let postfix = Postfix::from_texts(main, MASTER, "");
         let socket = SocketSpec::parse(socket).ok();
         let mut site = Site::new(&postfix, socket.as_ref());
         site.chroot_hosts = "127.0.0.1 localhost\n".to_owned();

@@ -39,7 +39,7 @@ mod tests {
         let main = "content_filter = amavis:[127.0.0.1]:10024\nmynetworks = 127.0.0.0/8\n";
         let before = |milters: &str, overrides: &str| {
             let main = format!("{main}smtpd_milters = {milters}\n");
-            signed_before_filter(&Postfix::of_texts(&main, master, overrides), None)
+            signed_before_filter(&Postfix::from_texts(&main, master, overrides), None)
         };
         let found = before("unix:opendkim/o.sock", "").unwrap();
         assert_eq!(

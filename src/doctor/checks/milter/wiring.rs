@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn services_have_the_roles_that_their_names_and_addresses_tell() {
-        let postfix = Postfix::of_texts(
+        let postfix = Postfix::from_texts(
             "mynetworks = 127.0.0.0/8\nsmtpd_milters = unix:a\nnon_smtpd_milters = unix:b\n",
             "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n\
              127.0.0.1:10025 inet n - n - - smtpd\n2525 inet n - n - - smtpd\n\

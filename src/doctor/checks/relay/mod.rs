@@ -274,7 +274,7 @@ mod tests {
                           mynetworks_style = host\n";
 
     fn found(main: &str) -> Vec<(&'static str, Level)> {
-        let postfix = Postfix::of_texts(main, MASTER, "");
+        let postfix = Postfix::from_texts(main, MASTER, "");
         judge(&postfix, false)
             .iter()
             .map(|finding| (finding.code, finding.level))

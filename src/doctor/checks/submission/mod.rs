@@ -556,7 +556,7 @@ mod tests {
 
     fn found(main: &str, master: &str, overrides: &str) -> Vec<(&'static str, Level)> {
         let findings = judge(
-            &Postfix::of_texts(main, master, overrides),
+            &Postfix::from_texts(main, master, overrides),
             &Facts::default(),
         );
         findings
@@ -625,7 +625,7 @@ mod tests {
     }
 
     fn told(main: &str, master: &str, overrides: &str, seen: &[(Sasl, Seen)]) -> Vec<Finding> {
-        let postfix = Postfix::of_texts(main, master, overrides);
+        let postfix = Postfix::from_texts(main, master, overrides);
         let known = |(sasl, seen): &(Sasl, Seen)| (sasl.clone(), true, Some(seen.clone()));
         let facts = Facts {
             passwords: seen.iter().map(known).collect(),

@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn nothing_is_concluded_where_nobody_could_try() {
-        let postfix = Postfix::of_texts("", "smtp inet n - y - - smtpd\n", "");
+        let postfix = Postfix::from_texts("", "smtp inet n - y - - smtpd\n", "");
         let looked = |offer: fn() -> Offer| -> Vec<_> {
             let listeners = listeners::of(&postfix).into_iter();
             let looked = listeners.map(|listener| Looked {

@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     fn codes(main: &str, overrides: &str) -> Vec<&'static str> {
-        let postfix = Postfix::of_texts(
+        let postfix = Postfix::from_texts(
             &format!("inet_interfaces = all\n{main}"),
             "smtp inet n - y - - smtpd\nsmtp unix - - y - - smtp\n",
             overrides,

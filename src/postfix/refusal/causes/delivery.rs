@@ -1,7 +1,7 @@
 //! Causes that lie on the way, at the recipient, or in the message.
 
 use super::causes;
-use crate::postfix::refusal::{Cause, Turn};
+use crate::refusal::{Cause, Turn};
 
 causes! {
     in DELIVERY;

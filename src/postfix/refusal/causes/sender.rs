@@ -1,7 +1,7 @@
 //! Causes that lie in how this server, its address and its domains show themselves.
 
 use super::causes;
-use crate::postfix::refusal::{Cause, Turn};
+use crate::refusal::{Cause, Turn};
 
 causes! {
     in SENDER;

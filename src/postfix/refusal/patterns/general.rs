@@ -1,7 +1,7 @@
 //! What any server may say: texts first, then numbers that RFCs give a meaning.
 
 use super::{Pattern, Speaker, codes, says};
-use crate::postfix::refusal::causes::*;
+use crate::refusal::causes::*;
 
 pub(super) const TEXTS: &[Pattern] = {
     use Speaker::Anyone;

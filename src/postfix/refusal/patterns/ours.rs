@@ -1,7 +1,7 @@
 //! What Postfix and the filters of this server say themselves.
 
 use super::{Pattern, Speaker, says};
-use crate::postfix::refusal::causes::*;
+use crate::refusal::causes::*;
 
 pub(super) const OURS: &[Pattern] = {
     use Speaker::{Here, Postfix};

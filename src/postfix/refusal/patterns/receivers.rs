@@ -1,7 +1,7 @@
 //! What the large receivers say, each in its own words.
 
 use super::{Pattern, Speaker, codes, says};
-use crate::postfix::refusal::{Receiver, causes::*};
+use crate::refusal::{Receiver, causes::*};
 
 pub(super) const GOOGLE: &[Pattern] = {
     const BY: Speaker = Speaker::One(Receiver::Google);

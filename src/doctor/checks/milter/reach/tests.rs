@@ -25,7 +25,7 @@ impl World {
         let main = format!("queue_directory = {queue}\nsmtpd_milters = {milter}\n");
         Self {
             folder,
-            postfix: Postfix::of_texts(&main, &master, ""),
+            postfix: Postfix::from_texts(&main, &master, ""),
             servers: Vec::new(),
             socket: None,
             fit: Fit::Ours,
@@ -142,7 +142,7 @@ fn a_server_that_does_not_run_is_on_the_other_side_of_the_chroot_all_the_same() 
     world.socket = Some(SocketSpec::Unix(own.clone()));
     let list = |written: &str, chroot| {
         let mut world = World::new(written, chroot);
-        world.postfix = Postfix::of_texts(
+        world.postfix = Postfix::from_texts(
             &format!(
                 "queue_directory = {}\nsmtpd_milters = {written}\n",
                 queue.display()

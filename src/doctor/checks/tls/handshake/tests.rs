@@ -132,7 +132,7 @@ fn finger(directory: &Path) -> Option<Finger> {
     main.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     let postfix = crate::postfix::Postfix {
         directory: directory.to_owned(),
-        ..crate::postfix::Postfix::of_texts("", "", "")
+        ..crate::postfix::Postfix::from_texts("", "", "")
     };
     let finger = Finger::of(&postfix);
     if !finger.program.is_absolute() {

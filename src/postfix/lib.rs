@@ -4,6 +4,8 @@
 //! mean to Postfix. [`milters`] reads its lists of filters, [`leaving`] finds the addresses that
 //! its mail leaves from, [`refusal`] knows what receivers' replies mean, [`finger`] begins TLS with a
 //! server, [`change`] plans changes of settings and tries them in memory, [`edit`] makes one of a file.
+//!
+//! It knows nothing of DKIM: no option, key or table of ours, and no command that asks.
 
 pub mod change;
 pub mod edit;
@@ -127,10 +129,10 @@ impl Postfix {
     }
 }
 
-#[cfg(test)]
 impl Postfix {
-    /// An instance made of what `postconf`, `-M` and `-P` would print.
-    pub(crate) fn of_texts(main: &str, services: &str, overrides: &str) -> Self {
+    /// An instance made of what `postconf`, `-M` and `-P` would print: settings that are not this
+    /// host's, to be judged without a Postfix that has them.
+    pub fn from_texts(main: &str, services: &str, overrides: &str) -> Self {
         let plain = MainCf::parse(main);
         let value_of = |line: &str| match line.split_once('=') {
             Some((name, value)) => format!("{name}={}\n", expand::expanded(value, &plain)),
