@@ -282,6 +282,11 @@ and Mail::DKIM, which does not know Ed25519, has no say on such signatures. Wher
 reason says so. Values outside the grammar are refused because section 6.1.1 wants signatures, and section 6.1.2 \
 key records, that do not adhere to it to be ignored.
 
+Weak Ed25519 keys, points of small order under which a signature made without any secret fits every message, are \
+not among these messages. opendkim passes such a signature, dkimpy does not; dkimd says permerror, since the key is \
+unusable. It verifies Ed25519 strictly: S below the group's order, no R of small order, the equation without the \
+cofactor (RFC 8032 section 5.1.7 lets verifiers choose).
+
 `cargo test --test compat_verify -- --ignored` makes and judges all messages again and compares this file; \
 with `UPDATE_DOCUMENTS=1` it writes it.
 

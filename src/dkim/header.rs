@@ -1,7 +1,5 @@
 //! The header section as received: one allocation for all fields.
 
-use super::canon::is_wsp;
-
 /// Whether the MTA hands over the white space that follows the colon (milter `HDR_LEADSPC`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeadingSpace {
@@ -71,6 +69,11 @@ impl<'a> Field<'a> {
 pub fn bare_name(name: &[u8]) -> &[u8] {
     let blanks = name.iter().rev().take_while(|octet| is_wsp(**octet));
     &name[..name.len() - blanks.count()]
+}
+
+/// SP or TAB (`WSP` in RFC 5234).
+pub(crate) fn is_wsp(octet: u8) -> bool {
+    octet == b' ' || octet == b'\t'
 }
 
 impl HeaderSection {

@@ -9,8 +9,7 @@
 //!   the white space at its end as on every other line. If nothing remains of it, it is empty.
 //! * A body without content is CRLF in `simple` and nothing at all in `relaxed`.
 
-use super::is_wsp;
-use crate::Canon;
+use crate::{Canon, header::is_wsp};
 
 /// Pieces shorter than this are gathered before they go on: a call per piece costs more than the
 /// copy.

@@ -1,7 +1,9 @@
 //! Header field canonicalization (RFC 6376 sections 3.4.1 and 3.4.2).
 
-use super::is_wsp;
-use crate::{Canon, header::Field};
+use crate::{
+    Canon,
+    header::{Field, is_wsp},
+};
 
 /// Appends the canonical form of a field, its final CRLF included.
 pub fn canonical_field(canon: Canon, field: Field<'_>, out: &mut Vec<u8>) {

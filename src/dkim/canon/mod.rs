@@ -11,8 +11,3 @@ mod line_ends;
 pub use body::BodyCanonicalizer;
 pub use header::{canonical_field, canonical_signature_field};
 pub use line_ends::LineEndRepair;
-
-/// SP or TAB (`WSP` in RFC 5234).
-pub(super) fn is_wsp(octet: u8) -> bool {
-    octet == b' ' || octet == b'\t'
-}

@@ -1,9 +1,10 @@
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
     Canonicalization,
-    crypto::{PrivateKey, private_key_from_pkcs1_der, private_key_from_pkcs8_der},
+    crypto::{PrivateKey, SignatureFailed, private_key_from_pkcs1_der, private_key_from_pkcs8_der},
     header::LeadingSpace,
     name::Selector,
     outcome::ResultWord,
@@ -287,6 +288,51 @@ fn nothing_on_top_pushes_the_authors_signature_out() {
             .count();
         assert!(worked <= 3, "{worked} were verified");
     }
+}
+
+/// Signs without a secret: under the point of order 1 the pair of the base point and 1 fits every
+/// message.
+#[derive(Debug)]
+struct Forger;
+
+impl PrivateKey for Forger {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::Ed25519Sha256
+    }
+
+    fn bits(&self) -> u32 {
+        256
+    }
+
+    fn sign(&self, _: &[u8; 32]) -> Result<Vec<u8>, SignatureFailed> {
+        let mut signature = vec![0x66; 32];
+        signature[0] = 0x58;
+        signature.push(1);
+        signature.resize(64, 0);
+        Ok(signature)
+    }
+
+    fn public_key(&self) -> Vec<u8> {
+        let mut identity = vec![0; 32];
+        identity[0] = 1;
+        identity
+    }
+}
+
+#[test]
+fn a_weak_ed25519_key_is_a_permanent_error_however_well_the_signature_fits() {
+    let lenient = UnparsedPublicKey::new(&ED25519, Forger.public_key());
+    assert!(
+        lenient
+            .verify(b"x", &Forger.sign(&[0; 32]).unwrap())
+            .is_ok()
+    );
+    let key: Arc<dyn PrivateKey> = Arc::new(Forger);
+    let section = signed(&key, &["example.com"], BodyLength::Whole);
+    let outcome = one(&section, BODY, found(&record(&*key, "")));
+    assert_eq!(outcome, Outcome::KeyUnusable(PublicKeyError::WeakEd25519));
+    assert_eq!(outcome.result(), ResultWord::Permerror);
+    assert!(outcome.explanation().contains("small order"));
 }
 
 #[test]

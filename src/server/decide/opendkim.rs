@@ -176,7 +176,7 @@ fn malformed_text(error: &SignatureError) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dkim::key_record::KeyRecord;
+    use crate::dkim::{key_record::KeyRecord, public_key::PublicKeyError};
 
     /// Trying again changes nothing (RFC 6376 section 6.1.2), and no On-* option acts, as in OpenDKIM.
     #[test]
@@ -191,6 +191,18 @@ mod tests {
             assert_eq!(word, (ResultWord::Permerror, None), "{outcome:?}");
             assert_eq!(Governor::from(&outcome), Governor::Nobody, "{outcome:?}");
         }
+    }
+
+    #[test]
+    fn a_weak_ed25519_key_is_a_permanent_error_in_the_field() {
+        let weak = Outcome::KeyUnusable(PublicKeyError::WeakEd25519);
+        let words = OpenDkimWords::from(&weak);
+        assert_eq!(words.result, ResultWord::Permerror);
+        assert_eq!(
+            (words.reason, words.text),
+            (None, "unable to apply public key")
+        );
+        assert_eq!(Governor::from(&weak), Governor::Nobody);
     }
 
     #[test]

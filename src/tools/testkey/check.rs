@@ -321,6 +321,17 @@ mod tests {
     }
 
     #[test]
+    fn a_weak_ed25519_key_is_told_and_fits_no_private_key() {
+        let weak = format!("v=DKIM1; k=ed25519; p=AQ{}=", "A".repeat(41));
+        let Verdict::Record(told) = verdict(&weak, None) else {
+            panic!("taken for a key");
+        };
+        assert!(told.contains("weak Ed25519"), "{told}");
+        let (private, _) = pair(KeyKind::Ed25519);
+        assert_eq!(verdict(&weak, Some(&private)), Verdict::Mismatch);
+    }
+
+    #[test]
     fn faults_of_records_are_told_in_opendkims_words() {
         for (record, text) in [
             ("v=DKIM1; p=", "Revoked key"),

@@ -5,6 +5,7 @@ use crate::dkim::{
     Algorithm,
     crypto::PrivateKey,
     key_record::{KeyRecord, KeyRecordError, PublishedKeyData},
+    public_key::PublicKeyError,
     tag_list::decode_base64,
 };
 
@@ -102,6 +103,9 @@ pub(super) fn recognise(text: &[u8], private: &dyn PrivateKey) -> Recognised {
         Err(KeyRecordError::Version(_)) => Recognised::Version,
         Err(error) => Recognised::Broken(error.to_string()),
         Ok(record) => match record.key {
+            PublishedKeyData::Unusable(error @ PublicKeyError::WeakEd25519) => {
+                Recognised::Broken(error.to_string())
+            }
             PublishedKeyData::Unusable(error) if decode_base64(&published).is_none() => {
                 Recognised::Broken(error.to_string())
             }
@@ -316,6 +320,10 @@ mod tests {
             (format!("v=DKIM1; k=rsa; p={p}"), Recognised::WrongKind),
             (format!("v=DKIM1; p={p}"), Recognised::WrongKind),
             (format!("v=DKIM1; k=ed25519; p={other}"), Recognised::Other),
+            (
+                format!("v=DKIM1; k=ed25519; p=AQ{}=", "A".repeat(41)),
+                Recognised::Broken(PublicKeyError::WeakEd25519.to_string()),
+            ),
         ] {
             assert_eq!(recognise(text.as_bytes(), &*private), expected, "{text}");
         }

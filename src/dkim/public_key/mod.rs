@@ -1,16 +1,19 @@
 //! The public-key operation: digest and signature in, yes or no out.
 
+mod ed25519;
+
 use std::fmt;
 
 use aws_lc_rs::{
     digest::{self, Digest},
     signature::{
-        ED25519, ParsedPublicKey, RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
+        ParsedPublicKey, RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
         RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
     },
 };
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey, traits::PublicKeyParts};
 
+use self::ed25519::Ed25519PublicKey;
 use super::crypto::PrivateKey;
 
 /// RSA moduli above this many bits are not used: verifying with them costs too much.
@@ -47,23 +50,21 @@ pub enum HashValue {
 }
 
 /// A public key from the `p=` of a key record, ready for use.
-pub enum PublicKey {
-    /// RSA, 1024 bits and more.
+pub struct PublicKey(Kind);
+
+/// The key with whoever verifies under it; `bits` is the size of the modulus.
+enum Kind {
+    /// RSA from 1024 bits up, prepared for SHA-256.
     Rsa {
-        /// The key, prepared for SHA-256.
         key: ParsedPublicKey,
-        /// Size of the modulus.
         bits: u32,
     },
     /// RSA below 1024 bits.
     SmallRsa {
-        /// The key.
         key: RsaPublicKey,
-        /// Size of the modulus.
         bits: u32,
     },
-    /// Ed25519.
-    Ed25519(ParsedPublicKey),
+    Ed25519(Ed25519PublicKey),
 }
 
 /// Why `p=` holds no key that can be used.
@@ -75,9 +76,16 @@ pub enum PublicKeyError {
     /// Neither SubjectPublicKeyInfo nor RSAPublicKey, or octets left over.
     #[error("p= is no RSA public key in DER")]
     NotRsa,
-    /// Not 32 octets, or no point of the curve (RFC 8463 section 4).
+    /// Not 32 octets, or not the one encoding of a point of the curve (RFC 8463 section 4, RFC 8032
+    /// section 5.1.3).
     #[error("p= is no Ed25519 public key of 32 octets")]
     NotEd25519,
+    /// A point whose order divides 8. Under such a key anybody can make a signature that fits nearly
+    /// every message, so it proves nothing.
+    #[error(
+        "p= is a weak Ed25519 public key (a point of small order), under which anybody can sign"
+    )]
+    WeakEd25519,
     /// A modulus outside [`MIN_RSA_BITS`] and [`MAX_RSA_BITS`].
     #[error("the RSA key has {0} bits, which is outside {MIN_RSA_BITS} to {MAX_RSA_BITS}")]
     RsaSize(u32),
@@ -100,12 +108,12 @@ impl PublicKey {
                 let modulus = BigUint::from_bytes_be(parts.modulus);
                 let exponent = BigUint::from_bytes_be(parts.exponent);
                 RsaPublicKey::new(modulus, exponent)
-                    .map(|key| Self::SmallRsa { key, bits })
+                    .map(|key| Self(Kind::SmallRsa { key, bits }))
                     .map_err(|_| PublicKeyError::NotRsa)
             }
             AWS_MIN_RSA_BITS..=MAX_RSA_BITS => {
                 ParsedPublicKey::new(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, der)
-                    .map(|key| Self::Rsa { key, bits })
+                    .map(|key| Self(Kind::Rsa { key, bits }))
                     .map_err(|_| PublicKeyError::NotRsa)
             }
             _ => Err(PublicKeyError::RsaSize(bits)),
@@ -114,25 +122,20 @@ impl PublicKey {
 
     /// Reads an Ed25519 key: the 32 octets alone (RFC 8463 section 4).
     pub fn ed25519(octets: &[u8]) -> Result<Self, PublicKeyError> {
-        if octets.len() != 32 || is_small_order(octets) {
-            return Err(PublicKeyError::NotEd25519);
-        }
-        ParsedPublicKey::new(&ED25519, octets)
-            .map(Self::Ed25519)
-            .map_err(|_| PublicKeyError::NotEd25519)
+        Ed25519PublicKey::parse(octets).map(|key| Self(Kind::Ed25519(key)))
     }
 
     /// Size of the modulus for RSA, 256 for Ed25519.
     pub fn bits(&self) -> u32 {
-        match self {
-            Self::Rsa { bits, .. } | Self::SmallRsa { bits, .. } => *bits,
-            Self::Ed25519(_) => 256,
+        match &self.0 {
+            Kind::Rsa { bits, .. } | Kind::SmallRsa { bits, .. } => *bits,
+            Kind::Ed25519(_) => 256,
         }
     }
 
     /// Whether this is an RSA key.
     pub fn is_rsa(&self) -> bool {
-        !matches!(self, Self::Ed25519(_))
+        !matches!(self.0, Kind::Ed25519(_))
     }
 
     /// Whether what `private` signs, this key verifies.
@@ -144,15 +147,15 @@ impl PublicKey {
     }
 
     /// Verifies RSASSA-PKCS1-v1_5 (RFC 6376 section 3.3), or PureEdDSA over the digest's octets
-    /// (RFC 8463 section 3).
+    /// (RFC 8463 section 3), the latter strictly: one signature is valid or not for everybody.
     pub fn verify(&self, hash: &HashValue, signature: &[u8]) -> Result<(), SignatureMismatch> {
-        let verified = match (self, hash) {
-            (Self::Rsa { key, .. }, HashValue::Sha256(octets)) => {
+        let verified = match (&self.0, hash) {
+            (Kind::Rsa { key, .. }, HashValue::Sha256(octets)) => {
                 Digest::import_less_safe(octets, &digest::SHA256)
                     .and_then(|digest| key.verify_digest_sig(&digest, signature))
                     .is_ok()
             }
-            (Self::Rsa { key, .. }, HashValue::Sha1(octets)) => {
+            (Kind::Rsa { key, .. }, HashValue::Sha1(octets)) => {
                 let parsed = ParsedPublicKey::new(
                     &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
                     key.as_ref(),
@@ -161,7 +164,7 @@ impl PublicKey {
                 matches!((parsed, digest), (Ok(key), Ok(digest))
                     if key.verify_digest_sig(&digest, signature).is_ok())
             }
-            (Self::SmallRsa { key, .. }, hash) => {
+            (Kind::SmallRsa { key, .. }, hash) => {
                 let (info, octets): (&[u8], &[u8]) = match hash {
                     HashValue::Sha256(octets) => (&SHA256_DIGEST_INFO, octets),
                     HashValue::Sha1(octets) => (&SHA1_DIGEST_INFO, octets),
@@ -172,10 +175,8 @@ impl PublicKey {
                 };
                 key.verify(padding, octets, signature).is_ok()
             }
-            (Self::Ed25519(key), HashValue::Sha256(octets)) => {
-                key.verify_sig(octets, signature).is_ok()
-            }
-            (Self::Ed25519(_), HashValue::Sha1(_)) => false,
+            (Kind::Ed25519(key), HashValue::Sha256(octets)) => key.accepts(octets, signature),
+            (Kind::Ed25519(_), HashValue::Sha1(_)) => false,
         };
         verified.then_some(()).ok_or(SignatureMismatch)
     }
@@ -185,16 +186,16 @@ impl PublicKey {
     /// what was signed. `None` for another key, a damaged signature, and Ed25519, which does not
     /// tell.
     pub fn signed_digest(&self, signature: &[u8]) -> Option<Box<[u8]>> {
-        let (modulus, exponent) = match self {
-            Self::Rsa { key, .. } => {
+        let (modulus, exponent) = match &self.0 {
+            Kind::Rsa { key, .. } => {
                 let parts = RsaParts::parse(key.as_ref())?;
                 (
                     BigUint::from_bytes_be(parts.modulus),
                     BigUint::from_bytes_be(parts.exponent),
                 )
             }
-            Self::SmallRsa { key, .. } => (key.n().clone(), key.e().clone()),
-            Self::Ed25519(_) => return None,
+            Kind::SmallRsa { key, .. } => (key.n().clone(), key.e().clone()),
+            Kind::Ed25519(_) => return None,
         };
         let opened = BigUint::from_bytes_be(signature)
             .modpow(&exponent, &modulus)
@@ -219,38 +220,6 @@ impl fmt::Debug for PublicKey {
         let kind = if self.is_rsa() { "rsa" } else { "ed25519" };
         write!(f, "PublicKey({kind}, {} bits)", self.bits())
     }
-}
-
-/// The encodings of points whose order divides 8. Under such a key one signature fits every
-/// message, so it proves nothing (RFC 8032 section 8.4 speaks of rejecting what is not needed).
-fn is_small_order(octets: &[u8]) -> bool {
-    const Y: [[u8; 32]; 7] = {
-        let mut y = [[0; 32]; 7];
-        y[1][0] = 1;
-        y[2] = [0xff; 32];
-        y[2][0] = 0xec;
-        y[2][31] = 0x7f;
-        y[3] = [
-            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef,
-            0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88,
-            0x6d, 0x53, 0xfc, 0x05,
-        ];
-        y[4] = [
-            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10,
-            0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77,
-            0x92, 0xac, 0x03, 0x7a,
-        ];
-        // The prime, and the prime plus one: 0 and 1 written otherwise (RFC 8032 forbids both).
-        y[5] = [0xff; 32];
-        y[5][0] = 0xed;
-        y[5][31] = 0x7f;
-        y[6] = [0xff; 32];
-        y[6][0] = 0xee;
-        y[6][31] = 0x7f;
-        y
-    };
-    Y.iter()
-        .any(|y| y[..31] == octets[..31] && y[31] == octets[31] & 0x7f)
 }
 
 /// Modulus and exponent, without leading zeros.
