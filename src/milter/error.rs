@@ -2,6 +2,8 @@
 
 use std::io;
 
+use indymilter::message::command::CommandKind;
+
 use super::{READ_TIMEOUT, frame::FrameError};
 
 /// Why a connection ended before the MTA wanted it to.
@@ -38,4 +40,11 @@ pub enum ConnectionError {
     /// The connection broke.
     #[error("connection to the MTA: {0}")]
     Io(#[from] io::Error),
+}
+
+impl ConnectionError {
+    /// A command that may not come now.
+    pub(super) fn unexpected(kind: CommandKind) -> Self {
+        Self::Unexpected(char::from(u8::from(kind)))
+    }
 }

@@ -1,8 +1,8 @@
 //! The milter conversation: sockets, frames, negotiation, and the loop that serves one connection.
 //!
 //! [`socket`] accepts the MTA's connections. [`serve`] gives each a task of its own and an account of the
-//! [`memory`] that all share; [`frame`] cuts the stream into commands, [`negotiate`] settles the
-//! terms, and [`stop`] ends it all without losing a message. What happens inside a step is not known here: the loop
+//! [`memory`] that all share; [`frame`] cuts the stream into frames, [`command`] reads them,
+//! [`negotiate`] settles the terms, and [`stop`] ends it all without losing a message. What happens inside a step is not known here: the loop
 //! calls [`Conversation`], which the session implements. [`client`] is the MTA's side, for
 //! those who want to see how a milter answers.
 //!
@@ -11,17 +11,20 @@
 #![warn(clippy::unwrap_used)]
 
 pub mod client;
+pub mod command;
 mod connection;
 pub mod conversation;
 mod error;
 pub mod frame;
 pub mod memory;
 pub mod negotiate;
+mod protocol;
 mod reply;
 mod scratch;
 pub mod serve;
 pub mod socket;
 pub mod stop;
+mod wire;
 
 use std::time::Duration;
 

@@ -5,10 +5,12 @@
 
 use std::{collections::HashMap, ffi::CString};
 
-use bytes::Bytes;
 use indymilter::{
     Actions, MacroStage, ProtoOpts,
-    message::{command::OptNegPayload, reply::Reply as WireReply},
+    message::{
+        command::{CommandKind, OptNegPayload},
+        reply::Reply as WireReply,
+    },
 };
 
 use super::{Agreed, ConnectionError, Wishes};
@@ -33,10 +35,14 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Settles the terms from the payload of the MTA's offer; also gives our answer to it.
-    pub fn settle(offer: &[u8], wishes: &Wishes) -> Result<(Self, WireReply), ConnectionError> {
-        let offer = OptNegPayload::parse_buffer(Bytes::copy_from_slice(offer))
-            .map_err(|_| ConnectionError::Malformed('O'))?;
+    /// Settles the terms from the MTA's offer; also gives our answer to it.
+    ///
+    /// # Errors
+    /// If the MTA's protocol is too old, or it lets nobody add fields.
+    pub fn settle(
+        offer: &OptNegPayload,
+        wishes: &Wishes,
+    ) -> Result<(Self, WireReply), ConnectionError> {
         if offer.version < OLDEST_VERSION {
             return Err(ConnectionError::OldProtocol(offer.version));
         }
@@ -76,18 +82,24 @@ impl Terms {
     }
 
     /// Whether the MTA waits for a reply to this command.
-    pub fn reply_due(&self, command: u8) -> bool {
+    pub fn reply_due(&self, command: CommandKind) -> bool {
         let promise = match command {
-            b'C' => ProtoOpts::NOREPLY_CONNECT,
-            b'H' => ProtoOpts::NOREPLY_HELO,
-            b'M' => ProtoOpts::NOREPLY_MAIL,
-            b'R' => ProtoOpts::NOREPLY_RCPT,
-            b'T' => ProtoOpts::NOREPLY_DATA,
-            b'L' => ProtoOpts::NOREPLY_HEADER,
-            b'N' => ProtoOpts::NOREPLY_EOH,
-            b'B' => ProtoOpts::NOREPLY_BODY,
-            b'U' => ProtoOpts::NOREPLY_UNKNOWN,
-            _ => return false,
+            CommandKind::ConnInfo => ProtoOpts::NOREPLY_CONNECT,
+            CommandKind::Helo => ProtoOpts::NOREPLY_HELO,
+            CommandKind::Mail => ProtoOpts::NOREPLY_MAIL,
+            CommandKind::Rcpt => ProtoOpts::NOREPLY_RCPT,
+            CommandKind::Data => ProtoOpts::NOREPLY_DATA,
+            CommandKind::Header => ProtoOpts::NOREPLY_HEADER,
+            CommandKind::Eoh => ProtoOpts::NOREPLY_EOH,
+            CommandKind::BodyChunk => ProtoOpts::NOREPLY_BODY,
+            CommandKind::Unknown => ProtoOpts::NOREPLY_UNKNOWN,
+            // The end of the message has replies of its own, and the rest none.
+            CommandKind::BodyEnd
+            | CommandKind::OptNeg
+            | CommandKind::DefMacros
+            | CommandKind::Abort
+            | CommandKind::Quit
+            | CommandKind::QuitNc => return false,
         };
         !self.options.contains(promise)
     }
@@ -146,11 +158,12 @@ fn macro_list(names: &[String]) -> CString {
 mod tests {
     use super::*;
 
-    fn offer(version: u32, actions: u32, options: u32) -> Vec<u8> {
-        [version, actions, options]
-            .iter()
-            .flat_map(|word| word.to_be_bytes())
-            .collect()
+    fn offer(version: u32, actions: u32, options: u32) -> OptNegPayload {
+        OptNegPayload {
+            version,
+            actions: Actions::from_bits_truncate(actions),
+            opts: ProtoOpts::from_bits_truncate(options),
+        }
     }
 
     fn settle(version: u32, actions: u32, options: u32, wishes: &Wishes) -> (u32, u32, u32) {
@@ -197,7 +210,8 @@ mod tests {
         };
         assert_eq!(settle(2, 0x3f, 0x7f, &all), (2, 0x3d, 0x0a));
         let (terms, _) = Terms::settle(&offer(2, 0x3f, 0x7f), &all).unwrap();
-        assert!(b"CMRLNB".iter().all(|command| terms.reply_due(*command)));
+        let commands = b"CMRLNB".map(|letter| CommandKind::try_from(letter).unwrap());
+        assert!(commands.into_iter().all(|kind| terms.reply_due(kind)));
         assert!(!terms.agreed().leading_space && !terms.skip());
     }
 

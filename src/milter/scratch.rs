@@ -3,7 +3,7 @@
 //! So thousands of idle connections hold none, and a message of any size needs one at a time.
 
 use std::{
-    ops::Deref,
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -35,8 +35,14 @@ impl Pool {
     }
 }
 
-/// What one read brought.
-pub(super) enum Input {
+/// What one read brought, and how far it has been worked on. Dropping it gives its buffer back.
+pub(super) struct Input {
+    octets: Octets,
+    position: usize,
+    pool: Pool,
+}
+
+enum Octets {
     /// In a buffer of the pool.
     Lent { buffer: Box<[u8]>, length: usize },
     /// What was left of it when the conversation had to wait.
@@ -44,28 +50,46 @@ pub(super) enum Input {
 }
 
 impl Input {
-    /// Gives the buffer back to the pool, keeping only the octets from `start` on.
-    pub(super) fn keep_from(self, start: usize, pool: &Pool) -> Self {
-        let rest = self[start..].to_vec();
-        self.release(pool);
-        Self::Kept(rest)
+    /// The first octets of a buffer of the pool.
+    pub(super) fn new(buffer: Box<[u8]>, length: usize, pool: &Pool) -> Self {
+        Self {
+            octets: Octets::Lent { buffer, length },
+            position: 0,
+            pool: pool.clone(),
+        }
     }
 
-    /// Gives the buffer back to the pool.
-    pub(super) fn release(self, pool: &Pool) {
-        if let Self::Lent { buffer, .. } = self {
-            pool.put(buffer);
+    /// What has not been worked on.
+    pub(super) fn rest(&self) -> &[u8] {
+        match &self.octets {
+            Octets::Lent { buffer, length } => &buffer[self.position..*length],
+            Octets::Kept(octets) => &octets[self.position..],
+        }
+    }
+
+    /// So many octets of the rest have been worked on.
+    pub(super) fn advance(&mut self, octets: usize) {
+        self.position += octets;
+    }
+
+    /// Gives the buffer back to the pool before a wait, keeping only the rest.
+    pub(super) fn keep(&mut self) {
+        if let Octets::Lent { .. } = self.octets {
+            let rest = Octets::Kept(self.rest().to_vec());
+            self.position = 0;
+            self.give_back(rest);
+        }
+    }
+
+    fn give_back(&mut self, instead: Octets) {
+        if let Octets::Lent { buffer, .. } = mem::replace(&mut self.octets, instead) {
+            self.pool.put(buffer);
         }
     }
 }
 
-impl Deref for Input {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Lent { buffer, length } => &buffer[..*length],
-            Self::Kept(rest) => rest,
-        }
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.give_back(Octets::Kept(Vec::new()));
     }
 }
