@@ -8,10 +8,7 @@ mod support_daemon;
 
 use std::{
     fs,
-    os::{
-        fd::AsRawFd,
-        unix::{fs::MetadataExt, net::UnixListener, process::CommandExt},
-    },
+    os::unix::{fs::MetadataExt, net::UnixListener},
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -152,30 +149,7 @@ fn the_watchdog_is_fed_as_often_as_asked() {
 fn a_socket_handed_over_is_served_without_a_socket_line() {
     let scene = Scene::new("Selector one");
     let listener = UnixListener::bind(scene.path("given.sock")).unwrap();
-    let fd = listener.as_raw_fd();
-    // The program that is started last must find its own number in LISTEN_PID.
-    let mut command = Command::new("/bin/sh");
-    command
-        .args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"", "sh"])
-        .arg(env!("CARGO_BIN_EXE_dkimd"))
-        .args(["serve", "--config"])
-        .arg(scene.config())
-        .stdin(Stdio::null());
-    // SAFETY: both calls are async-signal-safe, and the descriptor outlives the spawn.
-    unsafe {
-        command.pre_exec(move || {
-            // A descriptor that is number 3 already would still be closed by the exec.
-            let done = match fd {
-                3 => libc::fcntl(3, libc::F_SETFD, 0),
-                fd => libc::dup2(fd, 3),
-            };
-            match done {
-                -1 => Err(std::io::Error::last_os_error()),
-                _ => Ok(()),
-            }
-        });
-    }
-    let mut daemon = scene.start(&mut command);
+    let mut daemon = scene.start(&mut scene.serve_on(&listener));
     let given = scene.path("given.sock");
     assert!(signature(&client(&given).message(&message()).unwrap()).contains("s=one;"));
     daemon.signal(Signal::SIGTERM);

@@ -27,7 +27,10 @@ use dkimd::{
         report::ReportRequest,
     },
     log::sink::one_line,
-    milter::frame::{FrameReader, strings},
+    milter::{
+        command::Command,
+        frame::{self, FrameReader},
+    },
     session::lines,
     session::{
         envelope::Envelope,
@@ -229,16 +232,14 @@ fn signer() -> impl Fn(&HeaderSection) + Sync {
 
 fn frames(payload: &[u8], chunk: usize) {
     let mut stream = Vec::new();
-    for command in [b'D', b'L', b'B'] {
-        stream.extend_from_slice(&(payload.len() as u32 + 1).to_be_bytes());
-        stream.push(command);
-        stream.extend_from_slice(payload);
+    for letter in [b'D', b'L', b'B'] {
+        frame::put(&mut stream, letter, payload);
     }
     let mut reader = FrameReader::default();
     for mut rest in stream.chunks(chunk) {
         while let Ok((used, Some(piece))) = reader.next(rest) {
-            if let dkimd::milter::frame::Piece::Command { payload, .. } = piece {
-                strings(payload).count();
+            if let Ok(Command::Macros(macros)) = Command::read(piece) {
+                macros.pairs().count();
             }
             rest = &rest[used..];
         }

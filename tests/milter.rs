@@ -13,10 +13,11 @@ use std::{
 
 use dkimd::milter::{
     FRESH_SESSION, Reply, Wishes,
+    frame::put as put_frame,
     stop::{CLOSE_LIMIT, SILENCE_LIMIT},
 };
 use fake_milter::{Script, Server};
-use support::{Answer, Message, MilterClient, OLD_OFFER, POSTFIX_OFFER, put_frame, strings};
+use support::{Answer, Message, MilterClient, OLD_OFFER, Offer, POSTFIX_OFFER, strings};
 
 fn kinds(answers: &[Answer]) -> String {
     answers
@@ -135,7 +136,12 @@ fn commands_out_of_order_end_the_connection() {
 fn an_mta_of_protocol_2_gets_a_reply_to_every_command() {
     let server = Server::start(Script::default());
     let mut client = MilterClient::unix(&server.path()).unwrap();
-    assert_eq!(client.negotiate(OLD_OFFER).unwrap(), (2, 1, 0xa));
+    let terms = Offer {
+        version: 2,
+        actions: 1,
+        options: 0xa,
+    };
+    assert_eq!(client.negotiate(OLD_OFFER).unwrap(), terms);
     client.connect("client.example.com", "192.0.2.7").unwrap();
     let answers = client
         .message(&Message::usual("a@example.com", 5000))
@@ -149,7 +155,7 @@ fn an_mta_of_protocol_2_gets_a_reply_to_every_command() {
 fn without_the_right_to_add_fields_the_connection_is_dropped_with_the_known_line() {
     let server = Server::start(Script::default());
     let mut client = MilterClient::unix(&server.path()).unwrap();
-    let offer = support::Offer {
+    let offer = Offer {
         actions: 0x1fe,
         ..POSTFIX_OFFER
     };
@@ -266,10 +272,7 @@ fn quit_nc_leads_back_to_before_connect_with_nothing_remembered() {
 fn a_stream_cut_at_any_octet_gives_the_same_conversation() {
     let server = Server::start(Script::default());
     let mut stream = Vec::new();
-    let words = [6_u32, 0x1ff, 0x1f_ffff]
-        .iter()
-        .flat_map(|word| word.to_be_bytes());
-    put_frame(&mut stream, b'O', &words.collect::<Vec<_>>());
+    put_frame(&mut stream, b'O', &POSTFIX_OFFER.payload());
     put_frame(&mut stream, b'C', b"h\x004\0\x19192.0.2.7\0");
     put_frame(&mut stream, b'M', &strings(&["<a@example.com>"]));
     put_frame(&mut stream, b'L', &strings(&["From", " a@example.com"]));

@@ -16,8 +16,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use dkimd::milter::frame::put as put_frame;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use support::{Answer, Message, MilterClient, POSTFIX_OFFER, put_frame, strings};
+use support::{Answer, Message, MilterClient, POSTFIX_OFFER, strings};
 use support_daemon::{Running, Scene, client, message, signature};
 
 /// Without optimisation all takes several times as long.
@@ -334,15 +335,7 @@ fn write_some(stream: &mut UnixStream, octets: &[u8]) -> usize {
 /// Connections that stop in the middle of a frame of 1 MB, in the header of a message.
 fn half_frames(scene: &Scene, number: usize) -> Vec<UnixStream> {
     let mut octets = Vec::new();
-    let mut offer = Vec::new();
-    for word in [
-        POSTFIX_OFFER.version,
-        POSTFIX_OFFER.actions,
-        POSTFIX_OFFER.options,
-    ] {
-        offer.extend_from_slice(&word.to_be_bytes());
-    }
-    put_frame(&mut octets, b'O', &offer);
+    put_frame(&mut octets, b'O', &POSTFIX_OFFER.payload());
     put_frame(&mut octets, b'M', &strings(&["<x@bank.example>"]));
     put_frame(&mut octets, b'L', &vec![b'x'; 1_000_000]);
     octets.truncate(octets.len() - 10);
@@ -516,21 +509,14 @@ fn a_peer_that_never_reads_holds_no_buffer() {
     let daemon = scene.start(&mut scene.serve());
     let before = resident(&daemon);
     let mut frames = Vec::new();
-    let mut payload = strings(&["mail.example.org"]);
-    payload.push(b'4');
-    payload.extend_from_slice(&25_u16.to_be_bytes());
-    payload.extend_from_slice(&strings(&["192.0.2.7"]));
-    put_frame(&mut frames, b'C', &payload);
+    let client_of_the_mta = b"mail.example.org\x004\0\x19192.0.2.7\0";
+    put_frame(&mut frames, b'C', client_of_the_mta);
     let frames = frames.repeat(40_000);
     let mut open = Vec::new();
     for _ in 0..100 {
         let mut stream = UnixStream::connect(scene.socket()).unwrap();
-        let mut offer = Vec::new();
-        for word in [6_u32, 0x1ff, 0x001f_ffff] {
-            offer.extend_from_slice(&word.to_be_bytes());
-        }
         let mut octets = Vec::new();
-        put_frame(&mut octets, b'O', &offer);
+        put_frame(&mut octets, b'O', &POSTFIX_OFFER.payload());
         octets.extend_from_slice(&frames);
         stream.set_nonblocking(true).unwrap();
         write_some(&mut stream, &octets);

@@ -6,15 +6,8 @@ mod support;
 mod support_daemon;
 
 use std::{
-    os::{
-        fd::AsRawFd,
-        unix::{
-            net::{UnixListener, UnixStream},
-            process::CommandExt,
-        },
-    },
+    os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -33,32 +26,6 @@ const RESTARTS: usize = 5;
 
 /// From SIGTERM to the next process, with somebody who waits.
 const LONGEST: Duration = Duration::from_secs(2);
-
-/// `dkimd serve` with a listener that somebody else holds, as systemd does.
-fn with_listener(scene: &Scene, listener: &UnixListener) -> Running {
-    let fd = listener.as_raw_fd();
-    let mut command = Command::new("/bin/sh");
-    command
-        .args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"", "sh"])
-        .arg(env!("CARGO_BIN_EXE_dkimd"))
-        .args(["serve", "--config"])
-        .arg(scene.config())
-        .stdin(Stdio::null());
-    // SAFETY: both calls are async-signal-safe, and the descriptor outlives the spawn.
-    unsafe {
-        command.pre_exec(move || {
-            let done = match fd {
-                3 => libc::fcntl(3, libc::F_SETFD, 0),
-                fd => libc::dup2(fd, 3),
-            };
-            match done {
-                -1 => Err(std::io::Error::last_os_error()),
-                _ => Ok(()),
-            }
-        });
-    }
-    scene.start(&mut command)
-}
 
 /// Sends one message as an MTA does that tries again until it is accepted; how long that took.
 fn deliver(socket: &Path, number: usize) -> Duration {
@@ -146,7 +113,7 @@ fn a_restart_below_a_socket_unit_loses_nothing_and_takes_less_than_two_seconds()
     let scene = Scene::new("Selector one");
     let socket = scene.path("given.sock");
     let listener = UnixListener::bind(&socket).unwrap();
-    restarts(socket, || with_listener(&scene, &listener));
+    restarts(socket, || scene.start(&mut scene.serve_on(&listener)));
 }
 
 #[test]

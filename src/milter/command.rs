@@ -6,7 +6,8 @@
 use std::{net::Ipv4Addr, str};
 
 use bytes::Bytes;
-use indymilter::message::command::{CommandKind, OptNegPayload};
+pub use indymilter::message::command::CommandKind;
+use indymilter::message::command::OptNegPayload;
 
 use super::{
     Client, ConnectionError, Stage,

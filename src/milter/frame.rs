@@ -230,6 +230,25 @@ fn frame_length(octets: &[u8]) -> Result<usize, FrameError> {
     }
 }
 
+/// Appends a frame.
+pub fn put(out: &mut Vec<u8>, letter: u8, payload: &[u8]) {
+    // What is sent is far smaller than 4 GiB.
+    let length = u32::try_from(payload.len() + 1).unwrap_or(u32::MAX);
+    out.extend_from_slice(&length.to_be_bytes());
+    out.push(letter);
+    out.extend_from_slice(payload);
+}
+
+/// A payload of strings, each with its NUL.
+pub fn nul_ended<S: AsRef<[u8]>>(parts: &[S]) -> Vec<u8> {
+    let mut payload = Vec::new();
+    for part in parts {
+        payload.extend_from_slice(part.as_ref());
+        payload.push(0);
+    }
+    payload
+}
+
 /// The NUL-ended strings of a payload, without their NULs; what follows the last NUL is no string.
 pub fn strings(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = payload;
@@ -255,13 +274,9 @@ mod tests {
         MessageEnd,
     }
 
-    fn frame(command: u8, payload: &[u8]) -> Vec<u8> {
-        let mut frame = u32::try_from(payload.len() + 1)
-            .unwrap()
-            .to_be_bytes()
-            .to_vec();
-        frame.push(command);
-        frame.extend_from_slice(payload);
+    fn frame(letter: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = Vec::new();
+        put(&mut frame, letter, payload);
         frame
     }
 

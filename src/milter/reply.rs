@@ -4,19 +4,15 @@ use std::ffi::CString;
 
 use indymilter::message::{Message, reply::Reply as WireReply};
 
-use super::{Agreed, Change, Reply};
+use super::{Agreed, Change, Reply, frame};
 
 /// The longest text of a reply, as libmilter has it.
 const MAX_REPLY_TEXT: usize = 980;
 
-/// Appends a frame.
+/// Appends the frame of a reply.
 pub(super) fn put(out: &mut Vec<u8>, reply: WireReply) {
     let Message { kind, buffer } = reply.into_message();
-    // A reply is far smaller than 4 GiB.
-    let length = u32::try_from(buffer.len() + 1).unwrap_or(u32::MAX);
-    out.extend_from_slice(&length.to_be_bytes());
-    out.push(kind);
-    out.extend_from_slice(&buffer);
+    frame::put(out, kind, &buffer);
 }
 
 /// A C string; NUL, which it can't hold, is left out.

@@ -12,7 +12,13 @@ pub mod anybody;
 use std::{
     fs,
     io::{BufRead, BufReader},
-    os::unix::{net::UnixDatagram, process::CommandExt},
+    os::{
+        fd::AsRawFd,
+        unix::{
+            net::{UnixDatagram, UnixListener},
+            process::CommandExt,
+        },
+    },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -103,6 +109,34 @@ impl Scene {
             .arg(self.config())
             .stdin(Stdio::null())
             .current_dir(self.folder.path());
+        command
+    }
+
+    /// `dkimd serve` with a listener that somebody else holds, as systemd does.
+    pub fn serve_on(&self, listener: &UnixListener) -> Command {
+        let fd = listener.as_raw_fd();
+        // The program that is started last must find its own number in LISTEN_PID.
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"", "sh"])
+            .arg(env!("CARGO_BIN_EXE_dkimd"))
+            .args(["serve", "--config"])
+            .arg(self.config())
+            .stdin(Stdio::null());
+        // SAFETY: both calls are async-signal-safe, and the descriptor outlives the spawn.
+        unsafe {
+            command.pre_exec(move || {
+                // A descriptor that is number 3 already would still be closed by the exec.
+                let done = match fd {
+                    3 => libc::fcntl(3, libc::F_SETFD, 0),
+                    fd => libc::dup2(fd, 3),
+                };
+                match done {
+                    -1 => Err(std::io::Error::last_os_error()),
+                    _ => Ok(()),
+                }
+            });
+        }
         command
     }
 

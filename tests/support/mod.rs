@@ -1,8 +1,8 @@
-//! An MTA's side of the milter protocol: for tests, and for load.
+//! An MTA with a connection that waits: for tests, and for load.
 //!
-//! Blocking and literal. Frames are sent as Postfix sends them: a `D` frame with the queue id
-//! before every step from MAIL on, header values with their leading space, body in chunks of
-//! 65,535 octets, an empty `E`, and `A` after each message.
+//! The protocol is `dkimd::milter::client`'s. Here is what waits for it, and what can break it: frames of any
+//! kind at any time. Whole messages are sent as Postfix sends them: body in chunks of 65,535
+//! octets, an empty `E`, and `A` after each message.
 
 #![allow(
     dead_code,
@@ -16,37 +16,25 @@ use std::{
     path::Path,
 };
 
-/// What Postfix 3.7 offers.
-pub const POSTFIX_OFFER: Offer = Offer {
-    version: 6,
-    actions: 0x1ff,
-    options: 0x001f_ffff,
+use dkimd::milter::{
+    client::{self, Mta},
+    command::CommandKind,
+    frame,
 };
+
+pub use dkimd::milter::{
+    client::{Answer, CHUNK, Offer},
+    frame::nul_ended as strings,
+};
+
+/// What Postfix offers.
+pub const POSTFIX_OFFER: Offer = client::POSTFIX;
 
 /// What a sendmail of protocol 2 offers.
-pub const OLD_OFFER: Offer = Offer {
-    version: 2,
-    actions: 0x3f,
-    options: 0x7f,
-};
+pub const OLD_OFFER: Offer = client::PROTOCOL_2;
 
-/// Octets of a body chunk.
-pub const CHUNK: usize = 65_535;
-
-/// What an MTA offers.
-#[derive(Clone, Copy, Debug)]
-pub struct Offer {
-    pub version: u32,
-    pub actions: u32,
-    pub options: u32,
-}
-
-/// A frame from the milter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    pub kind: u8,
-    pub payload: Vec<u8>,
-}
+/// The queue id of all messages.
+const QUEUE_ID: &str = "4XyZ012345";
 
 /// A message to be sent.
 #[derive(Clone, Debug)]
@@ -102,33 +90,13 @@ impl Message {
     }
 }
 
-/// Appends a frame.
-pub fn put_frame(out: &mut Vec<u8>, command: u8, payload: &[u8]) {
-    let length = u32::try_from(payload.len() + 1).expect("a frame has less than 4 GiB");
-    out.extend_from_slice(&length.to_be_bytes());
-    out.push(command);
-    out.extend_from_slice(payload);
-}
-
-/// Strings, each with its NUL.
-pub fn strings<S: AsRef<[u8]>>(parts: &[S]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for part in parts {
-        out.extend_from_slice(part.as_ref());
-        out.push(0);
-    }
-    out
-}
-
 pub trait Connection: Read + Write + Send {}
 impl<T: Read + Write + Send> Connection for T {}
 
 /// A connection to a milter.
 pub struct MilterClient {
     connection: Box<dyn Connection>,
-    out: Vec<u8>,
-    input: Vec<u8>,
-    options: u32,
+    mta: Mta,
     /// Reads and writes made, as a measure of wake-ups.
     pub reads: usize,
     pub writes: usize,
@@ -138,9 +106,7 @@ impl MilterClient {
     pub fn new(connection: impl Connection + 'static) -> Self {
         Self {
             connection: Box::new(connection),
-            out: Vec::new(),
-            input: Vec::new(),
-            options: 0,
+            mta: Mta::new(QUEUE_ID),
             reads: 0,
             writes: 0,
         }
@@ -154,109 +120,72 @@ impl MilterClient {
         Ok(Self::new(TcpStream::connect(address)?))
     }
 
-    /// Negotiates; gives version, actions and options of the answer.
-    pub fn negotiate(&mut self, offer: Offer) -> io::Result<(u32, u32, u32)> {
-        let words: Vec<u8> = [offer.version, offer.actions, offer.options]
-            .iter()
-            .flat_map(|word| word.to_be_bytes())
-            .collect();
-        self.send(b'O', &words)?;
-        let answer = self.answer()?;
-        if answer.kind != b'O' || answer.payload.len() < 12 {
-            return Err(io::Error::other(format!("no negotiation: {answer:?}")));
-        }
-        let mut words = answer
-            .payload
-            .chunks_exact(4)
-            .map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
-        let mut word = || words.next().unwrap_or_default();
-        let agreed = (word(), word(), word());
-        self.options = agreed.2;
-        Ok(agreed)
+    /// Negotiates; gives what was answered.
+    pub fn negotiate(&mut self, offer: Offer) -> io::Result<Offer> {
+        self.mta.offer(offer);
+        let answer = self.told()?;
+        let no_terms = || io::Error::other(format!("no negotiation: {answer:?}"));
+        self.mta.agree(&answer).ok_or_else(no_terms)
     }
 
     /// Tells the client of the MTA; gives the answer.
     pub fn connect(&mut self, name: &str, address: &str) -> io::Result<Answer> {
-        self.macros(
-            b'C',
-            &["j", "mail.example.com", "{daemon_name}", "mail.example.com"],
-        );
-        let mut payload = strings(&[name]);
-        payload.push(if address.contains(':') { b'6' } else { b'4' });
-        payload.extend_from_slice(&25_u16.to_be_bytes());
-        payload.extend_from_slice(&strings(&[address]));
-        put_frame(&mut self.out, b'C', &payload);
-        self.flush()?;
-        self.answer()
+        let host = "mail.example.com";
+        let address = address.parse().map_err(io::Error::other)?;
+        let macros = ["j", host, "{daemon_name}", host];
+        self.mta.connect(&macros, name, address);
+        self.told()
     }
 
     /// Queues a macro frame.
     pub fn macros(&mut self, command: u8, pairs: &[&str]) {
-        let mut payload = vec![command];
-        payload.extend_from_slice(&strings(pairs));
-        put_frame(&mut self.out, b'D', &payload);
+        let command = CommandKind::try_from(command).expect("the letter of a command");
+        self.mta.macros(command, pairs);
     }
 
     /// Sends a frame at once, with those queued before it.
     pub fn send(&mut self, command: u8, payload: &[u8]) -> io::Result<()> {
-        put_frame(&mut self.out, command, payload);
+        frame::put(self.mta.output(), command, payload);
         self.flush()
     }
 
     /// Sends octets as they are.
     pub fn send_raw(&mut self, octets: &[u8]) -> io::Result<()> {
-        self.out.extend_from_slice(octets);
+        self.mta.output().extend_from_slice(octets);
         self.flush()
     }
 
-    /// A step of the conversation: sends it and waits for the reply if one is due, else queues it.
-    pub fn step(&mut self, command: u8, payload: &[u8]) -> io::Result<Option<Answer>> {
-        let (not_asked, no_reply) = match command {
-            b'H' => (0x2, 0x2000),
-            b'M' => (0x4, 0x4000),
-            b'R' => (0x8, 0x8000),
-            b'T' => (0x200, 0x1_0000),
-            b'L' => (0x20, 0x80),
-            b'N' => (0x40, 0x4_0000),
-            b'B' => (0x10, 0x8_0000),
-            _ => (0, 0),
-        };
-        if self.options & not_asked != 0 {
-            return Ok(None);
+    /// Waits for the reply to a step if one is due.
+    fn reply(&mut self, due: bool) -> io::Result<Option<Answer>> {
+        if due {
+            return self.told().map(Some);
         }
-        if command != b'H' {
-            self.macros(command, &["i", "4XyZ012345"]);
+        // Postfix's buffer has room for a small message.
+        if self.mta.output().len() > 4 * CHUNK {
+            self.flush()?;
         }
-        put_frame(&mut self.out, command, payload);
-        if self.options & no_reply != 0 {
-            // Postfix's buffer has room for a small message.
-            if self.out.len() > 4 * CHUNK {
-                self.flush()?;
-            }
-            return Ok(None);
-        }
-        self.flush()?;
-        self.answer().map(Some)
+        Ok(None)
+    }
+
+    fn step(&mut self, command: CommandKind, payload: &[u8]) -> io::Result<Option<Answer>> {
+        let due = self.mta.step(command, payload);
+        self.reply(due)
     }
 
     /// Sends everything before the body; gives a reply other than Continue, if one came.
     pub fn send_header(&mut self, message: &Message) -> io::Result<Option<Answer>> {
-        let mut replies = vec![self.step(b'M', &strings(&[&message.sender]))?];
+        let mut replies = vec![self.step(CommandKind::Mail, &strings(&[&message.sender]))?];
         for recipient in &message.recipients {
-            replies.push(self.step(b'R', &strings(&[recipient]))?);
+            replies.push(self.step(CommandKind::Rcpt, &strings(&[recipient]))?);
         }
-        replies.push(self.step(b'T', b"")?);
+        replies.push(self.step(CommandKind::Data, b"")?);
         // Here the client's data begins, and Postfix's buffer goes out.
         self.flush()?;
         for (name, value) in &message.header {
-            let value = if self.options & 0x10_0000 == 0 {
-                value.strip_prefix(b" ").unwrap_or(value)
-            } else {
-                value
-            };
-            replies.push(self.step(b'L', &strings(&[name.as_slice(), value]))?);
+            let due = self.mta.header(name, value);
+            replies.push(self.reply(due)?);
         }
-        replies.push(self.step(b'N', b"")?);
+        replies.push(self.step(CommandKind::Eoh, b"")?);
         Ok(replies
             .into_iter()
             .flatten()
@@ -266,7 +195,7 @@ impl MilterClient {
     /// Sends body octets in chunks; gives a reply other than Continue, at which it stops.
     pub fn send_body(&mut self, body: &[u8]) -> io::Result<Option<Answer>> {
         for chunk in body.chunks(CHUNK) {
-            if let Some(reply) = self.step(b'B', chunk)?
+            if let Some(reply) = self.step(CommandKind::BodyChunk, chunk)?
                 && reply.kind != b'c'
             {
                 return Ok(Some(reply));
@@ -277,8 +206,8 @@ impl MilterClient {
 
     /// Ends the message; gives all answers, the final one last.
     pub fn end(&mut self) -> io::Result<Vec<Answer>> {
-        self.macros(b'E', &["i", "4XyZ012345"]);
-        self.send(b'E', b"")?;
+        self.mta.step(CommandKind::BodyEnd, b"");
+        self.flush()?;
         let mut answers = Vec::new();
         loop {
             let answer = self.answer()?;
@@ -299,32 +228,32 @@ impl MilterClient {
                 _ => self.end()?,
             },
         };
-        answers.retain(|answer| answer.kind != b'p');
-        put_frame(&mut self.out, b'A', b"");
+        answers.retain(|answer| !answer.is_progress());
+        self.mta.put(CommandKind::Abort, b"");
         Ok(answers)
     }
 
     pub fn flush(&mut self) -> io::Result<()> {
-        if !self.out.is_empty() {
+        let out = self.mta.output();
+        if !out.is_empty() {
             self.writes += 1;
-            self.connection.write_all(&self.out)?;
-            self.out.clear();
+            self.connection.write_all(out)?;
+            out.clear();
         }
         Ok(())
+    }
+
+    /// Sends what is queued and waits for the next frame.
+    fn told(&mut self) -> io::Result<Answer> {
+        self.flush()?;
+        self.answer()
     }
 
     /// The next frame; an error of kind UnexpectedEof when the milter closed the connection.
     pub fn answer(&mut self) -> io::Result<Answer> {
         loop {
-            if let Some(head) = self.input.first_chunk::<4>() {
-                let length = u32::from_be_bytes(*head) as usize;
-                if self.input.len() >= 4 + length && length > 0 {
-                    let frame: Vec<u8> = self.input.drain(..4 + length).collect();
-                    return Ok(Answer {
-                        kind: frame[4],
-                        payload: frame[5..].to_vec(),
-                    });
-                }
+            if let Some(answer) = self.mta.answer().map_err(io::Error::other)? {
+                return Ok(answer);
             }
             let mut buffer = [0; 4096];
             self.reads += 1;
@@ -332,7 +261,7 @@ impl MilterClient {
             if length == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            self.input.extend_from_slice(&buffer[..length]);
+            self.mta.input(&buffer[..length]);
         }
     }
 }

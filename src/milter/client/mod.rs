@@ -1,17 +1,19 @@
 //! The MTA's side of the conversation: hands one message to a milter as Postfix would and tells
 //! what it wants done with it. Nothing is delivered.
+//!
+//! [`Mta`] is the protocol alone, for whoever reads and writes in a way of its own.
+
+mod mta;
 
 use std::{future::poll_fn, io};
 
-use super::frame::{FrameError, FrameReader, Piece};
-use crate::socket::stream::Stream;
+use indymilter::message::command::CommandKind;
 
-/// What Postfix offers: protocol 6, all actions, all options.
-const OFFER: [u32; 3] = [6, 0x1ff, 0x001f_ffff];
-/// `SMFIP_HDR_LEADSPC`.
-const LEADING_SPACE: u32 = 0x10_0000;
-/// Octets of a body chunk.
-const CHUNK: usize = 65_535;
+pub use mta::{Answer, CHUNK, Mta, Offer, POSTFIX, PROTOCOL_2};
+
+use super::frame::{FrameError, nul_ended};
+use crate::socket::Stream;
+
 /// The queue id that the milter is told.
 pub const QUEUE_ID: &str = "DOCTOR";
 /// Octets of one read.
@@ -67,6 +69,17 @@ pub struct Wanted {
     pub ending: Ending,
 }
 
+impl From<Ending> for Wanted {
+    /// Nothing but that.
+    fn from(ending: Ending) -> Self {
+        Self {
+            added: Vec::new(),
+            quarantine: None,
+            ending,
+        }
+    }
+}
+
 /// Why the conversation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -89,73 +102,43 @@ pub enum ClientError {
 /// # Errors
 /// If the connection breaks, or the other side does not speak the milter protocol.
 pub async fn submit(stream: Stream, message: &Submission) -> Result<Wanted, ClientError> {
-    let mut mta = Mta {
+    let mut line = Line {
         stream,
-        reader: FrameReader::default(),
-        input: Vec::new(),
-        out: Vec::new(),
-        options: 0,
+        mta: Mta::new(QUEUE_ID),
     };
-    mta.negotiate().await?;
-    let wanted = mta.converse(message).await?;
+    line.negotiate().await?;
+    let wanted = line.converse(message).await?;
     // Abort and quit: nothing of the message stays behind.
-    mta.put(b'A', b"");
-    mta.put(b'Q', b"");
-    mta.flush().await?;
+    line.mta.put(CommandKind::Abort, b"");
+    line.mta.put(CommandKind::Quit, b"");
+    line.flush().await?;
     Ok(wanted)
 }
 
-/// A frame of the milter's.
-struct Answer {
-    kind: u8,
-    payload: Vec<u8>,
-}
-
-struct Mta {
+/// An MTA with its connection.
+struct Line {
     stream: Stream,
-    reader: FrameReader,
-    input: Vec<u8>,
-    out: Vec<u8>,
-    options: u32,
+    mta: Mta,
 }
 
-impl Mta {
+impl Line {
     async fn negotiate(&mut self) -> Result<(), ClientError> {
-        let offer: Vec<u8> = OFFER.iter().flat_map(|word| word.to_be_bytes()).collect();
-        self.put(b'O', &offer);
-        self.flush().await?;
+        self.mta.offer(POSTFIX);
         let answer = self.answer().await?;
-        let options = answer
-            .payload
-            .get(8..12)
-            .and_then(|word| word.try_into().ok());
-        match (answer.kind, options) {
-            (b'O', Some(options)) => {
-                self.options = u32::from_be_bytes(options);
-                Ok(())
-            }
-            _ => Err(ClientError::NoTerms),
-        }
+        self.mta.agree(&answer).ok_or(ClientError::NoTerms)?;
+        Ok(())
     }
 
     async fn converse(&mut self, message: &Submission) -> Result<Wanted, ClientError> {
         if let Some(ending) = self.until_body(message).await? {
-            return Ok(Wanted {
-                added: Vec::new(),
-                quarantine: None,
-                ending,
-            });
+            return Ok(ending.into());
         }
         for chunk in message.body.chunks(CHUNK) {
-            match self.step(b'B', chunk).await? {
+            match self.step(CommandKind::BodyChunk, chunk).await? {
                 Some(Answer { kind: b's', .. }) => break,
                 Some(answer) => {
                     if let Some(ending) = ending(&answer) {
-                        return Ok(Wanted {
-                            added: Vec::new(),
-                            quarantine: None,
-                            ending,
-                        });
+                        return Ok(ending.into());
                     }
                 }
                 None => {}
@@ -171,63 +154,60 @@ impl Mta {
             .iter()
             .flat_map(|(name, value)| [name.as_str(), value.as_str()])
             .collect();
-        self.put_macros(b'C', &macros);
-        let mut client = strings(&[&message.client_name]);
-        client.push(b'4');
-        client.extend_from_slice(&25_u16.to_be_bytes());
-        client.extend(strings(&[&message.client_address.to_string()]));
+        let name = &message.client_name;
+        let due = self
+            .mta
+            .connect(&macros, name, message.client_address.into());
+        if let Some(ending) = self.ending_if(due).await? {
+            return Ok(Some(ending));
+        }
         let sender = format!("<{}>", message.sender);
         let recipient = format!("<{}>", message.recipient);
-        let mut steps = vec![
-            (b'C', client),
-            (b'H', strings(&[&message.client_name])),
-            (b'M', strings(&[&sender])),
-            (b'R', strings(&[&recipient])),
-            (b'T', Vec::new()),
-        ];
-        for (name, value) in &message.header {
-            let value = match self.options & LEADING_SPACE {
-                0 => value.strip_prefix(' ').unwrap_or(value),
-                _ => value,
-            };
-            steps.push((b'L', strings(&[name, value])));
-        }
-        steps.push((b'N', Vec::new()));
-        for (command, payload) in steps {
-            let answer = self.step(command, &payload).await?;
-            if let Some(ending) = answer.as_ref().and_then(ending) {
+        for (command, payload) in [
+            (CommandKind::Helo, nul_ended(&[name])),
+            (CommandKind::Mail, nul_ended(&[sender])),
+            (CommandKind::Rcpt, nul_ended(&[recipient])),
+            (CommandKind::Data, Vec::new()),
+        ] {
+            let due = self.mta.step(command, &payload);
+            if let Some(ending) = self.ending_if(due).await? {
                 return Ok(Some(ending));
             }
         }
-        Ok(None)
+        for (name, value) in &message.header {
+            let due = self.mta.header(name.as_bytes(), value.as_bytes());
+            if let Some(ending) = self.ending_if(due).await? {
+                return Ok(Some(ending));
+            }
+        }
+        let due = self.mta.step(CommandKind::Eoh, b"");
+        self.ending_if(due).await
+    }
+
+    /// Waits for an answer if one is due; an ending where it means that.
+    async fn ending_if(&mut self, due: bool) -> Result<Option<Ending>, ClientError> {
+        if !due {
+            return Ok(None);
+        }
+        Ok(ending(&self.answer().await?))
     }
 
     /// Sends a step; its answer where one is due.
-    async fn step(&mut self, command: u8, payload: &[u8]) -> Result<Option<Answer>, ClientError> {
-        let (not_wanted, no_reply) = terms_of(command);
-        if self.options & not_wanted != 0 {
-            return Ok(None);
+    async fn step(
+        &mut self,
+        command: CommandKind,
+        payload: &[u8],
+    ) -> Result<Option<Answer>, ClientError> {
+        if self.mta.step(command, payload) {
+            self.answer().await.map(Some)
+        } else {
+            Ok(None)
         }
-        if command != b'C' && command != b'H' {
-            self.put_macros(command, &["i", QUEUE_ID]);
-        }
-        self.put(command, payload);
-        if self.options & no_reply != 0 {
-            return Ok(None);
-        }
-        self.flush().await?;
-        self.answer().await.map(Some)
     }
 
     async fn end(&mut self) -> Result<Wanted, ClientError> {
-        self.put_macros(b'E', &["i", QUEUE_ID]);
-        self.put(b'E', b"");
-        self.flush().await?;
-        let mut wanted = Wanted {
-            added: Vec::new(),
-            quarantine: None,
-            ending: Ending::Accepted,
-        };
+        self.mta.step(CommandKind::BodyEnd, b"");
+        let mut wanted = Wanted::from(Ending::Accepted);
         loop {
             let answer = self.answer().await?;
             match answer.kind {
@@ -249,51 +229,21 @@ impl Mta {
     fn added(&self, payload: &[u8]) -> Option<AddedField> {
         let mut texts = texts(payload);
         let (name, value) = (texts.next()?, texts.next()?);
-        let value = match self.options & LEADING_SPACE {
-            0 => format!(" {value}"),
-            _ => value,
-        };
+        let value = self.mta.added_value(&value);
         Some(AddedField { name, value })
     }
 
-    fn put(&mut self, command: u8, payload: &[u8]) {
-        // Chunks and fields are far below 4 GiB.
-        let length = u32::try_from(payload.len() + 1).unwrap_or(u32::MAX);
-        self.out.extend_from_slice(&length.to_be_bytes());
-        self.out.push(command);
-        self.out.extend_from_slice(payload);
-    }
-
-    fn put_macros(&mut self, command: u8, pairs: &[&str]) {
-        let mut payload = vec![command];
-        payload.extend(strings(pairs));
-        self.put(b'D', &payload);
-    }
-
     async fn flush(&mut self) -> io::Result<()> {
-        let out = std::mem::take(&mut self.out);
+        let out = std::mem::take(self.mta.output());
         self.stream.write_all(&out).await
     }
 
-    /// The next frame that is no sign of life.
+    /// Sends what waits; the next frame that is no sign of life.
     async fn answer(&mut self) -> Result<Answer, ClientError> {
+        self.flush().await?;
         loop {
-            let (used, answer) = match self.reader.next(&self.input)? {
-                (used, Some(Piece::Command { command, payload })) => {
-                    let payload = payload.to_vec();
-                    (
-                        used,
-                        Some(Answer {
-                            kind: command,
-                            payload,
-                        }),
-                    )
-                }
-                (used, _) => (used, None),
-            };
-            self.input.drain(..used);
-            match answer {
-                Some(Answer { kind: b'p', .. }) => {}
+            match self.mta.answer()? {
+                Some(answer) if answer.is_progress() => {}
                 Some(answer) => return Ok(answer),
                 None => self.read().await?,
             }
@@ -306,23 +256,8 @@ impl Mta {
         if length == 0 {
             return Err(ClientError::Closed);
         }
-        self.input.extend_from_slice(&buffer[..length]);
+        self.mta.input(&buffer[..length]);
         Ok(())
-    }
-}
-
-/// Which options spare a command, and which its reply.
-fn terms_of(command: u8) -> (u32, u32) {
-    match command {
-        b'C' => (0x1, 0x1000),
-        b'H' => (0x2, 0x2000),
-        b'M' => (0x4, 0x4000),
-        b'R' => (0x8, 0x8000),
-        b'T' => (0x200, 0x1_0000),
-        b'L' => (0x20, 0x80),
-        b'N' => (0x40, 0x4_0000),
-        b'B' => (0x10, 0x8_0000),
-        _ => (0, 0),
     }
 }
 
@@ -336,15 +271,6 @@ fn ending(answer: &Answer) -> Option<Ending> {
         b'y' => Ending::Refused(texts(&answer.payload).next().unwrap_or_default()),
         _ => return None,
     })
-}
-
-fn strings(parts: &[&str]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for part in parts {
-        out.extend_from_slice(part.as_bytes());
-        out.push(0);
-    }
-    out
 }
 
 fn texts(payload: &[u8]) -> impl Iterator<Item = String> {
@@ -373,15 +299,20 @@ mod tests {
     }
 
     fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(payload.len() + 1).unwrap();
-        [&length.to_be_bytes(), &[kind][..], payload].concat()
+        let mut frame = Vec::new();
+        crate::frame::put(&mut frame, kind, payload);
+        frame
     }
 
     /// A milter that wants these options and answers the end of the message with these frames.
     async fn told(options: u32, answers: &[Vec<u8>]) -> (Result<Wanted, ClientError>, Vec<u8>) {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let terms = [6, 1, options].map(u32::to_be_bytes).concat();
-        let mut said = frame(b'O', &terms);
+        let terms = Offer {
+            actions: 1,
+            options,
+            ..POSTFIX
+        };
+        let mut said = frame(b'O', &terms.payload());
         answers.iter().for_each(|answer| said.extend(answer));
         let milter = tokio::spawn(async move {
             theirs.write_all(&said).await.unwrap();
@@ -405,7 +336,7 @@ mod tests {
         assert_eq!(wanted.ending, Ending::Accepted);
         assert_eq!(wanted.added[0].value, " v=1;\n\tb=x");
         assert!(heard.ends_with(&[frame(b'A', b""), frame(b'Q', b"")].concat()));
-        let (wanted, _) = told(QUIET | LEADING_SPACE, &answers).await;
+        let (wanted, _) = told(QUIET | 0x10_0000, &answers).await;
         assert_eq!(wanted.unwrap().added[0].value, "v=1;\n\tb=x");
     }
 
