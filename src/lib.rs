@@ -15,12 +15,19 @@ pub mod tools;
 pub use dkim_core as dkim;
 pub use dkimd_advice as advice;
 pub use dkimd_advice::text;
+pub use dkimd_hand as hand;
 pub use dkimd_milter as milter;
 pub use dkimd_milter::socket;
 pub use dkimd_postfix as postfix;
 pub use dkimd_server::{
-    config, dataset, decide, diagnostic, hand, headers, keys, log, process, secret, session, tables,
+    config, dataset, decide, diagnostic, headers, log, process, secret, session, tables,
 };
+
+/// Keys as the daemon reads them, and new ones.
+pub mod keys {
+    pub use dkimd_keygen::{generate, record};
+    pub use dkimd_server::keys::*;
+}
 
 /// DNS as the daemon asks it, and as people's commands do.
 pub mod dns {

@@ -7,8 +7,7 @@
 //!
 //! What they need is prepared once per load: [`config`] turns files into typed settings, [`dataset`] and
 //! [`tables`] compile lists into indexes, [`keys`] finds and holds private keys, [`dns`] finds public ones.
-//! [`hand`] reads files where others may have planted something, [`secret`] shows what may hold a password
-//! or a key, [`diagnostic`] is a finding about a file. [`log`] and [`process`] are the daemon's life.
+//! [`secret`] shows what may hold a password or a key, [`diagnostic`] is a finding about a file. [`log`] and [`process`] are the daemon's life.
 //!
 //! Nothing here knows who reads advice, in which language, or how the command line looks.
 
@@ -19,7 +18,6 @@ pub mod dataset;
 pub mod decide;
 pub mod diagnostic;
 pub mod dns;
-pub mod hand;
 pub mod headers;
 pub mod keys;
 pub mod log;

@@ -6,7 +6,7 @@ use std::{
     io::{self, Read},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use nix::{
@@ -20,11 +20,7 @@ use super::{
     keyed::KeyedSet,
     refile::PatternSet,
 };
-use crate::{
-    diagnostic::Diagnostic,
-    hand::{self, PlaceError},
-    secret,
-};
+use crate::{diagnostic::Diagnostic, secret};
 
 /// Findings told one by one for one table; the rest is only counted.
 pub const MAX_FINDINGS_PER_SET: usize = 50;
@@ -189,13 +185,30 @@ pub fn errno_text(error: &io::Error) -> String {
     }
 }
 
+/// How this process reads what the configuration names, if not as it is.
+static READER: OnceLock<Reader> = OnceLock::new();
+
+/// Reads a file whole; a [`SaysRemedy`] inside the error speaks for itself.
+pub type Reader = fn(&Path) -> io::Result<Vec<u8>>;
+
+/// Reads all that the configuration names with `reader` from now on, for commands that change files and
+/// must not be led astray by them. Only the first call of a process counts.
+pub fn read_files_with(reader: Reader) {
+    let _ = READER.set(reader);
+}
+
+/// Why a file was not read, in words that say what mends it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SaysRemedy(pub String);
+
 /// Reads a regular file whole.
 ///
 /// What may stand there instead (a pipe that nobody writes to, `/dev/zero`) is neither waited for nor
 /// read: the very file that was opened is judged.
 pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    if let Some(read) = hand::read_if_meant(path) {
-        return read;
+    if let Some(read) = READER.get() {
+        return read(path);
     }
     let file = OpenOptions::new()
         .read(true)
@@ -223,10 +236,9 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 pub fn unreadable(path: &Path, error: &io::Error) -> (String, String) {
     let shown = path.display();
     let reason = errno_text(error);
-    // It says itself what mends it.
     if error
         .get_ref()
-        .is_some_and(|inner| inner.is::<PlaceError>())
+        .is_some_and(|inner| inner.is::<SaysRemedy>())
     {
         return (reason, "then run the same command again".to_owned());
     }

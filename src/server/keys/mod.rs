@@ -1,12 +1,11 @@
 //! Private keys: reading every form that OpenDKIM reads, judging the file's safety, holding parsed
-//! keys in a bounded cache, making new ones.
+//! keys in a bounded cache.
 //!
 //! A key's way: [`file`] opens the file and reads it within bounds, [`safe`] judges with the help
 //! of [`accounts`] and [`acl`] who else may read or replace it, [`load`] turns the octets into a key that
 //! signs, [`store`] keeps it, [`error`] says what went wrong and which command mends it, [`check`]
 //! does all of that for a dry run, [`purpose`] makes whole commands of what is known of
-//! the signature, [`remedy`] takes the command out of what was said. [`generate`] makes new keys, [`record`] the DNS text that
-//! publishes them.
+//! the signature, [`remedy`] takes the command out of what was said.
 
 pub mod accounts;
 pub mod acl;
@@ -14,10 +13,8 @@ mod cache;
 pub mod check;
 pub mod error;
 pub mod file;
-pub mod generate;
 pub mod load;
 pub mod purpose;
-pub mod record;
 pub mod remedy;
 pub mod safe;
 pub mod store;

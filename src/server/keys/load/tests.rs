@@ -3,7 +3,7 @@ use std::process::{Command, Stdio};
 use data_encoding::BASE64;
 
 use super::*;
-use crate::keys::generate::{KeyKind, generate};
+use dkimd_keygen::generate::{KeyKind, generate};
 
 /// Runs openssl with `input`, and returns its output.
 fn openssl(arguments: &str, input: &[u8]) -> Vec<u8> {

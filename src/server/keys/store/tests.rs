@@ -1,10 +1,8 @@
 use std::{fs, os::unix::fs::PermissionsExt, sync::OnceLock};
 
 use super::*;
-use crate::keys::{
-    generate::{KeyKind, NewKey, generate},
-    safe::{Component, Fault},
-};
+use crate::keys::safe::{Component, Fault};
+use dkimd_keygen::generate::{KeyKind, NewKey, generate};
 
 const LAX: KeyRules = KeyRules {
     require_safe: false,

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
-use crate::keys::accounts::{group_name, user_name};
+use dkimd_server::keys::accounts::{group_name, user_name};
 
 /// Who owns a file, and who may do what with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ use nix::{
 };
 
 use super::{Kind, Owner, Place, PlaceError};
-use crate::keys::accounts::{Accounts, Identity, SystemAccounts, user_name};
+use dkimd_server::keys::accounts::{Accounts, Identity, SystemAccounts, user_name};
 
 /// Links followed before the path counts as a circle, as in the kernel.
 const MOST_LINKS: u32 = 40;

@@ -19,6 +19,8 @@
 //!
 //! Who is not root has no more rights to lose: everything is done as is, links followed.
 
+#![warn(clippy::unwrap_used)]
+
 mod act;
 mod attributes;
 mod error;
@@ -30,7 +32,6 @@ use std::{
     io,
     os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
 };
 
 pub use attributes::Attributes;
@@ -40,7 +41,10 @@ pub use owner::{Owner, PATIENCE};
 use act::{Report, State, Task};
 use nix::{errno::Errno, unistd::geteuid};
 
-use crate::keys::accounts::{group_name, user_name};
+use dkimd_server::{
+    dataset::open::{SaysRemedy, read_files_with},
+    keys::accounts::{group_name, user_name},
+};
 
 /// The largest file that is read or changed: a table of a million domains has a third of that.
 pub const MOST_OCTETS: u64 = 256 * 1024 * 1024;
@@ -334,24 +338,27 @@ pub fn author(path: &Path) -> Result<Option<String>, PlaceError> {
     }))
 }
 
-/// Whether this process reads configuration and tables by the hand of whoever can change them.
-static READS_BY_HAND: AtomicBool = AtomicBool::new(false);
-
 /// From now on this process reads all that the configuration names by the hand of whoever can change it:
 /// what it then writes goes by what it read. The daemon and the commands that only look read as they
 /// are, as OpenDKIM does.
 pub fn read_by_hand() {
-    READS_BY_HAND.store(true, Ordering::Relaxed);
+    read_files_with(|path| match read_at(path) {
+        Err(error)
+            if error
+                .get_ref()
+                .is_some_and(|inner| inner.is::<PlaceError>()) =>
+        {
+            Err(io::Error::new(error.kind(), SaysRemedy(error.to_string())))
+        }
+        read => read,
+    });
 }
 
-/// A file's content by the right hand, where this process reads so.
-pub(crate) fn read_if_meant(path: &Path) -> Option<io::Result<Vec<u8>>> {
-    READS_BY_HAND.load(Ordering::Relaxed).then(|| {
-        let content = Place::find(path)?.read(MOST_OCTETS)?;
-        content
-            .map(|(content, _)| content)
-            .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))
-    })
+fn read_at(path: &Path) -> io::Result<Vec<u8>> {
+    let content = Place::find(path)?.read(MOST_OCTETS)?;
+    content
+        .map(|(content, _)| content)
+        .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))
 }
 
 /// Where a path really leads: links that may be followed are. A place that can't be found stays as it is

@@ -13,7 +13,7 @@ use super::{
     act::{Report, State},
     owner::{Fault, Owner, PATIENCE},
 };
-use crate::keys::{accounts::user_name, safe::shell_word};
+use dkimd_server::keys::{accounts::user_name, safe::shell_word};
 
 /// What stands at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,7 +30,7 @@ use super::{
     Attributes,
     act::{Report, Rights, State, Task, act},
 };
-use crate::keys::accounts::user_name;
+use dkimd_server::keys::accounts::user_name;
 
 /// How long the child may take: whoever owns the directory may have mounted something on it that never
 /// answers.

@@ -131,7 +131,7 @@ fn armour(pkcs8: &[u8]) -> Zeroizing<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::load::private_key;
+    use dkimd_server::keys::load::private_key;
 
     #[test]
     fn every_kind_of_key_made_is_read_again_with_the_same_public_half() {
