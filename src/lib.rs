@@ -6,22 +6,22 @@
 #![warn(clippy::unwrap_used)]
 
 pub mod cli;
-pub mod doctor;
-pub mod explain;
-pub mod message;
-pub mod setup;
-pub mod tools;
 
 pub use dkim_core as dkim;
 pub use dkimd_advice as advice;
 pub use dkimd_advice::text;
+pub use dkimd_doctor as doctor;
+pub use dkimd_explain as explain;
 pub use dkimd_hand as hand;
+pub use dkimd_message as message;
 pub use dkimd_milter as milter;
 pub use dkimd_milter::socket;
 pub use dkimd_postfix as postfix;
 pub use dkimd_server::{
     config, dataset, decide, diagnostic, headers, log, process, secret, session, tables,
 };
+pub use dkimd_setup as setup;
+pub use dkimd_tools as tools;
 
 /// Keys as the daemon reads them, and new ones.
 pub mod keys {

@@ -5,13 +5,12 @@ use std::{collections::BTreeSet, net::IpAddr};
 use nix::ifaddrs::getifaddrs;
 
 use super::host::Host;
-use crate::{
-    dns::{DnsFailure, questions::reverse_name},
-    postfix::{
-        Postfix,
-        leaving::{LeavingAddress, is_private},
-    },
+use dkimd_postfix::{
+    Postfix,
+    leaving::{LeavingAddress, is_private},
 };
+use dkimd_questions::reverse_name;
+use dkimd_server::dns::DnsFailure;
 
 /// The addresses that receivers see, as far as this host can know them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

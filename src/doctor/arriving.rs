@@ -6,7 +6,8 @@ use super::{
     addresses::{Seen, own_addresses},
     host::Host,
 };
-use crate::dns::{DnsFailure, questions::Questions};
+use dkimd_questions::Questions;
+use dkimd_server::dns::DnsFailure;
 
 /// What the MX records of the examined domains say of this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

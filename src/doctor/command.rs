@@ -10,19 +10,14 @@ use std::{
 use clap::Args;
 
 use crate::{
-    advice::render::Style,
-    config::DEFAULT_FILE,
-    dkim::name::Domain,
-    doctor::{
-        checks::{CHECKS, Check, Needs},
-        examination::{Examination, Examined, Selection, Verdict, examine},
-        host::{Host, ReadCommandLine, Wanted},
-        render,
-    },
-    process::ExitCode,
-    text,
-    text::Lang,
+    checks::{CHECKS, Check, Needs},
+    examination::{Examination, Examined, Selection, Verdict, examine},
+    host::{Host, ReadCommandLine, Wanted},
+    render,
 };
+use dkim_core::name::Domain;
+use dkimd_advice::{render::Style, text, text::Lang};
+use dkimd_server::{config::DEFAULT_FILE, process::ExitCode};
 
 /// Arguments of `dkimd doctor`.
 #[derive(Args, Clone, Debug)]
@@ -131,7 +126,7 @@ fn announce(host: &Host, checks: &[&'static Check], lang: Lang) {
     );
     eprintln!("{}", asked.to(lang));
     if greetings {
-        let providers = crate::doctor::checks::GREETED.join(", ");
+        let providers = crate::checks::GREETED.join(", ");
         let greeted = text!(
             "Reading the SMTP greeting of a mail server of: {providers}. Nothing but a goodbye is sent there.",
             "Se lee el saludo SMTP de un servidor de correo de: {providers}. No se les envía más que la despedida."

@@ -13,10 +13,8 @@ use super::{
     host::Host,
     report::{Cause, Omission, Report},
 };
-use crate::{
-    advice::{Finding, Level},
-    dns::DnsFailure,
-};
+use dkimd_advice::{Finding, Level};
+use dkimd_server::dns::DnsFailure;
 
 /// Findings that keep others from being made: they are told whichever checks are wanted.
 const HIDING: [&str; 7] = [
@@ -182,7 +180,7 @@ pub async fn examine(
     let mut results: Vec<Option<(Examined, Report)>> = checks.iter().map(|_| None).collect();
     for (index, check) in checks.iter().copied().enumerate() {
         if check.needs != Needs::Nothing && host.dns.is_none() {
-            let offline = crate::text!(
+            let offline = dkimd_advice::text!(
                 "left out: nothing is asked with --offline",
                 "omitida: con --offline no se pregunta nada"
             );
@@ -229,7 +227,7 @@ pub async fn examine(
 fn broken() -> Report {
     Report::not_examined(
         Cause::Fault,
-        crate::text!(
+        dkimd_advice::text!(
             "could not be finished: a fault of dkimd, please report it",
             "no se pudo terminar: es un fallo de dkimd; por favor, comuníquelo"
         ),
@@ -239,7 +237,7 @@ fn broken() -> Report {
 fn late() -> Report {
     Report::not_examined(
         Cause::Time,
-        crate::text!("did not end in its time", "no terminó en su plazo"),
+        dkimd_advice::text!("did not end in its time", "no terminó en su plazo"),
     )
 }
 
@@ -285,7 +283,7 @@ fn in_order(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text;
+    use dkimd_advice::text;
 
     fn report(levels: &[Level]) -> Report {
         let finding = |&level| Finding::new(level, "code", "subject", text!("what", "qué"));

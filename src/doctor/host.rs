@@ -9,18 +9,16 @@ use std::{
     time::SystemTime,
 };
 
-use crate::{
+use dkim_core::name::Domain;
+use dkimd_postfix::{Postfix, PostfixError, leaving::Leaving};
+use dkimd_questions::{Questions, questions};
+use dkimd_server::{
     config::{
         resolve::Overrides,
         snapshot::{SigningIdentities, Snapshot},
     },
     diagnostic::Diagnostic,
-    dkim::name::Domain,
-    dns::{
-        questions::{Questions, questions},
-        resolver::ResolverError,
-    },
-    postfix::{Postfix, PostfixError, leaving::Leaving},
+    dns::resolver::ResolverError,
 };
 
 /// Domains that are examined where none is named; more must be named.

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::postfix::{Postfix, Service, leaving::is_private};
+use dkimd_postfix::{Postfix, Service, leaving::is_private};
 
 /// SMTP between servers.
 pub const SMTP: u16 = 25;

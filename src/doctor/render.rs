@@ -8,16 +8,14 @@ use super::{
     examination::{Examination, Examined, State, Verdict},
     report::Cause,
 };
-use crate::{
-    advice::{
-        Level,
-        line::one_line,
-        render::{JsonFix, Style, fix_as_json, write_finding},
-    },
-    dns::DnsFailure,
+use dkimd_advice::{
+    Level,
+    line::one_line,
+    render::{JsonFix, Style, fix_as_json, write_finding},
     text,
     text::{Lang, Text},
 };
+use dkimd_server::dns::DnsFailure;
 
 /// Writes everything for a person.
 ///
@@ -277,10 +275,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{
-        advice::Finding,
-        doctor::{checks::CHECKS, report::Omission},
-    };
+    use crate::{checks::CHECKS, report::Omission};
+    use dkimd_advice::Finding;
 
     const PLAIN: Style = Style {
         lang: Lang::Es,

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::{advice::Finding, dns::DnsFailure, text::Text};
+use dkimd_advice::{Finding, text::Text};
+use dkimd_server::dns::DnsFailure;
 
 /// Why something was not examined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -4,15 +4,13 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use crate::{
-    advice::line::one_line,
-    advice::{
-        Finding, Level,
-        render::{Style, finding_json, write_finding},
-    },
-    process::ExitCode,
+use dkimd_advice::{
+    Finding, Level,
+    line::one_line,
+    render::{Style, finding_json, write_finding},
     text::{Lang, Text},
 };
+use dkimd_server::process::ExitCode;
 
 /// Something that happened to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +124,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text;
+    use dkimd_advice::text;
 
     #[test]
     fn text_from_mail_can_not_move_the_cursor() {

@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::{answer::Answer, reply};
-use crate::{advice::Finding, keys::safe::shell_word, message::MessageFile, text, text::Lang};
+use dkimd_advice::{Finding, text, text::Lang};
+use dkimd_message::MessageFile;
+use dkimd_server::keys::safe::shell_word;
 
 /// Recipients of one notification that are told.
 const MAX_RECIPIENTS: usize = 100;
@@ -116,7 +118,7 @@ impl Bounce {
             .section
             .named(b"DKIM-Signature")
             .filter_map(|field| {
-                let signature = crate::dkim::verify::Signature::parse(field.value).ok()?;
+                let signature = dkim_core::verify::Signature::parse(field.value).ok()?;
                 Some(format!("d={} s={}", signature.domain, signature.selector))
             })
             .collect();
@@ -131,7 +133,7 @@ impl Bounce {
                 ),
             ));
         }
-        let author = crate::message::verdicts::author_domain(&returned.section);
+        let author = dkimd_message::verdicts::author_domain(&returned.section);
         let author = author.unwrap_or_else(|| "DOMAIN".to_owned());
         Some(
             Finding::warn(

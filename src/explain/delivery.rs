@@ -1,7 +1,7 @@
 //! Delivery attempts as Postfix logs them: `to=<…>, relay=…, status=deferred (host … said: …)`.
 
 use super::{reply, template::Parts};
-use crate::{advice::Finding, text};
+use dkimd_advice::{Finding, text};
 
 /// What an attempt came to; a reply that refuses is translated.
 pub(super) fn explain(parts: &Parts<'_>) -> Finding {

@@ -14,7 +14,8 @@ use std::{
 use serde::Deserialize;
 
 use super::log_line::{LogLine, UNKNOWN_JOB};
-use crate::{postfix::Postfix, secret};
+use dkimd_postfix::Postfix;
+use dkimd_server::secret;
 
 /// Octets of one log that are read, counted from its end.
 const MAX_LOG_OCTETS: u64 = 256 * 1024 * 1024;

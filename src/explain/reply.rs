@@ -2,11 +2,8 @@
 //! codes and texts.
 
 use super::words::{self, Facts};
-use crate::{
-    advice::{Finding, Level},
-    postfix::refusal::{Refusal, Turn},
-    text,
-};
+use dkimd_advice::{Finding, Level, text};
+use dkimd_postfix::refusal::{Refusal, Turn};
 
 /// Replies of dkimd's to mail that it verified, each with the option behind it.
 const VERIFYING: [(&str, &str, &str); 4] = [

@@ -8,9 +8,8 @@ use super::{
     queue::Gathered,
     reply,
 };
-use crate::{
-    advice::{Finding, Level},
-    text,
+use dkimd_advice::{
+    Finding, Level, text,
     text::{Lang, Text},
 };
 

@@ -2,7 +2,7 @@
 
 use std::{future::Future, path::Path};
 
-use crate::{
+use dkimd_server::{
     config::{
         DEFAULT_FILE,
         resolve::Overrides,

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use memchr::memmem;
 
-use crate::dkim::header::{HeaderSection, LeadingSpace};
+use dkim_core::header::{HeaderSection, LeadingSpace};
 
 /// The largest message a tool reads; far above what mail servers take.
 pub const MAX_MESSAGE_OCTETS: u64 = 1024 * 1024 * 1024;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use crate::{
+use dkimd_server::{
     config::snapshot::Snapshot,
     dns::{TxtLookup, file::FileRecords},
     log::{Level, sink::Stderr},

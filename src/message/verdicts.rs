@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use tokio::{task::JoinSet, time::timeout};
 
-use crate::{
+use crate::MessageFile;
+use dkim_core::{
+    UnixTime,
+    header::HeaderSection,
+    key_answer::KeyAnswer,
+    verify::{SignatureResult, Verifier},
+};
+use dkimd_server::{
     config::snapshot::Snapshot,
     decide::Author,
-    dkim::{
-        UnixTime,
-        header::HeaderSection,
-        key_answer::KeyAnswer,
-        verify::{SignatureResult, Verifier},
-    },
     dns::{DnsFailure, Dnssec, MESSAGE_DEADLINE, TxtAnswer, TxtLookup, TxtRecords, name::DnsName},
-    message::MessageFile,
 };
 
 /// A message's verdicts, and the answers they rest on.

@@ -12,13 +12,8 @@ use super::{
     plan::Plan,
     situation::Wanted,
 };
-use crate::keys::{
-    KeySource,
-    accounts::Identity,
-    check::check_key,
-    generate::{GenerateError, NewKey, generate},
-    store::KeyRules,
-};
+use dkimd_keygen::generate::{GenerateError, NewKey, generate};
+use dkimd_server::keys::{KeySource, accounts::Identity, check::check_key, store::KeyRules};
 
 /// A plan that is being carried out.
 #[derive(Debug)]

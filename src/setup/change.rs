@@ -11,7 +11,7 @@ use nix::unistd::{Group, User};
 use serde::{Deserialize, Serialize};
 
 use super::hunks::{self, Hunk};
-use crate::hand::{Attributes, Kind, MOST_OCTETS, Place, PlaceError};
+use dkimd_hand::{Attributes, Kind, MOST_OCTETS, Place, PlaceError};
 
 /// A change, as the journal holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use std::{io, path::Path};
 
 use super::draft::{Draft, Words};
-use crate::config::parse::WrittenOption;
-use crate::hand::Attributes;
+use dkimd_hand::Attributes;
+use dkimd_server::config::parse::WrittenOption;
 
 /// Where values begin in the packaged configuration.
 const VALUE_COLUMN: usize = 24;
@@ -92,7 +92,8 @@ pub fn with_line(text: &[u8], line: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::parse, text};
+    use dkimd_advice::text;
+    use dkimd_server::config::parse;
 
     fn value(text: &str, line: u32, value: &str) -> String {
         String::from_utf8(with_value(text.as_bytes(), line, value)).unwrap()

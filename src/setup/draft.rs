@@ -11,11 +11,8 @@ use super::{
     hunks::{self, Hunk},
     journal::Entry,
 };
-use crate::{
-    hand::{self, Attributes, MOST_OCTETS, Place, PlaceError},
-    text,
-    text::Text,
-};
+use dkimd_advice::{text, text::Text};
+use dkimd_hand::{Attributes, MOST_OCTETS, Place, PlaceError};
 
 /// One step of a plan.
 #[derive(Clone, Debug)]
@@ -237,7 +234,7 @@ impl Draft {
         };
         let mut missing = Vec::new();
         for path in directory.ancestors() {
-            if path.as_os_str().is_empty() || hand::exists(path)? {
+            if path.as_os_str().is_empty() || dkimd_hand::exists(path)? {
                 break;
             }
             missing.push(path.to_owned());

@@ -8,7 +8,9 @@ use super::{
     situation::{Refusal, Situation, Wanted},
     table_lines::table_directory,
 };
-use crate::{hand::Attributes, postfix::Postfix, text};
+use dkimd_advice::text;
+use dkimd_hand::Attributes;
+use dkimd_postfix::Postfix;
 
 /// The file of trusted hosts.
 const FILE: &str = "TrustedHosts";

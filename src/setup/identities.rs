@@ -15,14 +15,10 @@ use super::{
     table_lines::{self, Lines},
     waiting,
 };
-use crate::{
-    config::settings::Identities,
-    dataset::DataSetKind,
-    hand::{self, Attributes, Place},
-    keys::{KeySource, generate::KeyKind},
-    text,
-    text::Text,
-};
+use dkimd_advice::{text, text::Text};
+use dkimd_hand::{Attributes, Place};
+use dkimd_keygen::generate::KeyKind;
+use dkimd_server::{config::settings::Identities, dataset::DataSetKind, keys::KeySource};
 
 /// The selector of a domain that has none yet.
 const USUAL_SELECTOR: &str = "mail";
@@ -393,7 +389,7 @@ fn word_of_key_table(wanted: &Wanted, situation: &Situation) -> Result<Option<Wo
     };
     let file = settings.process.resolve(path);
     let usual = PathBuf::from(key_files::USUAL_DIRECTORY);
-    Ok(hand::author(&file)?.map(|user| Word {
+    Ok(dkimd_hand::author(&file)?.map(|user| Word {
         file,
         user,
         free: wanted

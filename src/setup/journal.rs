@@ -18,10 +18,8 @@ use nix::unistd::{getegid, geteuid};
 use serde::{Deserialize, Serialize};
 
 use super::change::Change;
-use crate::{
-    hand::{Attributes, Place, PlaceError},
-    keys::safe::shell_word,
-};
+use dkimd_hand::{Attributes, Place, PlaceError};
+use dkimd_server::keys::safe::shell_word;
 
 /// Where the journal is unless told otherwise.
 pub const DEFAULT_DIRECTORY: &str = "/var/lib/dkimd/setup";

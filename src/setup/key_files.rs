@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::situation::{Configuration, Wanted};
-use crate::{
+use dkim_core::Algorithm;
+use dkimd_hand::Place;
+use dkimd_keygen::generate::KeyKind;
+use dkimd_server::{
     config::snapshot::SigningIdentities,
-    dkim::Algorithm,
-    hand::Place,
-    keys::{KeySource, file::MAX_KEY_FILE_OCTETS, generate::KeyKind, load::private_key},
+    keys::{KeySource, file::MAX_KEY_FILE_OCTETS, load::private_key},
 };
 
 /// Where keys are kept on Debian.

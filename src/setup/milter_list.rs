@@ -1,13 +1,11 @@
 //! The daemon among Postfix's filters: found, added, given its temporary failure.
 
 use super::socket::{Endpoint, talks_to_milters};
-use crate::{
-    hand::resolved,
-    postfix::{
-        Postfix,
-        milters::{self, Milter},
-    },
-    socket::SocketSpec,
+use dkimd_hand::resolved;
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::{
+    Postfix,
+    milters::{self, Milter},
 };
 
 /// Since this version filters may have settings of their own in braces.

@@ -7,12 +7,9 @@ use super::{
     situation::{Refusal, Situation, Wanted},
     socket::{Endpoint, talks_to_milters},
 };
-use crate::{
-    hand::Attributes,
-    postfix::{Postfix, edit::with_parameter, leaving, main_cf::mentions, milters},
-    text,
-    text::Text,
-};
+use dkimd_advice::{text, text::Text};
+use dkimd_hand::Attributes;
+use dkimd_postfix::{Postfix, edit::with_parameter, leaving, main_cf::mentions, milters};
 
 /// Endings of names that mean nothing outside of one's own network.
 const LOCAL_ENDINGS: [&str; 7] = [
@@ -138,7 +135,7 @@ impl Edit<'_> {
 
 fn postconf_e(postfix: &Postfix) -> String {
     match postfix.directory.to_str() {
-        Some(crate::postfix::DEFAULT_DIRECTORY) => "postconf -e".to_owned(),
+        Some(dkimd_postfix::DEFAULT_DIRECTORY) => "postconf -e".to_owned(),
         _ => format!("postconf -c {} -e", postfix.directory.display()),
     }
 }

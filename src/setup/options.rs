@@ -7,11 +7,9 @@ use super::{
     situation::{Refusal, Situation, Wanted},
     table_lines::{table_directory, uses_tables},
 };
-use crate::{
-    config::settings::Identities,
-    dkim::{Canon, Canonicalization},
-    text,
-};
+use dkim_core::{Canon, Canonicalization};
+use dkimd_advice::text;
+use dkimd_server::config::settings::Identities;
 
 /// Plans them.
 ///

@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use crate::{
-    hand::{Kind, MOST_OCTETS, PATIENCE, PlaceError},
-    keys::safe::shell_word,
-    text::Text,
-};
+use dkimd_advice::text::Text;
+use dkimd_hand::{Kind, MOST_OCTETS, PATIENCE, PlaceError};
+use dkimd_server::keys::safe::shell_word;
 
 /// What is wrong, and the command that mends it.
 pub fn text(error: &PlaceError) -> Text {

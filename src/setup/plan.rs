@@ -12,11 +12,8 @@ use super::{
     socket::{self, Endpoint},
     trial,
 };
-use crate::{
-    hand::{Attributes, resolved},
-    text,
-    text::Text,
-};
+use dkimd_advice::{text, text::Text};
+use dkimd_hand::{Attributes, resolved};
 
 /// What will be done.
 #[derive(Debug)]
@@ -135,9 +132,9 @@ fn old_look(situation: &Situation) -> Option<Text> {
     let snapshot = &situation.configuration.snapshot;
     let signs = !matches!(
         snapshot.signing,
-        crate::config::snapshot::SigningIdentities::None
+        dkimd_server::config::snapshot::SigningIdentities::None
     );
-    let simple = snapshot.settings.signing.canonicalization.body == crate::dkim::Canon::Simple;
+    let simple = snapshot.settings.signing.canonicalization.body == dkim_core::Canon::Simple;
     (signs && simple).then(|| {
         text!(
             "Canonicalization hashes the body as it is, which breaks signatures on forwarded mail; \

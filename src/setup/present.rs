@@ -1,13 +1,13 @@
 //! What the present configuration does with a domain's mail.
 
 use crate::{
+    key_files::{PublicKey, public_key},
+    tables::example_of,
+};
+use dkimd_server::{
     config::snapshot::{SigningIdentities, Snapshot},
     dataset::Answer,
     keys::KeySource,
-    setup::{
-        key_files::{PublicKey, public_key},
-        tables::example_of,
-    },
     tables::{key_table::KeyTable, signing_table::SigningTable},
 };
 
@@ -188,7 +188,7 @@ fn find(
     local: &str,
     domain: &str,
     multiple: bool,
-) -> Vec<crate::tables::signing_table::SigningEntry> {
+) -> Vec<dkimd_server::tables::signing_table::SigningEntry> {
     match now(table.find(local, domain, multiple)) {
         Some(Ok(found)) => found,
         _ => Vec::new(),

@@ -6,12 +6,9 @@ use std::{io, time::Duration};
 use tokio::{runtime::Runtime, time::timeout};
 
 use super::records::sheet::publishes_the_same;
-use crate::{
-    config::snapshot::Snapshot,
-    dns::questions::{Questions, Zone, questions},
-    text,
-    text::Text,
-};
+use dkimd_advice::{text, text::Text};
+use dkimd_questions::{Questions, Zone, questions};
+use dkimd_server::config::snapshot::Snapshot;
 
 /// Addresses of name servers that are asked about one name.
 const MOST_SERVERS: usize = 12;

@@ -6,7 +6,7 @@ use mail_auth::{SpfResult, spf::verify::SpfParameters};
 use tokio::task::JoinHandle;
 
 use super::records::sheet::{Published, Subject};
-use crate::dns::questions::{Answer, Questions, reverse_name};
+use dkimd_questions::{Answer, Questions, reverse_name};
 
 /// Names above the domain at which DMARC is looked for (RFC 9989 asks at most 8 times).
 const MOST_DMARC_NAMES: usize = 8;

@@ -10,7 +10,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use crate::hand::Place;
+use dkimd_hand::Place;
 
 /// Where temporary files go by default.
 const USUAL: &str = "/tmp";

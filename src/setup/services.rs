@@ -15,7 +15,10 @@ use nix::{
 };
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::{config::DEFAULT_FILE, hand::Place, postfix::DEFAULT_DIRECTORY, socket::SocketSpec};
+use dkimd_hand::Place;
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::DEFAULT_DIRECTORY;
+use dkimd_server::config::DEFAULT_FILE;
 
 /// How long the daemon may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);

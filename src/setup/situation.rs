@@ -11,7 +11,12 @@ use std::{
 use nix::unistd::{Gid, Uid, User, geteuid};
 
 use super::place_error;
-use crate::{
+use crate::services;
+use dkim_core::name::{Domain, Selector};
+use dkimd_advice::{text, text::Text};
+use dkimd_hand::{Kind, Place, PlaceError};
+use dkimd_postfix::{DEFAULT_DIRECTORY, Postfix, PostfixError, leaving::Leaving};
+use dkimd_server::{
     config::{
         DEFAULT_FILE,
         parse::{self, WrittenOption},
@@ -20,17 +25,11 @@ use crate::{
         snapshot::Snapshot,
     },
     diagnostic::Diagnostic,
-    dkim::name::{Domain, Selector},
-    hand::{self, Kind, Place, PlaceError},
     keys::{
         accounts::{group_name, user_name},
         safe::shell_word,
     },
-    postfix::{DEFAULT_DIRECTORY, Postfix, PostfixError, leaving::Leaving},
     process::user::Account,
-    setup::services,
-    text,
-    text::Text,
 };
 
 /// The configuration for a host that has none, as the package brings it.
@@ -177,7 +176,7 @@ impl Situation {
     /// # Errors
     /// When the present configuration can't be built upon.
     pub fn look_around(wanted: &Wanted) -> Result<Self, Refusal> {
-        hand::read_by_hand();
+        dkimd_hand::read_by_hand();
         let postfix = match wanted.without_postfix {
             true => None,
             false => postfix(wanted.postfix_directory.as_deref())?,
@@ -274,8 +273,8 @@ fn configuration(file: &Path, postfix: Option<&Postfix>) -> Result<Configuration
     files.push(file);
     files.dedup();
     for file in files {
-        if let Some(user) = hand::author(file)? {
-            of_others.push((hand::resolved(file), user));
+        if let Some(user) = dkimd_hand::author(file)? {
+            of_others.push((dkimd_hand::resolved(file), user));
         }
     }
     Ok(Configuration {
@@ -320,7 +319,7 @@ fn original(configuration: &Configuration) -> Option<PathBuf> {
     let named = program.file_name().and_then(|name| name.to_str());
     if !of_system
         || !named.is_some_and(|name| services::NAMES.contains(&name))
-        || !matches!(hand::author(&program), Ok(None))
+        || !matches!(dkimd_hand::author(&program), Ok(None))
     {
         return None;
     }

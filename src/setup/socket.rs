@@ -10,13 +10,11 @@ use super::{
     draft::{Draft, Words},
     situation::{Refusal, Situation},
 };
-use crate::{
-    hand::{Attributes, Kind, Place, PlaceError, resolved},
-    keys::accounts::{group_name, user_name},
-    postfix::Postfix,
-    socket::SocketSpec,
-    text,
-};
+use dkimd_advice::text;
+use dkimd_hand::{Attributes, Kind, Place, PlaceError, resolved};
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::Postfix;
+use dkimd_server::keys::accounts::{group_name, user_name};
 
 /// The socket inside Postfix's queue directory.
 pub const IN_QUEUE: &str = "opendkim/opendkim.sock";
@@ -94,7 +92,7 @@ pub fn plan(situation: &Situation, draft: &mut Draft) -> Result<Endpoint, Refusa
 }
 
 /// The services of Postfix that connect to milters.
-pub fn talks_to_milters(postfix: &Postfix) -> impl Iterator<Item = &crate::postfix::Service> {
+pub fn talks_to_milters(postfix: &Postfix) -> impl Iterator<Item = &dkimd_postfix::Service> {
     let daemons = ["smtpd", "cleanup", "qmqpd"];
     postfix
         .services

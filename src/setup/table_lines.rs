@@ -12,13 +12,12 @@ use super::{
     tables,
     waiting::why_now,
 };
-use crate::{
+use dkimd_advice::{text, text::Text};
+use dkimd_hand::Attributes;
+use dkimd_server::{
     config::{settings::Identities, snapshot::SigningIdentities},
     dataset::{DataSetKind, DataSetSpec, entries::Entries},
-    hand::Attributes,
     keys::KeySource,
-    text,
-    text::Text,
 };
 
 const KEY_TABLE_HEAD: &str = "# The keys: name, then domain:selector:file.\n";

@@ -16,15 +16,15 @@ use super::{
     situation::{Configuration, Refusal},
     tables::example_of,
 };
-use crate::{
+use dkimd_advice::text;
+use dkimd_hand::resolved;
+use dkimd_server::{
     config::{
         parse,
         resolve::Overrides,
         snapshot::{SigningIdentities, Snapshot},
     },
     dataset::open::read_file,
-    hand::resolved,
-    text,
 };
 
 /// Lines of the present tables whose mail is compared before and after.

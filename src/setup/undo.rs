@@ -12,7 +12,7 @@ use super::{
     change::{Change, ChangeError, Reversal},
     journal::{Entry, Journal, JournalError, Run},
 };
-use crate::hand::{Attributes, MOST_OCTETS, Place};
+use dkimd_hand::{Attributes, MOST_OCTETS, Place};
 
 /// What was taken back.
 #[derive(Debug, Default)]

@@ -6,11 +6,11 @@ use super::{
     publication::Standing,
     situation::Wanted,
 };
-use crate::{
-    keys::generate::KeyKind,
+use dkimd_advice::{
     text,
     text::{Lang, Text},
 };
+use dkimd_keygen::generate::KeyKind;
 
 /// Decides for the new keys among `needs`, together: keys of one change begin to sign side by side.
 pub(super) fn decide(

@@ -9,12 +9,12 @@ use super::{
     old_name,
     zone::{LocalTime, Shape, TxtRecord, ZoneArgs},
 };
-use crate::{
+use dkim_core::{
+    atps::{AtpsHash, UnknownAtpsHash, record_text},
+    name::Domain,
+};
+use dkimd_server::{
     dataset::{Case, DataSetSpec, Origin, open::OpenSet},
-    dkim::{
-        atps::{AtpsHash, UnknownAtpsHash, record_text},
-        name::Domain,
-    },
     process::{ExitCode, Failure},
 };
 

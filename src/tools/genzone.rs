@@ -9,13 +9,13 @@ use super::{
     old_name,
     zone::{LocalTime, Shape, TxtRecord, ZoneArgs},
 };
-use crate::{
+use dkim_core::{Algorithm, crypto::PrivateKey};
+use dkimd_message::configuration::load_for;
+use dkimd_server::{
     config::snapshot::SigningIdentities,
     dataset::{DataSetSpec, Origin},
     diagnostic::Diagnostic,
-    dkim::{Algorithm, crypto::PrivateKey},
     keys::store::{KeyRules, KeyStore},
-    message::configuration::load_for,
     process::{ExitCode, Failure},
     tables::key_table::{KeyRow, KeyTable},
 };

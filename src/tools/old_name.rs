@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::Parser;
 
-use crate::process::{ExitCode, Failure};
+use dkimd_server::process::{ExitCode, Failure};
 
 /// Parses `args`, the program's name not among them, and runs `tool` on them.
 pub fn run<P: Parser>(

@@ -1,7 +1,7 @@
 //! The programs of opendkim-tools that need what dkimd does not keep: each says what it did and
 //! what to use instead.
 
-use crate::process::ExitCode;
+use dkimd_server::process::ExitCode;
 
 /// A program that is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

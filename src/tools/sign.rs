@@ -7,16 +7,16 @@ use std::{
 
 use clap::Args;
 
-use crate::{
+use dkim_core::sign::Signer;
+use dkimd_message::{LineEnd, MessageFile, configuration};
+use dkimd_milter::Client;
+use dkimd_server::{
     config::snapshot::Snapshot,
     decide::{
         Decision,
         origin::{AUTH_TYPE, OriginFacts},
     },
-    dkim::sign::Signer,
     keys::store::KeyStore,
-    message::{LineEnd, MessageFile, configuration},
-    milter::Client,
     process::{ExitCode, clock},
     session::{inquiry::inquire, lines, signing},
 };

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::zone::LocalTime;
-use crate::{
+use dkimd_server::{
     dataset::open::errno_text,
     process::{ExitCode, Failure},
 };

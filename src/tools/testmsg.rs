@@ -13,29 +13,29 @@ use std::{
 
 use clap::{Args, Parser};
 
-use crate::{
+use crate::verify::trace::Streams;
+use dkim_core::{
+    Canon, Canonicalization,
+    header::HeaderSection,
+    name::{Domain, Selector},
+    outcome::Outcome,
+    select::{HeaderSelection, SelectionError},
+    sign::{BodyLength, Signer, SigningPolicy, SigningRequest},
+    verify::deciding,
+};
+use dkimd_message::{
+    LineEnd, MessageError, MessageFile,
+    configuration::{self, load_for},
+    keys::open_source,
+    verdicts::Verdicts,
+};
+use dkimd_server::{
     decide::{header_rules, opendkim},
-    dkim::{
-        Canon, Canonicalization,
-        header::HeaderSection,
-        name::{Domain, Selector},
-        outcome::Outcome,
-        select::{HeaderSelection, SelectionError},
-        sign::{BodyLength, Signer, SigningPolicy, SigningRequest},
-        verify::deciding,
-    },
     keys::{
         KeySource,
         store::{KeyError, KeyRules, KeyStore},
     },
-    message::{
-        LineEnd, MessageError, MessageFile,
-        configuration::{self, load_for},
-        keys::open_source,
-        verdicts::Verdicts,
-    },
     process::{ExitCode, Failure, clock},
-    tools::verify::trace::Streams,
 };
 
 /// Arguments of `dkimd testmsg`.
@@ -209,7 +209,7 @@ fn write_failed(error: io::Error) -> Failure {
     Failure::new(ExitCode::IoError, format!("can't write: {error}"))
 }
 
-fn load(path: &std::path::Path) -> Result<Arc<dyn crate::dkim::crypto::PrivateKey>, Failure> {
+fn load(path: &std::path::Path) -> Result<Arc<dyn dkim_core::crypto::PrivateKey>, Failure> {
     let rules = KeyRules {
         require_safe: false,
         minimum_bits: 0,

@@ -10,7 +10,7 @@ use std::{
 
 use clap::Args;
 
-use crate::process::{ExitCode, Failure};
+use dkimd_server::process::{ExitCode, Failure};
 
 /// Where nsupdate's records get their TTL when none is given.
 const UPDATE_TTL: u32 = 86_400;
@@ -145,7 +145,7 @@ impl ZoneArgs {
     pub fn deliver(&self, text: &str) -> Result<(), Failure> {
         match &self.output {
             Some(path) => fs::write(path, text).map_err(|error| {
-                let cause = crate::dataset::open::errno_text(&error);
+                let cause = dkimd_server::dataset::open::errno_text(&error);
                 let what = format!("{}: fopen(): {cause}", path.display());
                 Failure::new(ExitCode::Failed, what)
             }),
@@ -238,7 +238,7 @@ pub struct LocalTime(libc::tm);
 impl LocalTime {
     /// Now.
     pub fn now() -> Self {
-        Self::at(crate::process::clock::now().0)
+        Self::at(dkimd_server::process::clock::now().0)
     }
 
     /// At a time in seconds since 1970.

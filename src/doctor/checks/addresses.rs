@@ -3,17 +3,14 @@
 use std::{net::IpAddr, sync::Arc};
 
 use crate::{
-    advice::{Finding, Level},
-    dns::questions::reverse_name,
-    doctor::{
-        addresses::{KnownBy, Public, Seen, smarthost},
-        host::Host,
-        record_line,
-        report::Report,
-    },
-    postfix::leaving::{AddressSource, LeavingAddress},
-    text,
+    addresses::{KnownBy, Public, Seen, smarthost},
+    host::Host,
+    record_line,
+    report::Report,
 };
+use dkimd_advice::{Finding, Level, text};
+use dkimd_postfix::leaving::{AddressSource, LeavingAddress};
+use dkimd_questions::reverse_name;
 
 /// Looks at them.
 pub(super) async fn run(host: Arc<Host>) -> Report {

@@ -2,14 +2,14 @@
 
 use std::net::Ipv4Addr;
 
-use crate::{
+use dkim_core::{
+    header::{HeaderSection, LeadingSpace},
+    name::Domain,
+};
+use dkimd_milter::Client;
+use dkimd_server::{
     config::snapshot::{SigningIdentities, Snapshot},
     decide::{Decision, origin::OriginFacts},
-    dkim::{
-        header::{HeaderSection, LeadingSpace},
-        name::Domain,
-    },
-    milter::Client,
     session::inquiry::{Findings, inquire},
 };
 

@@ -6,14 +6,11 @@
 use std::{fs, path::Path, sync::Arc};
 
 use crate::{
-    advice::Finding,
-    doctor::{
-        calendar::{DAY_SECONDS, day, unix_seconds},
-        host::Host,
-        report::Report,
-    },
-    text,
+    calendar::{DAY_SECONDS, day, unix_seconds},
+    host::Host,
+    report::Report,
 };
+use dkimd_advice::{Finding, text};
 
 /// 2026-11-01: before it this program did not exist.
 const EARLIEST: u64 = 1_793_491_200;

@@ -8,17 +8,11 @@ use std::{env, fs::File, io, path::Path, process::Stdio, sync::Arc};
 use tokio::process::Command;
 
 use crate::{
-    advice::{Finding, Level},
-    diagnostic::Diagnostic,
-    doctor::{
-        host::Host,
-        report::{Cause, Report},
-    },
-    keys::remedy,
-    tables::peers::serves_everybody,
-    text,
-    text::Text,
+    host::Host,
+    report::{Cause, Report},
 };
+use dkimd_advice::{Finding, Level, text, text::Text};
+use dkimd_server::{diagnostic::Diagnostic, keys::remedy, tables::peers::serves_everybody};
 
 /// Looks at them.
 pub(super) async fn run(host: Arc<Host>) -> Report {

@@ -4,14 +4,12 @@ use std::{net::SocketAddr, sync::Arc};
 
 use super::{each::each_domain, resolver::probe::answers_unchecked};
 use crate::{
-    advice::Finding,
-    dns::{DnsFailure, questions::Questions},
-    doctor::{
-        host::Host,
-        report::{Cause, Report},
-    },
-    text,
+    host::Host,
+    report::{Cause, Report},
 };
+use dkimd_advice::{Finding, text};
+use dkimd_questions::Questions;
+use dkimd_server::dns::DnsFailure;
 
 /// Looks at every domain.
 pub(super) async fn run(host: Arc<Host>) -> Report {

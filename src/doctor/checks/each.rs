@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use tokio::task::JoinSet;
 
 use super::no_domain;
-use crate::doctor::{host::Host, report::Report};
+use crate::{host::Host, report::Report};
 
 /// What `examine` has to say of all domains that are examined, each named by its place among them.
 pub(super) async fn each_domain<F>(
@@ -65,7 +65,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{advice::Finding, text};
+    use dkimd_advice::{Finding, text};
 
     #[tokio::test(start_paused = true)]
     async fn what_is_found_comes_in_order_and_only_once() {

@@ -4,17 +4,13 @@
 use std::{fs, net::IpAddr, sync::Arc};
 
 use crate::{
-    advice::{Finding, Level},
-    doctor::{
-        addresses::{Seen, smarthost},
-        host::Host,
-        record_line,
-        report::{Cause, Report},
-    },
-    postfix::{MainCf, leaving::is_private},
-    text,
-    text::Text,
+    addresses::{Seen, smarthost},
+    host::Host,
+    record_line,
+    report::{Cause, Report},
 };
+use dkimd_advice::{Finding, Level, text, text::Text};
+use dkimd_postfix::{MainCf, leaving::is_private};
 
 /// Names that no receiver can look up: reserved, or of inner networks (RFC 2606, 6762, 8375).
 const INNER_ENDINGS: [&str; 10] = [

@@ -7,7 +7,7 @@ use super::{
     host::Host,
     report::{Cause, Report},
 };
-use crate::{text, text::Text};
+use dkimd_advice::{text, text::Text};
 
 mod addresses;
 mod authors;

@@ -14,18 +14,14 @@ use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{each::each, no_domain};
 use crate::{
-    advice::Finding,
-    dns::questions::{MailExchanger, Questions},
-    doctor::{
-        addresses::{Seen, own_addresses},
-        host::Host,
-        record_line,
-        report::Report,
-    },
-    postfix::{MainCf, leaving::is_private},
-    text,
-    text::Text,
+    addresses::{Seen, own_addresses},
+    host::Host,
+    record_line,
+    report::Report,
 };
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_postfix::{MainCf, leaving::is_private};
+use dkimd_questions::{MailExchanger, Questions};
 
 /// The parameters that name the domains Postfix takes mail for.
 const LISTS: [&str; 4] = [

@@ -13,14 +13,11 @@ use nix::{
 };
 
 use crate::{
-    advice::Finding,
-    doctor::{
-        host::Host,
-        report::{Cause, Report},
-    },
-    postfix::{Postfix, PostfixError},
-    text,
+    host::Host,
+    report::{Cause, Report},
 };
+use dkimd_advice::{Finding, text};
+use dkimd_postfix::{Postfix, PostfixError};
 
 /// What `postconf` says of a parameter that nothing reads.
 const UNUSED: &str = "unused parameter: ";
@@ -204,7 +201,7 @@ fn not_running(postfix: &Postfix) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advice::{Fix, Level};
+    use dkimd_advice::{Fix, Level};
 
     fn complaint(text: &str) -> Finding {
         let mut postfix = Postfix::from_texts("smtpd_milters =\nmydestination = x\n", "", "");

@@ -6,16 +6,12 @@ use std::{collections::BTreeSet, sync::Arc};
 use tokio::task::spawn_blocking;
 
 use crate::{
-    advice::Finding,
-    dkim::name::Domain,
-    doctor::{
-        host::Host,
-        report::{Cause, Report},
-    },
-    postfix::{Postfix, PostfixError, main_cf::words},
-    text,
-    text::Text,
+    host::Host,
+    report::{Cause, Report},
 };
+use dkim_core::name::Domain;
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_postfix::{Postfix, PostfixError, main_cf::words};
 
 /// Where everybody turns to with questions, and with complaints.
 const MAILBOXES: [&str; 2] = ["postmaster", "abuse"];
@@ -114,7 +110,7 @@ fn found(postfix: &Postfix, parameter: &str, keys: &[String]) -> Asked {
 }
 
 fn tables(list: &str) -> Vec<String> {
-    let items = crate::postfix::milters::items(list);
+    let items = dkimd_postfix::milters::items(list);
     items
         .into_iter()
         .filter(|item| item.contains(':'))

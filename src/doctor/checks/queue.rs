@@ -8,19 +8,15 @@ use std::{
 };
 
 use crate::{
-    advice::{Finding, Level},
-    doctor::{
-        calendar::{DAY_SECONDS, unix_seconds},
-        checks::GREETED,
-        host::Host,
-        report::{self, Report},
-    },
-    postfix::{
-        queue::{Message, Queue},
-        refusal::{Cause, Refusal, Turn},
-    },
-    text,
-    text::Text,
+    calendar::{DAY_SECONDS, unix_seconds},
+    checks::GREETED,
+    host::Host,
+    report::{self, Report},
+};
+use dkimd_advice::{Finding, Level, text, text::Text};
+use dkimd_postfix::{
+    queue::{Message, Queue},
+    refusal::{Cause, Refusal, Turn},
 };
 
 /// Reasons that are told; the most frequent first.

@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::{
-    advice::Finding,
-    doctor::{host::Host, report::Report},
-    text,
-};
+use crate::{host::Host, report::Report};
+use dkimd_advice::{Finding, text};
 
 /// Says where to look.
 pub(super) async fn run(host: Arc<Host>) -> Report {

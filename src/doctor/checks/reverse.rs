@@ -4,17 +4,13 @@
 use std::{net::IpAddr, sync::Arc};
 
 use crate::{
-    advice::{Finding, Level},
-    dns::questions::reverse_name,
-    doctor::{
-        addresses::{Seen, smarthost},
-        host::Host,
-        record_line,
-        report::{Cause, Report},
-    },
-    text,
-    text::Text,
+    addresses::{Seen, smarthost},
+    host::Host,
+    record_line,
+    report::{Cause, Report},
 };
+use dkimd_advice::{Finding, Level, text, text::Text};
+use dkimd_questions::reverse_name;
 
 /// Words in names that providers give to addresses nobody chose a name for.
 const GENERIC_WORDS: [&str; 16] = [
@@ -270,7 +266,7 @@ fn is_generic(name: &str, address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advice::Fix;
+    use dkimd_advice::Fix;
 
     fn facts(names: &[&str], forward: &[&str]) -> ReverseFacts {
         ReverseFacts {

@@ -13,7 +13,7 @@ use nix::unistd::{User, alarm, chdir, chroot, initgroups, setresgid, setresuid};
 use socket2::{SockAddr, Socket, Type};
 
 use super::{Knocked, PATIENCE_SECONDS};
-use crate::process::ExitCode;
+use dkimd_server::process::ExitCode;
 
 /// Arguments of the hidden subcommand `dkimd knock`.
 #[derive(Args, Clone, Debug)]

@@ -1,11 +1,11 @@
 //! The decision, with the keys tried, and the exit code that goes with it.
 
 use super::Step;
-use crate::{
+use dkimd_message::configuration;
+use dkimd_server::{
     config::{settings::FailureAction, snapshot::Snapshot},
     decide::{Decision, Identity, NoAuthor, Reason},
     keys::store::KeyStore,
-    message::configuration,
     process::ExitCode,
     session::{
         failure::SigningFailure,

@@ -18,12 +18,12 @@ use self::{
     steps::{identity_steps, origin_result, origin_steps},
 };
 use super::ExplainArgs;
-use crate::{
+use dkim_core::header::{HeaderSection, LeadingSpace};
+use dkimd_message::configuration;
+use dkimd_milter::Client;
+use dkimd_server::{
     config::snapshot::Snapshot,
     decide::origin::{AUTH_TYPE, DAEMON_NAME, OriginFacts},
-    dkim::header::{HeaderSection, LeadingSpace},
-    message::configuration,
-    milter::Client,
     process::ExitCode,
     secret,
     session::inquiry::{Findings, inquire},

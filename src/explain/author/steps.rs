@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Step;
-use crate::{
+use dkimd_server::{
     config::snapshot::{SigningIdentities, Snapshot},
     decide::{
         Identity, IdentityFinding,

@@ -1,7 +1,8 @@
 //! Lines about the server itself, as dkimd and OpenDKIM write them.
 
 use super::{Line, line, note};
-use crate::{advice::Finding, explain::template::Parts, text};
+use crate::template::Parts;
+use dkimd_advice::{Finding, text};
 
 pub(super) const LINES: &[Line] = &[
     line("OpenDKIM Filter v{version} starting{args}", |_| {

@@ -1,7 +1,8 @@
 //! Lines about what is signed and why not, as dkimd and OpenDKIM write them.
 
 use super::{Line, line, note, of_told_word, of_word};
-use crate::{advice::Finding, explain::words::Facts, text};
+use crate::words::Facts;
+use dkimd_advice::{Finding, text};
 
 pub(super) const LINES: &[Line] = &[
     line("DKIM-Signature field added (s={s}, d={d})", |parts| {

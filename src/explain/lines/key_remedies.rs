@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::explain;
-use crate::{
-    advice::Fix,
-    explain::log_line::LogLine,
+use crate::log_line::LogLine;
+use dkimd_advice::Fix;
+use dkimd_server::{
     keys::{
         accounts::Identity,
         error::{Denied, KeyOrigin},

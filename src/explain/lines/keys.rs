@@ -1,12 +1,9 @@
 //! Lines about tables and private keys that can't be used, as dkimd and OpenDKIM write them.
 
 use super::{Line, line, of_word};
-use crate::{
-    advice::Finding,
-    explain::{template::Parts, words::Facts},
-    keys::remedy,
-    text,
-};
+use crate::{template::Parts, words::Facts};
+use dkimd_advice::{Finding, text};
+use dkimd_server::keys::remedy;
 
 pub(super) const LINES: &[Line] = &[
     line("signing table references unknown key '{name}'", |parts| {
@@ -81,7 +78,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let mut finding = of_word("key-unreadable", &Facts::default());
             let why = parts.get("why");
-            finding.level = crate::advice::Level::Warn;
+            finding.level = dkimd_advice::Level::Warn;
             finding.what = text!(
                 "the key file can't be read any more; signing goes on with the key that was read at the \
              start: {why}",

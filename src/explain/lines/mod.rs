@@ -17,11 +17,8 @@ use super::{
     template::{Parts, Template},
     words::{self, Facts},
 };
-use crate::{
-    advice::{Finding, Fix},
-    keys::remedy,
-    text::Text,
-};
+use dkimd_advice::{Finding, Fix, text::Text};
+use dkimd_server::keys::remedy;
 
 /// A line and its meaning.
 pub(super) struct Line {
@@ -96,7 +93,7 @@ fn unknown_word(word: &str, line: &str) -> Finding {
     Finding::warn(
         "unknown-word",
         word,
-        crate::text!(
+        dkimd_advice::text!(
             "this release does not know the word {word}: {line}",
             "esta versión no conoce la palabra {word}: {line}"
         ),

@@ -1,11 +1,8 @@
 //! Postfix's lines about its milters, and about a message's way through its queue.
 
 use super::{Line, line, note};
-use crate::{
-    advice::Finding,
-    explain::{delivery, reply, template::Parts},
-    text,
-};
+use crate::{delivery, reply, template::Parts};
+use dkimd_advice::{Finding, text};
 
 pub(super) const LINES: &[Line] = &[
     line(

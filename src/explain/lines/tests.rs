@@ -10,8 +10,16 @@ use std::{
 };
 
 use super::*;
-use crate::{
-    advice::Level,
+use dkim_core::{
+    name::{Domain, Selector},
+    outcome::Outcome as SignatureOutcome,
+    sign::SignError,
+    verify::{Identity, SignatureResult},
+};
+use dkimd_advice::Level;
+use dkimd_doctor::checks::CHECKS;
+use dkimd_milter::{Client, serve::Incident};
+use dkimd_server::{
     config::{
         load::Doubt,
         settings::FailureAction,
@@ -22,21 +30,13 @@ use crate::{
         identity::{DroppedSigner, IdentityError},
     },
     diagnostic::Diagnostic,
-    dkim::{
-        name::{Domain, Selector},
-        outcome::Outcome as SignatureOutcome,
-        sign::SignError,
-        verify::{Identity, SignatureResult},
-    },
     dns::cache::CacheFigures,
-    doctor::checks::CHECKS,
     keys::{
         error::KeyOrigin,
         load::Unusable,
         purpose::{NamedIn, Purpose},
         store::KeyError,
     },
-    milter::{Client, serve::Incident},
     process::lines as daemon,
     session::{
         lines,
@@ -752,7 +752,7 @@ proptest::proptest! {
         ];
         let line = format!("{}{text}", heads[known]);
         let _ = explain(&LogLine::parse(&line));
-        let _ = crate::explain::subject::Subject::recognise(&line);
-        let _ = crate::explain::message::results::explain(&line);
+        let _ = crate::subject::Subject::recognise(&line);
+        let _ = crate::message::results::explain(&line);
     }
 }

@@ -1,11 +1,8 @@
 //! Lines about signatures that were verified, as dkimd and OpenDKIM write them.
 
 use super::{Line, line, note, of_told_word, of_word};
-use crate::{
-    advice::Finding,
-    explain::{template::Parts, words::Facts},
-    text,
-};
+use crate::{template::Parts, words::Facts};
+use dkimd_advice::{Finding, text};
 
 pub(super) const LINES: &[Line] = &[
     line("DKIM verification successful", |_| {

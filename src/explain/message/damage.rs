@@ -1,27 +1,23 @@
 //! One signature of a message in plain words: good, or what was done to the message, or what is
 //! wrong with the key.
 
-use crate::{
-    advice::Finding,
-    decide::opendkim,
-    dkim::{
-        key_answer::KeyAnswer,
-        key_record::PublishedKeyData,
-        outcome::Outcome,
-        verify::{Signature, SignatureResult},
-    },
-    explain::words::{self, Facts},
-    message::{
-        MessageFile,
-        damage::{
-            body::{self, BodyDamage, Rewriting, Wanted},
-            header::{Edit, HeaderState, Signed},
-        },
-        verdicts::{Verdicts, shown_record},
-    },
-    text,
-    text::Text,
+use crate::words::{self, Facts};
+use dkim_core::{
+    key_answer::KeyAnswer,
+    key_record::PublishedKeyData,
+    outcome::Outcome,
+    verify::{Signature, SignatureResult},
 };
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_message::{
+    MessageFile,
+    damage::{
+        body::{self, BodyDamage, Rewriting, Wanted},
+        header::{Edit, HeaderState, Signed},
+    },
+    verdicts::{Verdicts, shown_record},
+};
+use dkimd_server::decide::opendkim;
 
 /// Added lines that are shown.
 const MAX_LINES_SHOWN: usize = 6;

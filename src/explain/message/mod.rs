@@ -20,22 +20,21 @@ use super::{
     bounce::Bounce,
     log_line::{LogLine, MAX_LINE_OCTETS},
 };
-use crate::{
-    advice::{Finding, Level},
+use dkim_core::{
+    header::HeaderSection,
+    outcome::{Outcome, ResultWord},
+};
+use dkimd_advice::{Finding, Level, text};
+use dkimd_message::{
+    MAX_MESSAGE_OCTETS, MessageFile, configuration, keys,
+    verdicts::{Verdicts, author_domain},
+};
+use dkimd_server::{
     config::snapshot::Snapshot,
     decide::Author,
-    dkim::{
-        header::HeaderSection,
-        outcome::{Outcome, ResultWord},
-    },
     dns::{DnsFailure, Dnssec, TxtAnswer, TxtFuture, TxtLookup, name::DnsName},
     keys::safe::shell_word,
-    message::{
-        MAX_MESSAGE_OCTETS, MessageFile, configuration, keys,
-        verdicts::{Verdicts, author_domain},
-    },
     process::{ExitCode, Failure, clock},
-    text,
 };
 
 /// What a file holds.
@@ -316,7 +315,7 @@ fn origin(section: &HeaderSection) -> (Option<IpAddr>, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dkim::header::LeadingSpace;
+    use dkim_core::header::LeadingSpace;
 
     #[test]
     fn domains_align_above_below_and_beside_each_other() {

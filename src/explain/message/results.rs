@@ -1,12 +1,9 @@
 //! What a receiver wrote into Authentication-Results (RFC 8601), explained: its DKIM, SPF and DMARC
 //! results.
 
-use crate::{
-    advice::Finding,
-    explain::words::{self, Facts},
-    headers::auth_results_parse::{NAME, authserv_id},
-    text,
-};
+use crate::words::{self, Facts};
+use dkimd_advice::{Finding, text};
+use dkimd_server::headers::auth_results_parse::{NAME, authserv_id};
 
 /// Results of one field that are looked at.
 const MAX_RESULTS: usize = 50;
@@ -44,7 +41,7 @@ impl MethodResult {
 }
 
 /// Whether text is an Authentication-Results field, or its results.
-pub(in crate::explain) fn is_results(text: &str) -> bool {
+pub(crate) fn is_results(text: &str) -> bool {
     let text = text.trim_start().to_ascii_lowercase();
     let named = [NAME, "ARC-Authentication-Results"];
     named
@@ -56,7 +53,7 @@ pub(in crate::explain) fn is_results(text: &str) -> bool {
 }
 
 /// The findings of one field, its name before it or not.
-pub(in crate::explain) fn explain(text: &str) -> Vec<Finding> {
+pub(crate) fn explain(text: &str) -> Vec<Finding> {
     let value = match text.split_once(':') {
         Some((name, value))
             if name
@@ -334,7 +331,7 @@ fn pieces(value: &str) -> Vec<(Vec<String>, Vec<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Lang;
+    use dkimd_advice::text::Lang;
 
     fn codes(text: &str) -> Vec<&'static str> {
         explain(text).iter().map(|finding| finding.code).collect()
@@ -355,7 +352,7 @@ mod tests {
         );
         assert_eq!(findings[0].subject, "example.com");
         let advice = findings[1].fix.last();
-        let Some(crate::advice::Fix::Words(words)) = advice else {
+        let Some(dkimd_advice::Fix::Words(words)) = advice else {
             panic!("{advice:?}");
         };
         assert!(words.to(Lang::En).contains("ip4:192.0.2.9"));

@@ -1,7 +1,8 @@
 //! Why a message that should be signed can't be (`session::failure`): tables and private keys.
 
 use super::{Facts, Word, word};
-use crate::{advice::Finding, config::DEFAULT_FILE, keys::safe::shell_word, text};
+use dkimd_advice::{Finding, text};
+use dkimd_server::{config::DEFAULT_FILE, keys::safe::shell_word};
 
 /// Tables first, keys behind.
 pub(super) const WORDS: &[Word] = &[

@@ -5,7 +5,7 @@ mod failing;
 mod signing;
 mod verifying;
 
-use crate::advice::Finding;
+use dkimd_advice::Finding;
 
 /// What is known of a case besides its word; what is not known is told in general terms.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,7 +78,7 @@ pub(super) fn explain(word: &str, facts: &Facts<'_>) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{advice::Level, text::Lang};
+    use dkimd_advice::{Level, text::Lang};
 
     /// The words between quotes in the body of `fn code` of a source file.
     fn words_in(source: &'static str) -> Vec<&'static str> {

@@ -1,7 +1,8 @@
 //! Why a message is not signed (`decide::Reason`).
 
 use super::{Facts, Word, word};
-use crate::{advice::Finding, config::DEFAULT_FILE, keys::safe::shell_word, text};
+use dkimd_advice::{Finding, text};
+use dkimd_server::{config::DEFAULT_FILE, keys::safe::shell_word};
 
 /// Where own clients are listed, as packages and guides call the file.
 const INTERNAL_HOSTS: &str = "InternalHosts (/etc/opendkim/TrustedHosts)";

@@ -3,7 +3,8 @@
 //! The remedies are for the signing domain, whether that is the reader's own or another's.
 
 use super::{Facts, Word, word};
-use crate::{advice::Finding, config::DEFAULT_FILE, keys::safe::shell_word, text};
+use dkimd_advice::{Finding, text};
+use dkimd_server::{config::DEFAULT_FILE, keys::safe::shell_word};
 
 /// In the order in which a verifier finds them.
 pub(super) const WORDS: &[Word] = &[

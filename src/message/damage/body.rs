@@ -4,7 +4,7 @@
 use aws_lc_rs::digest;
 
 use super::mime;
-use crate::dkim::{
+use dkim_core::{
     Canon,
     body_hash::{BodyHashSpec, BodyHashes, DigestAlgorithm},
     canon::BodyCanonicalizer,

@@ -3,7 +3,7 @@
 
 use aws_lc_rs::digest;
 
-use crate::dkim::{
+use dkim_core::{
     Algorithm,
     header::{HeaderSection, LeadingSpace},
     public_key::{HashValue, PublicKey},

@@ -6,16 +6,14 @@ use serde_json::{Value, json};
 
 use super::Account;
 use crate::{
-    setup::{
-        change::Change,
-        draft::{Spot, Step, places},
-        hunks,
-        records::{Record, State, forms},
-        services::Told,
-        undo::{Preview, Undone},
-    },
-    text::{Lang, Text},
+    change::Change,
+    draft::{Spot, Step, places},
+    hunks,
+    records::{Record, State, forms},
+    services::Told,
+    undo::{Preview, Undone},
 };
+use dkimd_advice::text::{Lang, Text};
 
 /// Prints the plan or what was done, with the records.
 pub(super) fn print(account: &Account, lang: Lang) -> io::Result<()> {

@@ -14,29 +14,28 @@ use clap::{Args, ValueEnum};
 use nix::unistd::geteuid;
 
 use crate::{
-    config::DEFAULT_FILE,
-    dkim::name::{Domain, Selector},
-    dns::name::to_a_labels,
-    process::ExitCode,
-    session::signing::key_rules,
-    setup::{
-        apply::{ApplyError, Work},
-        draft::Step,
-        journal::{self, Journal},
-        mta,
-        plan::{Plan, plan},
-        publication::{Dns, Held},
-        published::published,
-        records::{
-            Record, State,
-            sheet::{Published, Sheet, Subject, sheet},
-        },
-        services::{self, Told},
-        situation::{Keys, Refusal, Situation, Wanted},
+    apply::{ApplyError, Work},
+    draft::Step,
+    journal::{self, Journal},
+    mta,
+    plan::{Plan, plan},
+    publication::{Dns, Held},
+    published::published,
+    records::{
+        Record, State,
+        sheet::{Published, Sheet, Subject, sheet},
     },
-    socket::SocketSpec,
+    services::{self, Told},
+    situation::{Keys, Refusal, Situation, Wanted},
+};
+use dkim_core::name::{Domain, Selector};
+use dkimd_advice::{
     text,
     text::{Lang, Text},
+};
+use dkimd_milter::socket::SocketSpec;
+use dkimd_server::{
+    config::DEFAULT_FILE, dns::name::to_a_labels, process::ExitCode, session::signing::key_rules,
 };
 
 /// Arguments of `dkimd setup`.

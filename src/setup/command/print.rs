@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 use super::{Account, Form};
 use crate::{
-    setup::{
-        change::Change,
-        draft::Step,
-        records::{Record, State, forms, sheet::Sheet},
-        services::{Service, Told},
-    },
+    change::Change,
+    draft::Step,
+    records::{Record, State, forms, sheet::Sheet},
+    services::{Service, Told},
+};
+use dkimd_advice::{
     text,
     text::{Lang, Text},
 };

@@ -7,19 +7,24 @@ use std::{
 
 use super::{End, SetupArgs, json, open_journal, print::write_told};
 use crate::{
-    config::{parse, resolve, resolve::Overrides},
-    hand::{self, resolved},
-    process::ExitCode,
-    setup::{
-        change::{Change, Reversal},
-        draft::places,
-        hunks,
-        services::{self, Told},
-        trial,
-        undo::{self, Meant, Preview, UndoError, Undone},
-    },
+    change::{Change, Reversal},
+    draft::places,
+    hunks,
+    services::{self, Told},
+    trial,
+    undo::{self, Meant, Preview, UndoError, Undone},
+};
+use dkimd_advice::{
     text,
     text::{Lang, Text},
+};
+use dkimd_hand::resolved;
+use dkimd_server::{
+    config::{
+        parse,
+        resolve::{self, Overrides},
+    },
+    process::ExitCode,
 };
 
 /// Which runs it is about.
@@ -55,7 +60,7 @@ impl Extent {
 
 /// Takes back what was set up for a domain, or for all.
 pub(super) fn run(args: &SetupArgs, domain: Option<&str>, lang: Lang) -> Result<ExitCode, End> {
-    hand::read_by_hand();
+    dkimd_hand::read_by_hand();
     let journal = open_journal(args)?;
     let meant = Meant {
         domain,
@@ -287,7 +292,7 @@ fn tell_services(args: &SetupArgs, undone: &Undone) -> Vec<Told> {
     }
     let mut restored = undone.restored.iter();
     let others = !undone.removed.is_empty() || restored.any(|path| !of_postfix.contains(path));
-    if !others || !hand::exists(&args.config).unwrap_or(false) {
+    if !others || !dkimd_hand::exists(&args.config).unwrap_or(false) {
         return told;
     }
     let (written, _) = parse::read(&args.config);

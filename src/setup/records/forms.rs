@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use super::{Data, Record, Reverse, State};
-use crate::dns::questions::reverse_name;
+use dkimd_questions::reverse_name;
 
 /// The longest character-string of a TXT record (RFC 1035 section 3.3).
 const STRING_OCTETS: usize = 255;

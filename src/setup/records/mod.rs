@@ -9,7 +9,7 @@ pub mod spf;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::keys::{generate::KeyKind, record::KeyRecord};
+use dkimd_keygen::{generate::KeyKind, record::KeyRecord};
 
 /// The preference of the one mail exchanger of a new domain.
 const MX_PREFERENCE: u16 = 10;

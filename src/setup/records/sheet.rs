@@ -6,7 +6,8 @@ use super::{
     Data, Record, Reverse, State,
     spf::{self, Senders},
 };
-use crate::{keys::generate::KeyKind, text, text::Text};
+use dkimd_advice::{text, text::Text};
+use dkimd_keygen::generate::KeyKind;
 
 /// Relay providers whose mail servers a domain's SPF record must name: what their host names end
 /// with, and the name that they ask to include.

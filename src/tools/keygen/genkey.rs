@@ -6,7 +6,7 @@ use super::{
     getopt::{Spec, Takes, parse},
     write::{Overwrite, write_file},
 };
-use crate::keys::{
+use dkimd_keygen::{
     generate::{KeyKind, generate},
     record::{KeyRecord, Note, RecordFormat},
 };

@@ -11,14 +11,12 @@ use std::{fmt::Write as _, path::PathBuf};
 
 pub use self::genkey::genkey_main;
 use self::write::{Overwrite, write_file};
-use crate::{
-    dkim::name::{Domain, Selector},
-    keys::{
-        generate::{KeyKind, generate},
-        record::{KeyRecord, Note, RecordFormat},
-    },
-    process::ExitCode,
+use dkim_core::name::{Domain, Selector};
+use dkimd_keygen::{
+    generate::{KeyKind, generate},
+    record::{KeyRecord, Note, RecordFormat},
 };
+use dkimd_server::process::ExitCode;
 
 /// Signers must not use smaller RSA keys (RFC 8301 section 3.2).
 const LEAST_RSA_BITS: u32 = 1024;

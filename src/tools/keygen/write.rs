@@ -9,7 +9,7 @@ use std::{
 
 use nix::unistd::{getegid, geteuid};
 
-use crate::hand::{Attributes, Owner, Place};
+use dkimd_hand::{Attributes, Owner, Place};
 
 /// What to do when the file is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use crate::{config::snapshot::Snapshot, decide::origin::OriginFacts, milter::Client};
+use dkimd_milter::Client;
+use dkimd_server::{config::snapshot::Snapshot, decide::origin::OriginFacts};
 
 /// Macros that a decision may look at, besides those that the configuration names.
 const MACROS: [&str; 5] = ["i", "j", "auth_type", "daemon_name", "client_addr"];

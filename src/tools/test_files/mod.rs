@@ -14,18 +14,20 @@ use std::{
 };
 
 use self::client::DebugClient;
-use crate::{
+use dkim_core::{
+    UnixTime,
+    sign::{SignatureField, Signer},
+};
+use dkimd_message::{
+    MAX_MESSAGE_OCTETS, MessageError, MessageFile, configuration, keys::open_source,
+};
+use dkimd_server::{
     config::{resolve::Overrides, settings::FailureAction, snapshot::Snapshot},
     dataset::open::errno_text,
     decide::{Decision, Identity, Reason},
-    dkim::{
-        UnixTime,
-        sign::{SignatureField, Signer},
-    },
     dns::TxtLookup,
     headers::auth_results::ResultItem,
     keys::store::KeyStore,
-    message::{MAX_MESSAGE_OCTETS, MessageError, MessageFile, configuration, keys::open_source},
     process::{
         ExitCode, Failure, clock,
         lines::{self as daemon, OPENDKIM_VERSION},

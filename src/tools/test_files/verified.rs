@@ -1,19 +1,19 @@
 //! The verifying side of `opendkim -t`.
 
 use super::{PROGRAM, Reply, Run};
-use crate::{
+use dkim_core::{
+    atps::AtpsQuery,
+    outcome::Outcome,
+    verify::{SignatureResult, deciding},
+};
+use dkimd_message::{
+    MessageFile,
+    verdicts::{Verdicts, dnssec_word},
+};
+use dkimd_server::{
     config::settings::{AuthservId, FailureAction},
     decide::opendkim::{Governor, OpenDkimWords},
-    dkim::{
-        atps::AtpsQuery,
-        outcome::Outcome,
-        verify::{SignatureResult, deciding},
-    },
     headers::auth_results::{AtpsResult, AuthResults, ResultItem},
-    message::{
-        MessageFile,
-        verdicts::{Verdicts, dnssec_word},
-    },
     process::clock,
     session::atps,
 };

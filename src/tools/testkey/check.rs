@@ -3,22 +3,22 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
-use crate::{
+use dkim_core::{
+    Algorithm,
+    crypto::PrivateKey,
+    key_answer::KeyAnswer,
+    key_record::{KeyRecord, KeyRecordError, PublishedKeyData},
+    name::{Domain, Selector},
+};
+use dkimd_message::verdicts::ask_all;
+use dkimd_server::{
     config::snapshot::NamedKey,
-    dkim::{
-        Algorithm,
-        crypto::PrivateKey,
-        key_answer::KeyAnswer,
-        key_record::{KeyRecord, KeyRecordError, PublishedKeyData},
-        name::{Domain, Selector},
-    },
     dns::{Dnssec, TxtAnswer, TxtLookup, key::retrieval_detail, name::DnsName},
     keys::{
         KeySource,
         error::path_shown,
         store::{KeyRules, KeyStore},
     },
-    message::verdicts::ask_all,
     secret,
 };
 
@@ -194,7 +194,7 @@ fn load(source: &KeySource, keys: &KeyStore) -> Result<Arc<dyn PrivateKey>, Verd
                 )));
             }
             Err(error) => {
-                let text = crate::dataset::open::errno_text(&error);
+                let text = dkimd_server::dataset::open::errno_text(&error);
                 return Err(Verdict::File(format!("{shown}: stat(): {text}")));
             }
         }
@@ -255,13 +255,11 @@ fn kind(record: &KeyRecord) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        dns::file::FileRecords,
-        keys::{
-            generate::{KeyKind, generate},
-            record::RecordFormat,
-        },
+    use dkimd_keygen::{
+        generate::{KeyKind, generate},
+        record::RecordFormat,
     };
+    use dkimd_server::dns::file::FileRecords;
 
     fn verdict(text: &str, key: Option<&str>) -> Verdict {
         let mut records = FileRecords::default();
@@ -281,7 +279,7 @@ mod tests {
 
     fn pair(kind: KeyKind) -> (String, String) {
         let key = generate(kind).unwrap();
-        let record = crate::keys::record::KeyRecord {
+        let record = dkimd_keygen::record::KeyRecord {
             selector: "s".into(),
             domain: "a.example".into(),
             full_name: false,

@@ -13,18 +13,18 @@ use serde_json::{Value, json};
 
 use self::check::{Target, Tested, Verdict, test_all};
 pub use self::original::original_main;
-use crate::{
+use dkimd_message::{
+    configuration,
+    keys::open_source,
+    verdicts::{dnssec_word, shown_record},
+};
+use dkimd_server::{
     config::{
         settings::Identities,
         snapshot::{SigningIdentities, Snapshot},
     },
     dataset::DataSetKind,
     keys::KeySource,
-    message::{
-        configuration,
-        keys::open_source,
-        verdicts::{dnssec_word, shown_record},
-    },
     process::{ExitCode, Failure},
 };
 

@@ -8,10 +8,10 @@ use super::{
     check::{Tested, Verdict},
     exit_of, test_under,
 };
-use crate::{
+use dkimd_message::configuration::load_for;
+use dkimd_server::{
     dns::Dnssec,
     keys::KeySource,
-    message::configuration::load_for,
     process::{
         ExitCode, Failure,
         getopt::{self, Misuse},

@@ -13,11 +13,11 @@ use std::{
 use clap::Args;
 
 use self::report::Report;
-use crate::{
+use dkim_core::{UnixTime, outcome::ResultWord};
+use dkimd_message::{MessageFile, configuration, keys, verdicts::Verdicts};
+use dkimd_server::{
     config::snapshot::Snapshot,
-    dkim::{UnixTime, outcome::ResultWord},
     dns::TxtLookup,
-    message::{MessageFile, configuration, keys, verdicts::Verdicts},
     process::{ExitCode, Failure, clock},
 };
 

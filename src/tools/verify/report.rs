@@ -6,18 +6,16 @@ use data_encoding::BASE64;
 use serde_json::{Value, json};
 
 use super::trace::Streams;
-use crate::{
-    decide::opendkim::{self, OpenDkimWords},
-    dkim::{
-        Canon,
-        outcome::Outcome,
-        verify::{Signature, SignatureResult},
-    },
-    message::{
-        MessageFile,
-        verdicts::{Verdicts, dnssec_word, shown_record},
-    },
+use dkim_core::{
+    Canon,
+    outcome::Outcome,
+    verify::{Signature, SignatureResult},
 };
+use dkimd_message::{
+    MessageFile,
+    verdicts::{Verdicts, dnssec_word, shown_record},
+};
+use dkimd_server::decide::opendkim::{self, OpenDkimWords};
 
 /// What is reported.
 pub struct Report<'a> {
@@ -189,7 +187,7 @@ impl Report<'_> {
             "key": self.verdicts.key_of(result).map(|(name, answer)| json!({
                 "name": name,
                 "record": shown_record(answer),
-                "found": matches!(&answer.result, Ok(crate::dns::TxtRecords::One(_))),
+                "found": matches!(&answer.result, Ok(dkimd_server::dns::TxtRecords::One(_))),
                 "dnssec": dnssec_word(answer.dnssec),
                 "rsa_bits": result.key.and_then(|key| key.rsa_bits),
                 "testing": result.key.is_some_and(|key| key.testing),

@@ -2,13 +2,11 @@
 
 use std::io::{self, Write};
 
-use crate::{
-    dkim::{
-        canon::{BodyCanonicalizer, LineEndRepair},
-        verify::{Signature, SignatureResult, hashed_header},
-    },
-    message::MessageFile,
+use dkim_core::{
+    canon::{BodyCanonicalizer, LineEndRepair},
+    verify::{Signature, SignatureResult, hashed_header},
 };
+use dkimd_message::MessageFile;
 
 /// What a signature hashes.
 pub struct Streams {

@@ -11,10 +11,9 @@ use super::{
     super::each::side_by_side,
     lists::{BlockList, Meaning},
 };
-use crate::{
-    dns::{DnsFailure, questions::Questions, questions::reversed},
-    doctor::smtp::reply::printable,
-};
+use crate::smtp::reply::printable;
+use dkimd_questions::{Questions, reversed};
+use dkimd_server::dns::DnsFailure;
 
 /// Questions to lists under way at once.
 const AT_ONCE: usize = 8;

@@ -5,7 +5,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::{text, text::Text};
+use dkimd_advice::{text, text::Text};
 
 /// A list that may be asked by a small server.
 #[derive(Debug)]

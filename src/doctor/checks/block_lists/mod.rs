@@ -14,12 +14,8 @@ use self::{
     ask::{Listed, Said, Subjects, Unusable, ask_all},
     lists::{BlockList, LISTS, refusal},
 };
-use crate::{
-    advice::Finding,
-    doctor::{addresses::Seen, host::Host, report::Report},
-    text,
-    text::Lang,
-};
+use crate::{addresses::Seen, host::Host, report::Report};
+use dkimd_advice::{Finding, text, text::Lang};
 
 /// Asks.
 pub(super) async fn run(host: Arc<Host>) -> Report {
@@ -219,7 +215,7 @@ fn shown(why: Unusable) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advice::Fix;
+    use dkimd_advice::Fix;
 
     fn list(zone: &str) -> &'static BlockList {
         LISTS.iter().find(|list| list.zone == zone).unwrap()

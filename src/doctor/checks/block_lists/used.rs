@@ -2,12 +2,8 @@
 //! refuse everybody's mail.
 
 use super::lists::is_dead;
-use crate::{
-    advice::Finding,
-    postfix::{Postfix, main_cf::words},
-    text,
-    text::Text,
-};
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_postfix::{Postfix, main_cf::words};
 
 /// A list in Postfix's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]

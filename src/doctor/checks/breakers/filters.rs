@@ -2,19 +2,15 @@
 
 use std::path::Path;
 
-use crate::{
-    advice::Finding,
-    config::snapshot::Snapshot,
-    decide::Decision,
-    dkim::name::Domain,
-    doctor::checks::{
-        authors::{author_in, findings_for},
-        milter::ways::{SignedBefore, signed_before_filter},
-    },
-    postfix::Postfix,
-    socket::SocketSpec,
-    text,
+use crate::checks::{
+    authors::{author_in, findings_for},
+    milter::ways::{SignedBefore, signed_before_filter},
 };
+use dkim_core::name::Domain;
+use dkimd_advice::{Finding, text};
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::Postfix;
+use dkimd_server::{config::snapshot::Snapshot, decide::Decision};
 
 /// Filters that exist to change mail.
 const CHANGERS: [&str; 5] = [

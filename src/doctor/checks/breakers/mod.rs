@@ -11,12 +11,10 @@ mod signing;
 use std::sync::Arc;
 
 use crate::{
-    doctor::{
-        host::Host,
-        report::{Cause, Report},
-    },
-    text,
+    host::Host,
+    report::{Cause, Report},
 };
+use dkimd_advice::text;
 
 /// Looks for them.
 pub(super) async fn run(host: Arc<Host>) -> Report {

@@ -7,16 +7,11 @@
 use std::fs;
 
 use super::rules::{Rule, changing};
-use crate::{
-    advice::Finding,
-    config::snapshot::Snapshot,
-    decide::Decision,
-    dkim::header::{HeaderSection, LeadingSpace},
-    doctor::checks::authors::findings_for,
-    postfix::{Postfix, Service, main_cf::words},
-    text,
-    text::Text,
-};
+use crate::checks::authors::findings_for;
+use dkim_core::header::{HeaderSection, LeadingSpace};
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_postfix::{Postfix, Service, main_cf::words};
+use dkimd_server::{config::snapshot::Snapshot, decide::Decision};
 
 /// Lines longer than this are split on delivery (RFC 5321 section 4.5.3.1.6, CRLF left out).
 const LONGEST_LINE: u64 = 998;
@@ -209,7 +204,7 @@ async fn generic(postfix: &Postfix, server: &Snapshot) -> Option<Finding> {
         .get(PARAMETER)
         .filter(|maps| !maps.is_empty())?;
     let mut unreadable = false;
-    for table in crate::postfix::milters::items(maps) {
+    for table in dkimd_postfix::milters::items(maps) {
         let Some(entries) = entries_of(table) else {
             unreadable = true;
             continue;
@@ -345,14 +340,15 @@ fn no_eight_bits(postfix: &Postfix) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{advice::Level, config::resolve::Overrides};
+    use dkimd_advice::Level;
+    use dkimd_server::config::resolve::Overrides;
 
     fn server() -> Snapshot {
         let folder = env!("CARGO_MANIFEST_DIR");
         let options = vec![
             ("Domain", "example.com".to_owned()),
             ("Selector", "s".to_owned()),
-            ("KeyFile", format!("{folder}/keys.example/mail.private")),
+            ("KeyFile", format!("{folder}/../../keys.example/mail.private")),
         ];
         Snapshot::load(None, &Overrides { options }).0.unwrap()
     }

@@ -5,7 +5,7 @@ use std::{fmt::Write, fs};
 
 use regex::bytes::RegexBuilder;
 
-use crate::postfix::milters::items;
+use dkimd_postfix::milters::items;
 
 /// A rule that changes what it matches.
 #[derive(Clone, Debug, PartialEq, Eq)]

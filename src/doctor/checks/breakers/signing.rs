@@ -2,13 +2,9 @@
 
 use std::path::Path;
 
-use crate::{
-    advice::Finding,
-    config::snapshot::Snapshot,
-    dkim::{Canon, sign::BodyLength},
-    session::signing::body_length,
-    text,
-};
+use dkim_core::{Canon, sign::BodyLength};
+use dkimd_advice::{Finding, text};
+use dkimd_server::{config::snapshot::Snapshot, session::signing::body_length};
 
 /// Fields that mailing lists add or change; signing their absence breaks every mail through a list.
 const OF_LISTS: [&str; 3] = ["sender", "list-", "resent-"];
@@ -123,7 +119,8 @@ fn oversigned(server: &Snapshot, file: &str) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{advice::Level, config::resolve::Overrides};
+    use dkimd_advice::Level;
+    use dkimd_server::config::resolve::Overrides;
 
     async fn found(options: &[(&'static str, &str)]) -> Vec<(&'static str, Level)> {
         let options = options

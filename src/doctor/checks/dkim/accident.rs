@@ -1,7 +1,7 @@
 //! The usual accidents of key records in words.
 
 use super::{keys::OwnKey, recognise::Recognised};
-use crate::{text, text::Text};
+use dkimd_advice::{text, text::Text};
 
 /// The code of an accident, and what happened.
 pub(super) fn accident(key: &OwnKey, recognised: Recognised) -> (&'static str, Text) {

@@ -6,17 +6,13 @@ use super::{
     recognise::{Recognised, Traits, looks_like_a_record, recognise, traits},
     served::{Answered, Served, Server},
 };
-use crate::{
-    advice::{Finding, Level},
-    dkim::{
-        crypto::{ADVISED_RSA_BITS, PrivateKey},
-        key_record::{KeyRecord, PublishedKeyData},
-    },
-    dns::DnsFailure,
-    doctor::record_line,
-    text,
-    text::Text,
+use crate::record_line;
+use dkim_core::{
+    crypto::{ADVISED_RSA_BITS, PrivateKey},
+    key_record::{KeyRecord, PublishedKeyData},
 };
+use dkimd_advice::{Finding, Level, text, text::Text};
+use dkimd_server::dns::DnsFailure;
 
 /// Receivers count RSA keys below this as no keys at all (RFC 8301 section 3.2).
 const LEAST_RSA_BITS: u32 = 1024;
@@ -160,7 +156,7 @@ fn is_revoked(answer: &Answered) -> bool {
 
 fn size(key: &OwnKey, private: &dyn PrivateKey) -> Option<Finding> {
     let (name, bits) = (key.name(), private.bits());
-    let is_rsa = private.algorithm() != crate::dkim::Algorithm::Ed25519Sha256;
+    let is_rsa = private.algorithm() != dkim_core::Algorithm::Ed25519Sha256;
     let (level, code) = match bits {
         _ if !is_rsa => return None,
         ..LEAST_RSA_BITS => (Level::Fail, "dkim-key-too-small"),

@@ -2,13 +2,12 @@
 
 use std::{fs::File, io, sync::Arc};
 
-use crate::{
+use dkim_core::{Algorithm, crypto::PrivateKey, name::Domain};
+use dkimd_keygen::{generate::KeyKind, record::KeyRecord};
+use dkimd_server::{
     config::snapshot::{NamedKey, SigningIdentities, Snapshot},
-    dkim::{Algorithm, crypto::PrivateKey, name::Domain},
     keys::{
         KeySource,
-        generate::KeyKind,
-        record::KeyRecord,
         store::{KeyRules, KeyStore},
     },
     tables::{key_table::KeyTable, signing_table::SigningTable},
@@ -21,7 +20,7 @@ const MOST_KEYS: usize = 16;
 
 /// A key, and where its record ought to be.
 #[derive(Clone, Debug)]
-pub(in crate::doctor::checks) struct OwnKey {
+pub(in crate::checks) struct OwnKey {
     /// `d=`.
     pub domain: String,
     /// `s=`.
@@ -66,7 +65,7 @@ impl OwnKey {
 }
 
 /// The keys whose `d=` is the domain, and those that its mail is signed with besides.
-pub(in crate::doctor::checks) async fn keys_of(server: &Snapshot, domain: &Domain) -> Vec<OwnKey> {
+pub(in crate::checks) async fn keys_of(server: &Snapshot, domain: &Domain) -> Vec<OwnKey> {
     let mut found: Vec<OwnKey> = Vec::new();
     match &server.signing {
         SigningIdentities::None => {}

@@ -15,15 +15,12 @@ use self::{
 };
 use super::{each::each, exists, no_domain};
 use crate::{
-    advice::Finding,
-    config::snapshot::Snapshot,
-    dkim::name::Domain,
-    doctor::{
-        host::Host,
-        report::{Cause, Report},
-    },
-    text,
+    host::Host,
+    report::{Cause, Report},
 };
+use dkim_core::name::Domain;
+use dkimd_advice::{Finding, text};
+use dkimd_server::config::snapshot::Snapshot;
 
 /// Keys of all domains together that are looked at.
 const MOST_KEYS: usize = 60;

@@ -1,7 +1,7 @@
 //! What is wrong with one text that stands where a key record ought to stand: the usual accidents
 //! on its way from the key file through a web panel into DNS.
 
-use crate::dkim::{
+use dkim_core::{
     Algorithm,
     crypto::PrivateKey,
     key_record::{KeyRecord, KeyRecordError, PublishedKeyData},
@@ -214,10 +214,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::keys::{
-        generate::{KeyKind, generate},
-        load::private_key,
-    };
+    use dkimd_keygen::generate::{KeyKind, generate};
+    use dkimd_server::keys::load::private_key;
 
     fn key(kind: KeyKind) -> (Arc<dyn PrivateKey>, String) {
         let key = generate(kind).unwrap();

@@ -12,13 +12,9 @@ use super::{
     super::{each::side_by_side, resolver::probe::probe},
     keys::OwnKey,
 };
-use crate::{
-    dns::{
-        DnsFailure,
-        questions::{Questions, Zone},
-    },
-    doctor::host::Host,
-};
+use crate::host::Host;
+use dkimd_questions::{Questions, Zone};
+use dkimd_server::dns::DnsFailure;
 
 /// The DNS port.
 const PORT: u16 = 53;

@@ -5,7 +5,8 @@ use mail_auth::{
     dmarc::verify::DmarcParameters,
 };
 
-use crate::dns::{DnsFailure, questions::Questions};
+use dkimd_questions::Questions;
+use dkimd_server::dns::DnsFailure;
 
 /// Whether a passing signature with `d=signer` counts for mail of `author`. Where no policy applies
 /// there is nothing to count for, and nothing is wrong.

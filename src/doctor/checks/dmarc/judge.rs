@@ -4,12 +4,8 @@ use super::{
     policy::{Policy, REMOVED, is_dmarc, is_meant_as_dmarc, report_addresses},
     tree::{Step, applied},
 };
-use crate::{
-    advice::{Finding, Level},
-    doctor::record_line,
-    text,
-    text::Text,
-};
+use crate::record_line;
+use dkimd_advice::{Finding, Level, text, text::Text};
 
 /// What is known of a domain's DMARC.
 #[derive(Clone, Debug)]
@@ -133,7 +129,7 @@ fn twice(facts: &DmarcFacts, step: &Step) -> Finding {
 }
 
 fn syntax(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
-    use crate::text::Lang;
+    use dkimd_advice::text::Lang;
     let fault = policy.faults.first()?;
     let (en, es) = (fault.to(Lang::En), fault.to(Lang::Es));
     let what = Text::new(
@@ -328,7 +324,7 @@ fn lenient(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advice::Fix;
+    use dkimd_advice::Fix;
 
     fn facts(texts: &[&str]) -> DmarcFacts {
         DmarcFacts {

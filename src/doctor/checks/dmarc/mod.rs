@@ -15,10 +15,9 @@ use self::{
     tree::{Step, applied, organisation, walk},
 };
 use super::{dkim::keys::keys_of, each::each_domain, exists};
-use crate::{
-    dns::{DnsFailure, questions::Questions},
-    doctor::{host::Host, report::Report},
-};
+use crate::{host::Host, report::Report};
+use dkimd_questions::Questions;
+use dkimd_server::dns::DnsFailure;
 
 /// Domains of reports that are looked at.
 const MOST_STRANGERS: usize = 5;

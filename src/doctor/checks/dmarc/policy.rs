@@ -2,7 +2,7 @@
 
 use mail_auth::{common::parse::TxtRecordParser, dmarc::Dmarc};
 
-use crate::{text, text::Text};
+use dkimd_advice::{text, text::Text};
 
 /// What `psd=` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

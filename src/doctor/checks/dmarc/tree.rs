@@ -2,7 +2,8 @@
 //! domain is the organisation's (RFC 9989 section 4.10).
 
 use super::policy::{Psd, is_dmarc, psd_of};
-use crate::dns::{DnsFailure, questions::Questions};
+use dkimd_questions::Questions;
+use dkimd_server::dns::DnsFailure;
 
 /// Where the walk goes on after a name that is longer than this.
 const LABELS_AFTER_JUMP: usize = 7;

@@ -8,7 +8,7 @@ use std::{
 
 use nix::unistd::{User, getgrouplist};
 
-use crate::keys::accounts::{group_name, user_name};
+use dkimd_server::keys::accounts::{group_name, user_name};
 
 /// Execute permission of a directory, for its others.
 const SEARCH: u32 = 0o1;

@@ -4,10 +4,11 @@
 use std::{fs, path::Path};
 
 use super::wiring::{Caller, Role, ours};
-use crate::{
-    advice::Finding, config::snapshot::Snapshot, decide::Decision,
-    doctor::checks::authors::findings_for, postfix::Postfix, socket::SocketSpec, text,
-};
+use crate::checks::authors::findings_for;
+use dkimd_advice::{Finding, text};
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::Postfix;
+use dkimd_server::{config::snapshot::Snapshot, decide::Decision};
 
 /// Who Postfix's notices come from.
 const NOTIFIER: &str = "MAILER-DAEMON";
@@ -102,7 +103,7 @@ fn without_rule(server: &Snapshot, config: &Path, host: &str, author: &str) -> F
 
 /// With the rule that is missing.
 fn ruled(finding: Finding, server: &Snapshot, config: &Path, host: &str) -> Finding {
-    use crate::config::snapshot::SigningIdentities::{None, Single, Tables};
+    use dkimd_server::config::snapshot::SigningIdentities::{None, Single, Tables};
     match &server.signing {
         Tables { signing, .. } => {
             let file = signing.file().display().to_string();
@@ -139,17 +140,15 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{
-        advice::{Fix, Level},
-        config::resolve::Overrides,
-        doctor::checks::milter::wiring::callers,
-    };
+    use crate::checks::milter::wiring::callers;
+    use dkimd_advice::{Fix, Level};
+    use dkimd_server::config::resolve::Overrides;
 
     /// What is told where the SigningTable has a row for `pattern` alone.
     async fn told(classes: &str, pattern: &str) -> Option<Finding> {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
-        let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys.example/mail.private");
+        let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../keys.example/mail.private");
         fs::copy(key, path("k.pem")).unwrap();
         fs::write(path("keys"), format!("k example.com:s:{}\n", path("k.pem"))).unwrap();
         fs::write(path("rules"), format!("{pattern} k\n")).unwrap();

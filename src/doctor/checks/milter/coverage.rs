@@ -6,17 +6,13 @@ use super::{
     spelling::endpoint_of,
     wiring::{Caller, Fit, Role},
 };
-use crate::{
-    advice::Finding,
-    postfix::{
-        Postfix,
-        change::Change,
-        main_cf::words,
-        milters::{Milter, items},
-    },
-    socket::SocketSpec,
-    text,
-    text::Text,
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::{
+    Postfix,
+    change::Change,
+    main_cf::words,
+    milters::{Milter, items},
 };
 
 /// What keeps a service from its filters.
@@ -376,11 +372,9 @@ fn disabled_for_clients(postfix: &Postfix) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        advice::{Fix, Level},
-        decide::Mode,
-        doctor::checks::milter::{remedy::Trial, spelling, wiring::callers},
-    };
+    use crate::checks::milter::{remedy::Trial, spelling, wiring::callers};
+    use dkimd_advice::{Fix, Level};
+    use dkimd_server::decide::Mode;
 
     const MASTER: &str = "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n\
                           127.0.0.1:10025 inet n - n - - smtpd\ncleanup unix n - y - 0 cleanup\n";

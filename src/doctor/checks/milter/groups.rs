@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, fs};
 
 use super::access::Visitor;
-use crate::{advice::Finding, keys::accounts::group_name, text};
+use dkimd_advice::{Finding, text};
+use dkimd_server::keys::accounts::group_name;
 
 /// Services that connect to filters.
 const SERVICES: [&str; 2] = ["smtpd", "cleanup"];

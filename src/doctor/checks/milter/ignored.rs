@@ -5,11 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    advice::Finding,
-    socket::{SocketSpec, spec::SocketSpecError},
-    text,
-};
+use dkimd_advice::{Finding, text};
+use dkimd_milter::socket::{SocketSpec, spec::SocketSpecError};
 
 /// Read by the init script alone.
 const DEFAULTS: &str = "/etc/default/opendkim";
@@ -137,7 +134,7 @@ fn of_unit(file: &Path, text: &str) -> Option<Elsewhere> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advice::Level;
+    use dkimd_advice::Level;
 
     #[test]
     fn the_last_socket_of_the_defaults_counts_and_variables_are_left_alone() {

@@ -10,7 +10,9 @@ use std::{
 };
 
 use super::wiring::same_file;
-use crate::{config::DEFAULT_FILE, doctor::host::ReadCommandLine, socket::SocketSpec};
+use crate::host::ReadCommandLine;
+use dkimd_milter::socket::SocketSpec;
+use dkimd_server::config::DEFAULT_FILE;
 
 /// Names that the server's process goes by.
 const PROCESS_NAMES: [&str; 2] = ["opendkim", "dkimd"];

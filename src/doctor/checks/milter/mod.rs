@@ -40,16 +40,14 @@ use self::{
 };
 use super::each::side_by_side;
 use crate::{
-    decide::Mode,
-    doctor::{
-        host::Host,
-        knock::{Families, Knock, Knocked},
-        report::{Cause, Report},
-    },
-    postfix::{Postfix, milters::Milter},
-    socket::SocketSpec,
-    text,
+    host::Host,
+    knock::{Families, Knock, Knocked},
+    report::{Cause, Report},
 };
+use dkimd_advice::text;
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::{Postfix, milters::Milter};
+use dkimd_server::decide::Mode;
 
 /// Postfix's account, unless `mail_owner` names another.
 const USUAL_OWNER: &str = "postfix";

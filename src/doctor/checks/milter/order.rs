@@ -6,7 +6,10 @@ use super::{
     remedy::{How, Mended},
     wiring::{Caller, Role},
 };
-use crate::{advice::Finding, decide::Mode, postfix::milters::Milter, socket::SocketSpec, text};
+use dkimd_advice::{Finding, text};
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::milters::Milter;
+use dkimd_server::decide::Mode;
 
 /// OpenDMARC's port by custom.
 const DMARC_PORT: u16 = 8893;
@@ -130,11 +133,9 @@ fn list(caller: &Caller<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        advice::Fix,
-        doctor::checks::milter::{remedy::Trial, wiring::callers},
-        postfix::Postfix,
-    };
+    use crate::checks::milter::{remedy::Trial, wiring::callers};
+    use dkimd_advice::Fix;
+    use dkimd_postfix::Postfix;
 
     fn judged(list: &str) -> Vec<Finding> {
         let main = format!("smtpd_milters = {list}\n");

@@ -9,11 +9,9 @@ use super::{
     remedy::Mended,
     wiring::{self, Caller, Fit, ours, same_file},
 };
-use crate::{
-    advice::Finding,
-    postfix::{Postfix, change::quoted_path, expand::sole_reference, milters::Milter},
-    socket::SocketSpec,
-};
+use dkimd_advice::Finding;
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::{Postfix, change::quoted_path, expand::sole_reference, milters::Milter};
 
 /// The names that a chrooted service finds, in its queue directory.
 const HOSTS: &str = "etc/hosts";
@@ -288,7 +286,7 @@ impl<'a> Site<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::checks::milter::wiring::callers;
+    use crate::checks::milter::wiring::callers;
 
     #[test]
     fn a_list_stands_where_it_can_be_changed_for_all_who_share_it() {

@@ -13,14 +13,10 @@ use super::{
     spelling::endpoint_of,
     wiring::{Caller, Fit, Role, callers, same_file},
 };
-use crate::{
-    advice::Finding,
-    doctor::knock::Knocked,
-    postfix::{change::quoted_path, milters::Milter},
-    socket::SocketSpec,
-    text,
-    text::Text,
-};
+use crate::knock::Knocked;
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::{change::quoted_path, milters::Milter};
 
 /// What the judgement looks at besides the knock.
 #[derive(Debug)]

@@ -9,14 +9,10 @@ use super::{
     settings, spelling,
     wiring::{Role, callers},
 };
-use crate::{
-    advice::{Finding, Level},
-    config::snapshot::Snapshot,
-    decide::Mode,
-    postfix::{Postfix, change::Change, milters::items},
-    socket::SocketSpec,
-    text,
-};
+use dkimd_advice::{Finding, Level, text};
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::{Postfix, change::Change, milters::items};
+use dkimd_server::{config::snapshot::Snapshot, decide::Mode};
 
 /// Changes that a change calls for, one after the other, until it is given up.
 const MOST_ROUNDS: usize = 4;

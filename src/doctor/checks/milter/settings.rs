@@ -9,18 +9,14 @@ use super::{
     spelling::endpoint_of,
     wiring::{Caller, Role},
 };
-use crate::{
-    advice::Finding,
-    config::snapshot::Snapshot,
-    dns::MESSAGE_DEADLINE,
-    postfix::{
-        Postfix,
-        change::Change,
-        main_cf::time,
-        milters::{Milter, items},
-    },
-    text,
+use dkimd_advice::{Finding, text};
+use dkimd_postfix::{
+    Postfix,
+    change::Change,
+    main_cf::time,
+    milters::{Milter, items},
 };
+use dkimd_server::{config::snapshot::Snapshot, dns::MESSAGE_DEADLINE};
 
 /// The protocol that our server speaks best.
 const PROTOCOL: u32 = 6;
@@ -347,11 +343,9 @@ fn daemon_names(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        advice::Fix,
-        config::resolve::Overrides,
-        doctor::checks::milter::{remedy::Trial, wiring::callers},
-    };
+    use crate::checks::milter::{remedy::Trial, wiring::callers};
+    use dkimd_advice::Fix;
+    use dkimd_server::config::resolve::Overrides;
 
     const MASTER: &str = "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n\
                           cleanup unix n - y - 0 cleanup\n";

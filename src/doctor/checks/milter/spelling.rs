@@ -6,14 +6,11 @@ use super::{
     remedy::{How, Mended},
     wiring::{Caller, Fit},
 };
-use crate::{
-    advice::Finding,
-    postfix::{
-        expand::{expanded, sole_reference},
-        milters::{self, Milter, items},
-    },
-    socket::SocketSpec,
-    text,
+use dkimd_advice::{Finding, text};
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::{
+    expand::{expanded, sole_reference},
+    milters::{self, Milter, items},
 };
 
 /// What people write in front of a host and a port.
@@ -302,7 +299,7 @@ fn is_this_host(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postfix::Postfix;
+    use dkimd_postfix::Postfix;
 
     const MASTER: &str = "smtp inet n - y - - smtpd\ncleanup unix n - y - 0 cleanup\n";
     const UNIX: &str = "local:/var/spool/postfix/opendkim/opendkim.sock";

@@ -8,10 +8,11 @@ use super::{
     reach::{Door, Scene},
     wiring::{Caller, ours},
 };
-use crate::{
-    advice::Finding, config::snapshot::Snapshot, dataset::DataSetKind, doctor::knock::Knocked,
-    postfix::Postfix, socket::SocketSpec, text,
-};
+use crate::knock::Knocked;
+use dkimd_advice::{Finding, text};
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::Postfix;
+use dkimd_server::{config::snapshot::Snapshot, dataset::DataSetKind};
 
 /// What connects from this host itself.
 const THIS_HOST: [&str; 2] = ["127.0.0.1", "::1"];
@@ -130,7 +131,7 @@ pub(super) fn shut_out(door: &Door<'_>, scene: &Scene<'_>, server: &Snapshot) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advice::Fix;
+    use dkimd_advice::Fix;
 
     fn server(name: &str, places: &[&str]) -> Server {
         Server {

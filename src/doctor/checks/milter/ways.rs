@@ -1,7 +1,8 @@
 //! Mail that is signed first and filtered then.
 
 use super::wiring::{Role, callers, ours};
-use crate::{postfix::Postfix, socket::SocketSpec};
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::Postfix;
 
 /// A service whose mail is signed before a content filter gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]

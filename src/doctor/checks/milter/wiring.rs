@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use crate::{
-    postfix::{
-        Postfix, Service,
-        main_cf::words,
-        milters::{self, Milter},
-    },
-    socket::SocketSpec,
+use dkimd_milter::socket::SocketSpec;
+use dkimd_postfix::{
+    Postfix, Service,
+    main_cf::words,
+    milters::{self, Milter},
 };
 
 /// Ports that dkimd and OpenDKIM are found at by custom.

@@ -8,7 +8,9 @@ use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
 use super::judge::Tlsa;
-use crate::{advice::Finding, doctor::record_line, postfix::Postfix, text};
+use crate::record_line;
+use dkimd_advice::{Finding, text};
+use dkimd_postfix::Postfix;
 
 /// Parameters that name files of certificates; the later ones are used where the first is empty.
 const FILES: [&str; 3] = [

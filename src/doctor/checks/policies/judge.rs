@@ -1,6 +1,7 @@
 //! What does not fit together.
 
-use crate::{advice::Finding, doctor::record_line, text};
+use crate::record_line;
+use dkimd_advice::{Finding, text};
 
 /// Longest `id=` of an MTA-STS record (RFC 8461 section 3.1).
 const MOST_ID: usize = 32;

@@ -9,13 +9,12 @@ use std::sync::Arc;
 use self::judge::{PolicyFacts, Tlsa, judge, judge_caa};
 use super::{dmarc::enforced_policy, each::each, no_domain, resolver::probe::is_signed};
 use crate::{
-    dns::{DnsFailure, questions::Questions},
-    doctor::{
-        addresses::{Seen, own_addresses},
-        host::Host,
-        report::Report,
-    },
+    addresses::{Seen, own_addresses},
+    host::Host,
+    report::Report,
 };
+use dkimd_questions::Questions;
+use dkimd_server::dns::DnsFailure;
 
 /// Mail exchangers whose TLSA records are looked at.
 const MOST_EXCHANGERS: usize = 5;

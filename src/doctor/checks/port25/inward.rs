@@ -4,23 +4,19 @@ use std::path::Path;
 
 use super::NEAR;
 use crate::{
-    advice::Finding,
-    doctor::{
-        addresses::Seen,
-        arriving::Arriving,
-        host::Host,
-        listeners::{self, Listener, SMTP},
-        report::{Cause, Report},
-        smtp::{
-            SmtpError,
-            reply::Reply,
-            session::{Session, connect},
-        },
+    addresses::Seen,
+    arriving::Arriving,
+    host::Host,
+    listeners::{self, Listener, SMTP},
+    report::{Cause, Report},
+    smtp::{
+        SmtpError,
+        reply::Reply,
+        session::{Session, connect},
     },
-    postfix::Postfix,
-    text,
-    text::Text,
 };
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_postfix::Postfix;
 
 /// What our own server says.
 struct Heard {

@@ -11,7 +11,7 @@ mod relay;
 
 use std::{sync::Arc, time::Duration};
 
-use crate::doctor::{addresses::smarthost, host::Host, report::Report, smtp::session::Patience};
+use crate::{addresses::smarthost, host::Host, report::Report, smtp::session::Patience};
 
 /// How long others' servers may take; some greet late on purpose.
 const FAR: Patience = Patience {

@@ -8,27 +8,24 @@ use std::{
 
 use super::{super::each::side_by_side, FAR};
 use crate::{
-    advice::Finding,
-    dns::{DnsFailure, questions::Questions},
-    doctor::{
-        calendar::{date_in, unix_seconds},
-        checks::GREETED,
-        host::Host,
-        listeners::SMTP,
-        report::Report,
-        smtp::{
-            SmtpError,
-            reply::Reply,
-            session::{Session, connect},
-        },
+    calendar::{date_in, unix_seconds},
+    checks::GREETED,
+    host::Host,
+    listeners::SMTP,
+    report::Report,
+    smtp::{
+        SmtpError,
+        reply::Reply,
+        session::{Session, connect},
     },
-    postfix::{
-        leaving::{LeavingAddress, is_private},
-        refusal::Refusal,
-    },
-    text,
-    text::Text,
 };
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_postfix::{
+    leaving::{LeavingAddress, is_private},
+    refusal::Refusal,
+};
+use dkimd_questions::Questions;
+use dkimd_server::dns::DnsFailure;
 
 /// Seconds that this clock and that of a greeting may differ: more than any greeting is late.
 const MAX_SKEW: u64 = 300;

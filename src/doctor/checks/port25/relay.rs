@@ -4,19 +4,17 @@ use std::net::SocketAddr;
 
 use super::FAR;
 use crate::{
-    advice::Finding,
-    dns::{DnsFailure, questions::Questions},
-    doctor::{
-        host::Host,
-        listeners::{SMTP, SUBMISSIONS},
-        report::Report,
-        smtp::{
-            SmtpError,
-            session::{Session, connect},
-        },
+    host::Host,
+    listeners::{SMTP, SUBMISSIONS},
+    report::Report,
+    smtp::{
+        SmtpError,
+        session::{Session, connect},
     },
-    text,
 };
+use dkimd_advice::{Finding, text};
+use dkimd_questions::Questions;
+use dkimd_server::dns::DnsFailure;
 
 /// Addresses of a relay that are tried.
 const MOST_TRIES: usize = 4;

@@ -6,13 +6,9 @@ mod restrictions;
 use std::{fs, net::IpAddr, sync::Arc};
 
 use self::restrictions::{Word, has_barrier, to_a_stranger, trusts_networks};
-use crate::{
-    advice::Finding,
-    doctor::{host::Host, report::Report},
-    postfix::{Postfix, Service, leaving::is_private},
-    text,
-    text::Text,
-};
+use crate::{host::Host, report::Report};
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_postfix::{Postfix, Service, leaving::is_private};
 
 /// A public IPv4 network with a shorter prefix is a provider's, not one's own.
 const WIDE_V4: u8 = 24;
@@ -171,7 +167,7 @@ fn networks(postfix: &Postfix, service: &Service, names_networks: bool) -> Optio
         return None;
     }
     let written = value("mynetworks");
-    let entries: Vec<&str> = crate::postfix::main_cf::words(written);
+    let entries: Vec<&str> = dkimd_postfix::main_cf::words(written);
     let find = |wanted: fn(Network) -> bool| {
         entries
             .iter()
@@ -267,7 +263,7 @@ fn style_finding(entries: &[&str], style: &str, evidence: &[String; 2]) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advice::Level;
+    use dkimd_advice::Level;
 
     const MASTER: &str = "smtp inet n - y - - smtpd\n127.0.0.1:10025 inet n - n - - smtpd\n";
     const CLOSED: &str = "smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated defer_unauth_destination\n\

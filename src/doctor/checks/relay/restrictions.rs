@@ -1,7 +1,7 @@
 //! What lists of SMTP restrictions say to a stranger who wants mail passed on
 //! (`smtpd_relay_restrictions(5)` and its sisters).
 
-use crate::postfix::main_cf::words;
+use dkimd_postfix::main_cf::words;
 
 /// What a list says to a stranger whose recipient is elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,15 +13,12 @@ use std::{
 use self::probe::{Shown, probe};
 use super::each::side_by_side;
 use crate::{
-    advice::{Finding, Level},
-    dns::nameservers::RESOLV_CONF,
-    doctor::{
-        host::Host,
-        report::{Cause, Report},
-    },
-    postfix::Postfix,
-    text,
+    host::Host,
+    report::{Cause, Report},
 };
+use dkimd_advice::{Finding, Level, text};
+use dkimd_postfix::Postfix;
+use dkimd_server::dns::nameservers::RESOLV_CONF;
 
 /// Resolvers that are everybody's (Google, Cloudflare, Quad9, OpenDNS, AdGuard, Verisign, Level3),
 /// by the front of their addresses.

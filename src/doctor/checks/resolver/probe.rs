@@ -26,7 +26,7 @@ const PAYLOAD: u16 = 1232;
 
 /// What one server showed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::doctor::checks) struct Shown {
+pub(in crate::checks) struct Shown {
     /// Whether it answered at all.
     pub answers: bool,
     /// Whether it would not answer us (REFUSED), or could not find out (SERVFAIL).
@@ -40,7 +40,7 @@ pub(in crate::doctor::checks) struct Shown {
 }
 
 /// Asks a server about the root zone and about `domain`.
-pub(in crate::doctor::checks) async fn probe(server: SocketAddr, domain: Option<&str>) -> Shown {
+pub(in crate::checks) async fn probe(server: SocketAddr, domain: Option<&str>) -> Shown {
     let root = ask_udp(server, &Name::root(), RecordType::SOA).await;
     let usable = |answer: &Message| {
         matches!(
@@ -130,7 +130,7 @@ async fn ask_tcp(server: SocketAddr, name: &Name, kind: RecordType) -> io::Resul
 
 /// Whether DNSSEC protects the TLSA records at `name`, as the server tells by its own validation or
 /// by the signatures it hands on; `None` where it gave no answer.
-pub(in crate::doctor::checks) async fn is_signed(server: SocketAddr, name: &str) -> Option<bool> {
+pub(in crate::checks) async fn is_signed(server: SocketAddr, name: &str) -> Option<bool> {
     let name = Name::from_ascii(format!("{name}.")).ok()?;
     let answer = ask_udp(server, &name, RecordType::TLSA).await.ok()?;
     let mut kinds = answer.answers.iter().map(|record| record.record_type());
@@ -138,7 +138,7 @@ pub(in crate::doctor::checks) async fn is_signed(server: SocketAddr, name: &str)
 }
 
 /// Whether a resolver knows `name` when it is asked not to validate (CD, RFC 4035 section 3.2.2).
-pub(in crate::doctor::checks) async fn answers_unchecked(server: SocketAddr, name: &str) -> bool {
+pub(in crate::checks) async fn answers_unchecked(server: SocketAddr, name: &str) -> bool {
     let asking = async {
         let name = Name::from_ascii(format!("{name}.")).map_err(io::Error::other)?;
         let mut question = question(&name, RecordType::SOA);

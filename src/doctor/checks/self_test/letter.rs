@@ -2,12 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use crate::{
-    dkim::UnixTime,
-    headers::report::date,
-    message::{MessageError, MessageFile},
-    milter::client::{AddedField, Submission},
-};
+use dkim_core::UnixTime;
+use dkimd_message::{MessageError, MessageFile};
+use dkimd_milter::client::{AddedField, Submission};
+use dkimd_server::headers::report::date;
 
 /// Never reached: the conversation ends before anything is sent.
 const RECIPIENT: &str = "nobody@example.com";

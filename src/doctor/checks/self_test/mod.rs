@@ -17,23 +17,26 @@ use tokio::{
 
 use super::{authors, milter};
 use crate::{
-    advice::Finding,
+    host::Host,
+    report::{Cause, Report},
+};
+use dkim_core::name::Domain;
+use dkimd_advice::{
+    Finding, text,
+    text::{Lang, Text},
+};
+use dkimd_message::verdicts::Verdicts;
+use dkimd_milter::{
+    client::{self, Ending, Submission, Wanted},
+    socket::{SocketSpec, stream::Stream},
+};
+use dkimd_server::{
     config::snapshot::Snapshot,
     decide::{Decision, Reason},
-    dkim::name::Domain,
     dns::{TxtLookup, file::FileRecords},
-    doctor::{
-        host::Host,
-        report::{Cause, Report},
-    },
     log::sink::Capture,
-    message::verdicts::Verdicts,
-    milter::client::{self, Ending, Submission, Wanted},
     process::clock,
     session::key_sources,
-    socket::{SocketSpec, stream::Stream},
-    text,
-    text::{Lang, Text},
 };
 
 /// What one conversation with the server may take.

@@ -6,20 +6,19 @@ use std::{collections::HashSet, sync::Arc};
 use data_encoding::BASE64;
 
 use super::super::authors::findings_for;
-use crate::{
-    advice::Finding,
+use dkim_core::{
+    Algorithm, UnixTime,
+    outcome::Outcome,
+    verify::{Signature, SignatureResult},
+};
+use dkimd_advice::{Finding, text};
+use dkimd_message::{MessageFile, configuration::daemon_user, verdicts::Verdicts};
+use dkimd_server::{
     config::snapshot::Snapshot,
     decide::{Decision, opendkim},
-    dkim::{
-        Algorithm, UnixTime,
-        outcome::Outcome,
-        verify::{Signature, SignatureResult},
-    },
     dns::{TxtLookup, file::FileRecords},
     keys::store::KeyStore,
-    message::{MessageFile, configuration::daemon_user, verdicts::Verdicts},
     session::signing,
-    text,
 };
 
 /// The keys on disk that would sign mail of `author`, as their records would be in DNS.

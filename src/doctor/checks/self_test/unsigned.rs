@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use crate::{
-    advice::Finding,
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_server::{
     config::snapshot::{SigningIdentities, Snapshot},
     dataset::{DataSetKind, DataSetSpec},
     decide::{Decision, Reason},
-    text,
-    text::Text,
 };
 
 const CODE: &str = "self-test-not-signed";
@@ -151,7 +149,8 @@ fn file_of(set: &DataSetSpec) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{advice::Fix, config::resolve::Overrides};
+    use dkimd_advice::Fix;
+    use dkimd_server::config::resolve::Overrides;
 
     fn server(options: &[(&'static str, &str)]) -> Snapshot {
         let options = options

@@ -8,7 +8,8 @@ use super::{
     proposal::mended,
     record::{Record, is_spf},
 };
-use crate::{advice::Finding, doctor::record_line, text};
+use crate::record_line;
+use dkimd_advice::{Finding, text};
 
 /// What is known of the SPF of the name that the server greets with.
 #[derive(Clone, Debug)]

@@ -10,10 +10,9 @@ use super::{
     walk::{Found, Node},
     weaknesses::weaknesses,
 };
-use crate::{
-    advice::{Finding, Level},
-    doctor::record_line,
-    text,
+use crate::record_line;
+use dkimd_advice::{
+    Finding, Level, text,
     text::{Lang, Text},
 };
 

@@ -20,13 +20,12 @@ use self::{
 };
 use super::{each::each, no_domain};
 use crate::{
-    dns::{DnsFailure, questions::Questions},
-    doctor::{
-        addresses::{Seen, smarthost},
-        host::Host,
-        report::Report,
-    },
+    addresses::{Seen, smarthost},
+    host::Host,
+    report::Report,
 };
+use dkimd_questions::Questions;
+use dkimd_server::dns::DnsFailure;
 
 /// The time that the evaluation of one record for one address may take.
 const EVALUATION_LIMIT: Duration = Duration::from_secs(10);

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use crate::{text, text::Text};
+use dkimd_advice::{text, text::Text};
 
 /// The version that an SPF record begins with.
 pub(super) const VERSION: &str = "v=spf1";

@@ -4,7 +4,8 @@
 use std::{future::Future, pin::Pin};
 
 use super::record::{Kind, Record, is_spf};
-use crate::dns::{DnsFailure, questions::Questions};
+use dkimd_questions::Questions;
+use dkimd_server::dns::DnsFailure;
 
 /// Records read in one walk; whoever includes more has other sorrows than the rest of them.
 const MOST_RECORDS: usize = 40;

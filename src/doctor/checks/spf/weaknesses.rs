@@ -5,11 +5,8 @@ use super::{
     proposal::mended,
     record::{Kind, Qualifier, Record},
 };
-use crate::{
-    advice::{Finding, Level},
-    postfix::leaving::is_private,
-    text,
-};
+use dkimd_advice::{Finding, Level, text};
+use dkimd_postfix::leaving::is_private;
 
 /// All of them.
 pub(super) fn weaknesses(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding> {

@@ -14,18 +14,14 @@ use self::{
 };
 use super::postfix::runs;
 use crate::{
-    advice::Finding,
-    doctor::{
-        host::Host,
-        report::{Cause, Report},
-    },
-    postfix::{
-        Postfix, Service,
-        change::{Change, quoted},
-        main_cf::words,
-    },
-    text,
-    text::Text,
+    host::Host,
+    report::{Cause, Report},
+};
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_postfix::{
+    Postfix, Service,
+    change::{Change, quoted},
+    main_cf::words,
 };
 
 /// Services that speak TLS from the first octet on.
@@ -548,7 +544,7 @@ fn unbound_senders(postfix: &Postfix, service: &Service) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advice::{Fix, Level};
+    use dkimd_advice::{Fix, Level};
 
     const MASTER: &str = "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n";
     const GOOD: &str = "submission/inet/smtpd_sasl_auth_enable = yes\nsubmission/inet/smtpd_tls_security_level = encrypt\n\

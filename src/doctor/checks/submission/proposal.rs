@@ -1,6 +1,6 @@
 //! A submission service as a whole.
 
-use crate::postfix::{Postfix, Service, change::quoted};
+use dkimd_postfix::{Postfix, Service, change::quoted};
 
 /// What it has beside its passwords. Restrictions of port 25 are not for users, who are let on by their
 /// passwords alone.

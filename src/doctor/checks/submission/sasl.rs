@@ -3,10 +3,8 @@
 use nix::errno::Errno;
 use tokio::task::spawn_blocking;
 
-use crate::{
-    doctor::knock::{Families, Knock, Knocked},
-    postfix::{Postfix, Service},
-};
+use crate::knock::{Families, Knock, Knocked};
+use dkimd_postfix::{Postfix, Service};
 
 /// Where Dovecot listens for Postfix by custom, in the queue directory.
 pub(super) const USUAL_PATH: &str = "private/auth";

@@ -4,18 +4,16 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::{
-    doctor::{
-        listeners::{self, Listener, SUBMISSION, SUBMISSIONS},
-        smtp::{
-            SmtpError,
-            reply::Reply,
-            session::{Patience, greet},
-        },
+    listeners::{self, Listener, SUBMISSION, SUBMISSIONS},
+    smtp::{
+        SmtpError,
+        reply::Reply,
+        session::{Patience, greet},
     },
-    postfix::{
-        Postfix,
-        finger::{Call, Finger, Handshake},
-    },
+};
+use dkimd_postfix::{
+    Postfix,
+    finger::{Call, Finger, Handshake},
 };
 
 /// How long our own server may take.

@@ -10,11 +10,8 @@ use webpki::{
     anchor_from_trusted_cert,
 };
 
-use crate::{
-    advice::Finding,
-    doctor::calendar::{DAY_SECONDS, day, unix_seconds},
-    text,
-};
+use crate::calendar::{DAY_SECONDS, day, unix_seconds};
+use dkimd_advice::{Finding, text};
 
 /// Days before its end from which a certificate that is renewed by itself would have been renewed.
 const ENDING_DAYS: u64 = 14;

@@ -14,13 +14,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use webpki::EndEntityCert;
 
 use self::public_half::public_half;
-use crate::{
-    advice::Finding,
-    doctor::listeners::{self, SMTP, SUBMISSION, SUBMISSIONS},
-    postfix::{Postfix, Service, main_cf::words},
-    text,
-    text::Text,
-};
+use crate::listeners::{self, SMTP, SUBMISSION, SUBMISSIONS};
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_postfix::{Postfix, Service, main_cf::words};
 
 /// Octets of a file with certificates or a key.
 const MAX_FILE: u64 = 1024 * 1024;

@@ -5,14 +5,12 @@ use std::net::SocketAddr;
 use rustls_pki_types::CertificateDer;
 
 use super::NEAR;
-use crate::{
-    doctor::smtp::{
-        SmtpError,
-        reply::{Reply, printable},
-        session::{connect, greet},
-    },
-    postfix::finger::{Call, Finger, Handshake},
+use crate::smtp::{
+    SmtpError,
+    reply::{Reply, printable},
+    session::{connect, greet},
 };
+use dkimd_postfix::finger::{Call, Finger, Handshake};
 
 /// What a port of ours makes of TLS.
 #[derive(Debug)]

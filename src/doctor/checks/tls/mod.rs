@@ -19,21 +19,17 @@ use self::{
     handshake::{Offer, offer},
 };
 use crate::{
-    advice::Finding,
-    doctor::{
-        addresses::Seen,
-        arriving::Arriving,
-        host::Host,
-        listeners::{self, Listener, SMTP, SUBMISSION, SUBMISSIONS},
-        report::{Cause, Report},
-        smtp::session::Patience,
-    },
-    postfix::{
-        Postfix,
-        finger::{Call, Finger},
-    },
-    text,
-    text::Text,
+    addresses::Seen,
+    arriving::Arriving,
+    host::Host,
+    listeners::{self, Listener, SMTP, SUBMISSION, SUBMISSIONS},
+    report::{Cause, Report},
+    smtp::session::Patience,
+};
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_postfix::{
+    Postfix,
+    finger::{Call, Finger},
 };
 
 /// How long our own server may take.
@@ -335,7 +331,7 @@ fn certificates(looked: &[Looked<'_>], names: &[String], host: &Host) -> Vec<Fin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advice::Level;
+    use dkimd_advice::Level;
 
     #[test]
     fn nothing_is_concluded_where_nobody_could_try() {

@@ -2,14 +2,11 @@
 //! `tls-old-protocols`.
 
 use crate::{
-    advice::Finding,
-    doctor::{
-        addresses::smarthost,
-        listeners::{self, SMTP},
-    },
-    postfix::{Postfix, Service, main_cf::words},
-    text,
+    addresses::smarthost,
+    listeners::{self, SMTP},
 };
+use dkimd_advice::{Finding, text};
+use dkimd_postfix::{Postfix, Service, main_cf::words};
 
 /// What the settings alone show.
 pub(super) fn findings(postfix: &Postfix) -> Vec<Finding> {

@@ -6,23 +6,21 @@ use std::sync::Arc;
 
 use super::authors::findings_for;
 use crate::{
-    advice::Finding,
+    host::Host,
+    report::{Cause, Report},
+};
+use dkim_core::{header::HeaderSection, name::Domain};
+use dkimd_advice::{Finding, text, text::Text};
+use dkimd_message::{
+    MessageFile,
+    verdicts::{Verdicts, author_domain},
+};
+use dkimd_server::{
     config::snapshot::Snapshot,
     decide::{Decision, opendkim},
-    dkim::{header::HeaderSection, name::Domain},
-    doctor::{
-        host::Host,
-        report::{Cause, Report},
-    },
     log::sink::Capture,
-    message::{
-        MessageFile,
-        verdicts::{Verdicts, author_domain},
-    },
     process::clock,
     session::key_sources,
-    text,
-    text::Text,
 };
 
 const LINK: &str = "List-Unsubscribe";
@@ -268,7 +266,7 @@ async fn would_be_signed(host: &Host, server: &Snapshot, message: &MessageFile) 
 }
 
 fn uncovered(host: &Host, server: &Snapshot, evidence: &str) -> Finding {
-    use crate::dataset::DataSetKind::Csl;
+    use dkimd_server::dataset::DataSetKind::Csl;
     let written = match &server.settings.signing.sign_headers {
         Some(set) => match &set.kind {
             Csl(text) => Some(text.trim().to_owned()),

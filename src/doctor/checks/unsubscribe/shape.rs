@@ -1,12 +1,9 @@
 //! The shape of a sample: its fields and lines, as far as they decide whether it survives its way.
 
-use crate::{
-    advice::Finding,
-    decide::Author,
-    dkim::header::HeaderSection,
-    message::{LineEnd, MessageFile},
-    text,
-};
+use dkim_core::header::HeaderSection;
+use dkimd_advice::{Finding, text};
+use dkimd_message::{LineEnd, MessageFile};
+use dkimd_server::decide::Author;
 
 /// The longest line, CRLF left out (RFC 5321 section 4.5.3.1.6).
 const LONGEST_LINE: usize = 998;
@@ -263,7 +260,7 @@ fn eight_bits(message: &MessageFile) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advice::Level;
+    use dkimd_advice::Level;
 
     const HEAD: &str = "From: Joe <joe@example.com>\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\nMessage-ID: <1@example.com>\r\n";
 

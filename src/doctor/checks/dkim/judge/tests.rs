@@ -1,10 +1,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::keys::{
-    generate::{KeyKind, generate},
-    load::private_key,
-};
+use dkimd_keygen::generate::{KeyKind, generate};
+use dkimd_server::keys::load::private_key;
 
 fn key(kind: KeyKind) -> OwnKey {
     let made = generate(kind).unwrap();

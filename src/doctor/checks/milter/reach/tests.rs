@@ -1,12 +1,10 @@
 use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixListener};
 
 use super::*;
-use crate::{
-    advice::Fix,
-    decide::Mode,
-    doctor::checks::milter::{remedy::Trial, wiring::callers},
-    postfix::Postfix,
-};
+use crate::checks::milter::{remedy::Trial, wiring::callers};
+use dkimd_advice::Fix;
+use dkimd_postfix::Postfix;
+use dkimd_server::decide::Mode;
 
 struct World {
     folder: tempfile::TempDir,

@@ -1,8 +1,6 @@
 use super::*;
-use crate::{
-    advice::{Fix, Level},
-    doctor::checks::spf::record::Record,
-};
+use crate::checks::spf::record::Record;
+use dkimd_advice::{Fix, Level};
 
 const V4: &str = "203.0.113.10";
 const V6: &str = "2001:db8::10";

@@ -130,9 +130,9 @@ fn finger(directory: &Path) -> Option<Finger> {
     main.write_all(MAIN_CF.as_bytes()).unwrap();
     // Postfix waits two seconds for the end of an edit that has just begun.
     main.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-    let postfix = crate::postfix::Postfix {
+    let postfix = dkimd_postfix::Postfix {
         directory: directory.to_owned(),
-        ..crate::postfix::Postfix::from_texts("", "", "")
+        ..dkimd_postfix::Postfix::from_texts("", "", "")
     };
     let finger = Finger::of(&postfix);
     if !finger.program.is_absolute() {

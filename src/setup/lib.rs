@@ -6,8 +6,10 @@
 //!
 //! What is done to the host is a list of [`change`]s, which [`journal`] holds before the first is
 //! made; [`hunks`] changes files line by line, and all of it
-//! goes through [`crate::hand`]. [`records`]
+//! goes through [`dkimd_hand`]. [`records`]
 //! builds what is to be published, without asking anybody; [`published`] asks what is there, and [`publication`] whether a new key's record is.
+
+#![warn(clippy::unwrap_used)]
 
 pub mod apply;
 pub mod change;

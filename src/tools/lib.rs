@@ -1,5 +1,7 @@
 //! Commands beside the daemon, each in its own file.
 
+#![warn(clippy::unwrap_used)]
+
 pub mod atpszone;
 pub mod genzone;
 pub mod keygen;

@@ -6,6 +6,8 @@
 //! verified and its damage named by [`message`], a bounce taken apart by [`bounce`]. What was found
 //! is an [`answer::Answer`].
 
+#![warn(clippy::unwrap_used)]
+
 mod answer;
 mod author;
 mod bounce;
@@ -30,16 +32,17 @@ use std::{
 use clap::Args;
 
 use self::{answer::Answer, log_line::LogLine, subject::Subject};
-use crate::{
-    advice::{
-        Finding,
-        line::one_line,
-        render::{Style, finding_json},
-    },
+use dkimd_advice::{
+    Finding,
+    line::one_line,
+    render::{Style, finding_json},
+    text,
+    text::Lang,
+};
+use dkimd_server::{
     config::{DEFAULT_FILE, resolve::Overrides, snapshot::Snapshot},
     process::{ExitCode, Failure},
-    secret, text,
-    text::Lang,
+    secret,
 };
 
 /// Lines of standard input that are explained.

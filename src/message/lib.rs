@@ -7,6 +7,8 @@
 //!
 //! It knows no command, no Postfix and no host: neither who asks nor what is printed.
 
+#![warn(clippy::unwrap_used)]
+
 pub mod configuration;
 pub mod damage;
 pub mod file;

@@ -5,6 +5,8 @@
 //! function from the host to its [`report`]; [`examination`] runs them together, each within its
 //! time; [`render`] shows what came of it. [`knock`] tries a milter's socket as Postfix would.
 
+#![warn(clippy::unwrap_used)]
+
 pub mod addresses;
 mod arriving;
 mod calendar;
