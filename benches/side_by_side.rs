@@ -288,20 +288,19 @@ fn message(scenario: &Scenario, body: usize, folder: &Path) -> io::Result<Messag
         request_reports: false,
         fix_crlf: false,
     };
+    let key = private_key(folder)?;
     let request = SigningRequest {
         domain: Domain::parse("example.net").map_err(io::Error::other)?,
         selector: Selector::parse("bench").map_err(io::Error::other)?,
         auid: None,
-        key: private_key(folder)?,
+        algorithm: key.algorithm(),
         body_length: BodyLength::Whole,
         extra_tags: Vec::new(),
     };
     let mut signer = Signer::new(Arc::new(policy), vec![request]);
     signer.body(&message.body);
-    let fields = signer
-        .finish(&section, UnixTime(1_700_000_000))
-        .map_err(io::Error::other)?;
-    for field in fields {
+    for field in signer.finish(&section, UnixTime(1_700_000_000)) {
+        let field = field.sign(&*key).map_err(io::Error::other)?;
         let value = format!(" {}", field.value.replace("\r\n", "\n"));
         message
             .header

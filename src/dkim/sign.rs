@@ -6,10 +6,11 @@ use aws_lc_rs::digest;
 use data_encoding::BASE64;
 
 use super::{
-    Canon, Canonicalization, UnixTime,
+    Algorithm, Canon, Canonicalization, UnixTime,
     body_hash::{BodyHashId, BodyHashSpec, BodyHashes, DigestAlgorithm},
     canon::{canonical_field, canonical_signature_field},
     crypto::{PrivateKey, Sha256Digest},
+    fold::FoldedValue,
     header::{Field, HeaderSection},
     name::{Auid, Domain, Selector},
     select::HeaderSelection,
@@ -54,13 +55,60 @@ pub struct SigningRequest {
     pub selector: Selector,
     /// `i=`, left out when `None`.
     pub auid: Option<Auid>,
-    /// The key; `a=` follows from it.
-    pub key: Arc<dyn PrivateKey>,
+    /// `a=`: what the key signs with.
+    pub algorithm: Algorithm,
     /// `l=`.
     pub body_length: BodyLength,
     /// Tags between the known ones and `bh=` (`r`, `atps`, `atpsh`, extensions), in the order of
     /// their addition; OpenDKIM writes them in reverse.
     pub extra_tags: Vec<(String, String)>,
+}
+
+/// A DKIM-Signature field whose `b=` is still empty: what is to be signed, by whoever holds the key.
+#[derive(Clone, Debug)]
+pub struct UnsignedField {
+    /// What the key signs.
+    pub digest: Sha256Digest,
+    /// `d=`.
+    pub domain: Domain,
+    /// `s=`.
+    pub selector: Selector,
+    /// `a=`.
+    pub algorithm: Algorithm,
+    value: FoldedValue,
+}
+
+impl UnsignedField {
+    /// The field with the signature that the key made of [`Self::digest`].
+    pub fn with_signature(self, signature: &[u8]) -> SignatureField {
+        let mut value = self.value;
+        value.push_anywhere(&BASE64.encode(signature));
+        SignatureField {
+            value: value.into_string(),
+            domain: self.domain,
+            selector: self.selector,
+            algorithm: self.algorithm,
+        }
+    }
+
+    /// The field, signed by a key at hand.
+    ///
+    /// # Errors
+    /// When the key's holder fails.
+    pub fn sign(self, key: &dyn PrivateKey) -> Result<SignatureField, SignError> {
+        match key.sign(&self.digest) {
+            Ok(signature) => Ok(self.with_signature(&signature)),
+            Err(_) => Err(self.failed()),
+        }
+    }
+
+    /// What is to be said when the key's holder did not sign.
+    pub fn failed(self) -> SignError {
+        SignError::KeyFailed {
+            domain: self.domain,
+            selector: self.selector,
+        }
+    }
 }
 
 /// A finished DKIM-Signature field.
@@ -73,7 +121,7 @@ pub struct SignatureField {
     /// `s=`.
     pub selector: Selector,
     /// `a=`.
-    pub algorithm: super::Algorithm,
+    pub algorithm: Algorithm,
 }
 
 /// Why no signature could be made.
@@ -142,13 +190,9 @@ impl Signer {
         self.body.wants_body()
     }
 
-    /// Ends the body and signs. `section` is hashed exactly as it stands. Fields come in request
-    /// order.
-    pub fn finish(
-        self,
-        section: &HeaderSection,
-        now: UnixTime,
-    ) -> Result<Vec<SignatureField>, SignError> {
+    /// Ends the body. `section` is hashed exactly as it stands. Fields come in request order, each to be
+    /// signed by its key.
+    pub fn finish(self, section: &HeaderSection, now: UnixTime) -> Vec<UnsignedField> {
         let bodies = self.body.finish();
         let header = SignedHeader::new(&self.policy, section);
         let expiry = self
@@ -159,9 +203,8 @@ impl Signer {
         let mut fields = Vec::with_capacity(self.requests.len());
         for (request, body) in self.requests {
             let body = bodies.get(body);
-            let algorithm = request.key.algorithm();
-            let mut value = SignatureTags {
-                algorithm,
+            let value = SignatureTags {
+                algorithm: request.algorithm,
                 canonicalization: self.policy.canonicalization,
                 domain: &request.domain,
                 selector: &request.selector,
@@ -176,22 +219,15 @@ impl Signer {
                 copied_fields: header.copied.as_deref(),
             }
             .unsigned_value();
-            let digest = header.digest_with(value.as_str(), &mut scratch);
-            let Ok(signature) = request.key.sign(&digest) else {
-                return Err(SignError::KeyFailed {
-                    domain: request.domain,
-                    selector: request.selector,
-                });
-            };
-            value.push_anywhere(&BASE64.encode(&signature));
-            fields.push(SignatureField {
-                value: value.into_string(),
+            fields.push(UnsignedField {
+                digest: header.digest_with(value.as_str(), &mut scratch),
                 domain: request.domain,
                 selector: request.selector,
-                algorithm,
+                algorithm: request.algorithm,
+                value,
             });
         }
-        Ok(fields)
+        fields
     }
 }
 

@@ -10,7 +10,7 @@ use dkimd_server::{
     },
     keys::{accounts::Identity, error::KeyError},
     process::{ExitCode, user::Account},
-    session::signing::KeyFailure,
+    session::{holder::NotReady, signing::KeyFailure},
 };
 
 /// Loads `file`, or the default file; prints errors, not warnings (`dkimd check` shows those).
@@ -62,7 +62,7 @@ pub fn daemon_user(snapshot: &Snapshot) -> Identity {
 /// What is known where this process, neither root's nor the daemon's, may not look at the key: which
 /// signature it is for. `None` if the failure is the daemon's, too.
 pub fn not_examined(snapshot: &Snapshot, failure: &KeyFailure<'_>) -> Option<String> {
-    let KeyError::Unreadable(denied) = &failure.error else {
+    let NotReady::Key(KeyError::Unreadable(denied)) = &failure.error else {
         return None;
     };
     let stranger = denied

@@ -7,7 +7,6 @@ use std::{
 
 use clap::Args;
 
-use dkim_core::sign::Signer;
 use dkimd_message::{LineEnd, MessageFile, configuration};
 use dkimd_milter::Client;
 use dkimd_server::{
@@ -18,7 +17,11 @@ use dkimd_server::{
     },
     keys::store::KeyStore,
     process::{ExitCode, clock},
-    session::{inquiry::inquire, lines, signing},
+    session::{
+        inquiry::inquire,
+        lines,
+        signing::{self, Signing},
+    },
 };
 
 /// Arguments of `dkimd sign`.
@@ -31,6 +34,9 @@ pub struct SignArgs {
     #[arg(long)]
     pub only_fields: bool,
 }
+
+/// Keys of one message held at once.
+const KEYS: usize = 16;
 
 /// The administrator at the terminal counts as an authenticated user.
 struct LocalUser(Client);
@@ -95,8 +101,9 @@ fn sign(snapshot: &Snapshot, message: &MessageFile) -> Result<String, NotSigned>
         text,
         exit: ExitCode::Unavailable,
     };
+    let keys = KeyStore::judging_for(configuration::daemon_user(snapshot), KEYS);
     let decision = configuration::block_on(async {
-        let findings = inquire(snapshot, &message.section, &user, &[]).await;
+        let findings = inquire(snapshot, &message.section, &user, &[], &keys).await;
         (
             findings.decide(snapshot),
             findings.author_domain().unwrap_or_default().to_owned(),
@@ -115,14 +122,13 @@ fn sign(snapshot: &Snapshot, message: &MessageFile) -> Result<String, NotSigned>
             signing::extra_tags(snapshot, &author_domain).await,
         )
     });
-    let keys = KeyStore::judging_for(configuration::daemon_user(snapshot), identities.len());
-    let (requests, warnings) = signing::requests(
+    let (mut signing, warnings) = configuration::block_on(Signing::begin(
         snapshot,
         &keys,
         &identities,
         length.body_length,
         &extra_tags,
-    )
+    ))
     .map_err(
         |failure| match configuration::not_examined(snapshot, &failure) {
             Some(text) => NotSigned {
@@ -135,14 +141,13 @@ fn sign(snapshot: &Snapshot, message: &MessageFile) -> Result<String, NotSigned>
     for warning in warnings {
         eprintln!("dkimd: warning: {warning}");
     }
-    let mut signer = Signer::new(snapshot.signing_policy.clone(), requests);
-    message.feed_body(|octets| signer.body(octets));
-    let fields = signer
-        .finish(&message.section, clock::now())
-        .map_err(|error| NotSigned {
+    message.feed_body(|octets| signing.body(octets));
+    let fields = configuration::block_on(signing.finish(&message.section, clock::now())).map_err(
+        |error| NotSigned {
             text: lines::signing_failed(&error),
             exit: ExitCode::Software,
-        })?;
+        },
+    )?;
     Ok(fields
         .iter()
         .rev()

@@ -146,13 +146,14 @@ fn sign(
     key: &std::path::Path,
 ) -> Result<(), Failure> {
     let usage = |what| Failure::new(ExitCode::Config, what);
+    let key = load(key)?;
     let request = SigningRequest {
         domain: Domain::parse(domain)
             .map_err(|cause| usage(format!("the domain {domain:?} {cause}")))?,
         selector: Selector::parse(selector)
             .map_err(|cause| usage(format!("the selector {selector:?} {cause}")))?,
         auid: None,
-        key: load(key)?,
+        algorithm: key.algorithm(),
         body_length: BodyLength::Whole,
         extra_tags: Vec::new(),
     };
@@ -172,15 +173,15 @@ fn sign(
     };
     let mut signer = Signer::new(Arc::new(policy), vec![request]);
     message.feed_body(|octets| signer.body(octets));
-    let fields = signer
-        .finish(&message.section, clock::now())
-        .map_err(|error| Failure::new(ExitCode::Software, format!("dkim_eom(): {error}")))?;
     let line_end = match args.crlf {
         true => LineEnd::CrLf,
         false => message.line_end,
     };
     let mut out = io::stdout().lock();
-    for field in fields {
+    for field in signer.finish(&message.section, clock::now()) {
+        let field = field
+            .sign(&*key)
+            .map_err(|error| Failure::new(ExitCode::Software, format!("dkim_eom(): {error}")))?;
         let value = match line_end {
             LineEnd::CrLf => field.value,
             LineEnd::Lf => field.value.replace("\r\n", "\n"),

@@ -19,7 +19,7 @@ use crate::{
     keys::{KeySource, accounts::Identity, check::check_key},
     process::user::Account,
     secret,
-    session::signing::key_rules,
+    session::holder::key_rules,
 };
 
 /// Keys handed to a thread at once.

@@ -61,12 +61,12 @@ fn policy(sign: &[&str], oversign: &[&str]) -> SigningPolicy {
     }
 }
 
-fn request(key: Arc<dyn PrivateKey>, body_length: BodyLength) -> SigningRequest {
+fn request(body_length: BodyLength) -> SigningRequest {
     SigningRequest {
         domain: Domain::parse("example.com").unwrap(),
         selector: Selector::parse("s").unwrap(),
         auid: None,
-        key,
+        algorithm: Echo.algorithm(),
         body_length,
         extra_tags: Vec::new(),
     }
@@ -81,13 +81,10 @@ fn section(fields: &[(&str, &str)]) -> HeaderSection {
 }
 
 fn sign(policy: SigningPolicy, fields: &[(&str, &str)], body: &[u8]) -> String {
-    let mut signer = Signer::new(
-        Arc::new(policy),
-        vec![request(Arc::new(Echo), BodyLength::Whole)],
-    );
+    let mut signer = Signer::new(Arc::new(policy), vec![request(BodyLength::Whole)]);
     signer.body(body);
-    let signed = signer.finish(&section(fields), UnixTime(1)).unwrap();
-    signed[0].value.clone()
+    let mut unsigned = signer.finish(&section(fields), UnixTime(1));
+    unsigned.remove(0).sign(&Echo).unwrap().value
 }
 
 /// The digest that the echoing key wrote into `b=`, against the octets that must have been hashed.
@@ -132,13 +129,15 @@ fn each_signature_tells_its_own_body_length() {
         BodyLength::AtMost(0),
         BodyLength::AtMost(100),
     ];
-    let requests = lengths.map(|length| request(Arc::new(Echo), length));
+    let requests = lengths.map(request);
     let mut signer = Signer::new(Arc::new(policy(&[], &[])), requests.to_vec());
     assert!(signer.wants_body());
     signer.body(b"body");
-    let signed = signer
+    let signed: Vec<_> = signer
         .finish(&section(&[("From", " f")]), UnixTime(1))
-        .unwrap();
+        .into_iter()
+        .map(|field| field.sign(&Echo).unwrap())
+        .collect();
     let told: Vec<_> = signed
         .iter()
         .map(|field| {
@@ -151,13 +150,9 @@ fn each_signature_tells_its_own_body_length() {
 
 #[test]
 fn a_key_that_fails_names_its_signature() {
-    let signer = Signer::new(
-        Arc::new(policy(&[], &[])),
-        vec![request(Arc::new(Broken), BodyLength::Whole)],
-    );
-    let error = signer
-        .finish(&section(&[("From", " f")]), UnixTime(1))
-        .unwrap_err();
+    let signer = Signer::new(Arc::new(policy(&[], &[])), vec![request(BodyLength::Whole)]);
+    let mut unsigned = signer.finish(&section(&[("From", " f")]), UnixTime(1));
+    let error = unsigned.remove(0).sign(&Broken).unwrap_err();
     assert_eq!(
         error.to_string(),
         "signing with s=s d=example.com: the private-key operation failed"

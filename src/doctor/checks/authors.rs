@@ -10,6 +10,7 @@ use dkimd_milter::Client;
 use dkimd_server::{
     config::snapshot::{SigningIdentities, Snapshot},
     decide::{Decision, origin::OriginFacts},
+    keys::store::KeyStore,
     session::inquiry::{Findings, inquire},
 };
 
@@ -46,7 +47,14 @@ pub(super) async fn findings_for<'a>(server: &'a Snapshot, author: &str) -> Find
         b" Thu, 01 Jan 1970 00:00:00 +0000",
         LeadingSpace::Kept,
     );
-    inquire(server, &section, &ThisHost::default(), &[]).await
+    inquire(
+        server,
+        &section,
+        &ThisHost::default(),
+        &[],
+        &KeyStore::new(1),
+    )
+    .await
 }
 
 /// An author in `domain` whose mail is signed, if there is one; else the postmaster.

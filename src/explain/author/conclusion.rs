@@ -7,12 +7,7 @@ use dkimd_server::{
     decide::{Decision, Identity, NoAuthor, Reason},
     keys::store::KeyStore,
     process::ExitCode,
-    session::{
-        failure::SigningFailure,
-        inquiry::Findings,
-        lines,
-        signing::{self, KeyFailure},
-    },
+    session::{failure::SigningFailure, holder, inquiry::Findings, lines, signing::KeyFailure},
 };
 
 /// What follows from all the steps.
@@ -91,7 +86,7 @@ fn conclude_signing(
 ) -> Conclusion {
     let keys = KeyStore::judging_for(configuration::daemon_user(snapshot), identities.len());
     for identity in identities {
-        match keys.get(&identity.key, signing::key_rules(snapshot)) {
+        match configuration::block_on(holder::key(snapshot, &keys, identity).get()) {
             Ok((key, warnings)) => {
                 let result = format!("{}, {} bits", key.algorithm().as_str(), key.bits());
                 steps.push(Step {
@@ -110,7 +105,7 @@ fn conclude_signing(
                     return Conclusion::new("not-examined", None, sentence, exit);
                 }
                 let sentence = failure.line();
-                return failed(snapshot, &SigningFailure::Key(failure.error), sentence);
+                return failed(snapshot, &failure.error.into(), sentence);
             }
         }
     }

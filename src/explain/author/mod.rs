@@ -24,6 +24,7 @@ use dkimd_milter::Client;
 use dkimd_server::{
     config::snapshot::Snapshot,
     decide::origin::{AUTH_TYPE, DAEMON_NAME, OriginFacts},
+    keys::store::KeyStore,
     process::ExitCode,
     secret,
     session::inquiry::{Findings, inquire},
@@ -112,7 +113,13 @@ pub(super) fn foresee(
         b" Thu, 01 Jan 1970 00:00:00 +0000",
         LeadingSpace::Kept,
     );
-    let findings = configuration::block_on(inquire(snapshot, &section, &asked, &args.recipients));
+    let findings = configuration::block_on(inquire(
+        snapshot,
+        &section,
+        &asked,
+        &args.recipients,
+        &KeyStore::new(1),
+    ));
     Ok(explain(snapshot, &findings, &asked, author))
 }
 

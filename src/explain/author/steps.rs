@@ -10,7 +10,8 @@ use dkimd_server::{
         origin::{Test, Trust},
     },
     keys::{KeySource, error::path_shown},
-    session::inquiry::Findings,
+    message::configuration,
+    session::{holder, inquiry::Findings},
     tables::hosts::HostMatch,
 };
 
@@ -94,7 +95,7 @@ pub(super) fn identity_steps(snapshot: &Snapshot, findings: &Findings<'_>) -> Ve
         }],
         IdentityFinding::Found(identities) => identities
             .iter()
-            .flat_map(|identity| identity_found(rule, identity))
+            .flat_map(|identity| identity_found(rule, snapshot, identity))
             .collect(),
     }
 }
@@ -115,7 +116,7 @@ fn no_match(snapshot: &Snapshot, findings: &Findings<'_>) -> String {
     }
 }
 
-fn identity_found(rule: &'static str, identity: &Identity) -> Vec<Step> {
+fn identity_found(rule: &'static str, snapshot: &Snapshot, identity: &Identity) -> Vec<Step> {
     let named = identity.key_name.as_ref();
     let matched = match named {
         Some(name) => format!("\"{}\" fits and names the key '{name}'", identity.rule),
@@ -125,8 +126,9 @@ fn identity_found(rule: &'static str, identity: &Identity) -> Vec<Step> {
     if let Some(auid) = &identity.auid {
         let _ = write!(signature, " i={auid}");
     }
-    if let KeySource::File(path) = &identity.key {
-        let _ = write!(signature, ", key in {}", path_shown(path));
+    let source = configuration::block_on(holder::source(snapshot, identity).get());
+    if let Ok(KeySource::File(path)) = source {
+        let _ = write!(signature, ", key in {}", path_shown(&path));
     }
     let mut steps = vec![Step {
         rule,

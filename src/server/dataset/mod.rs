@@ -74,12 +74,20 @@ pub enum Answer<'a, T> {
     Later(Pin<Box<dyn Future<Output = T> + Send + 'a>>),
 }
 
-impl<T> Answer<'_, T> {
+impl<'a, T: 'a> Answer<'a, T> {
     /// Waits where that is needed.
     pub async fn get(self) -> T {
         match self {
             Self::Now(value) => value,
             Self::Later(future) => future.await,
+        }
+    }
+
+    /// What is made of the answer, when it is there.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U + Send + 'a) -> Answer<'a, U> {
+        match self {
+            Self::Now(value) => Answer::Now(make(value)),
+            Self::Later(future) => Answer::Later(Box::pin(async { make(future.await) })),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::{
     dkim::name::{Auid, Domain, Selector},
-    keys::KeySource,
     tables::key_table::KeyTableError,
 };
 
@@ -36,8 +35,6 @@ pub struct Identity {
     pub auid: Option<Auid>,
     /// A signer in the table that can't stand in `i=`, and why it was left out.
     pub dropped_signer: Option<DroppedSigner>,
-    /// The private key.
-    pub key: KeySource,
 }
 
 /// A signer of the SigningTable that can't stand in `i=` (RFC 6376 section 3.5).

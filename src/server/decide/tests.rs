@@ -4,7 +4,6 @@ use super::*;
 use crate::{
     decide::origin::Test,
     dkim::name::{Domain, Selector},
-    keys::KeySource,
     tables::hosts::HostMatch,
 };
 
@@ -29,7 +28,6 @@ fn identity() -> Identity {
         selector: Selector::parse("mail").unwrap(),
         auid: None,
         dropped_signer: None,
-        key: KeySource::File("/k".into()),
     }
 }
 

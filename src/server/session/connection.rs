@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::{
     Server,
-    aside::{LONG, SIGNING_WEIGHT, aside, by_itself},
+    aside::{LONG, aside, by_itself},
     envelope::Envelope,
     failure::SigningFailure,
     journal::Journal,
@@ -291,13 +291,13 @@ impl Conversation for Connection {
     fn body(&mut self, octets: &[u8]) -> bool {
         match &mut self.message {
             Some(Message {
-                work: Work::Sign(signer),
+                work: Work::Sign(signing),
                 record,
                 ..
             }) => {
                 record.body_octets += octets.len() as u64;
-                signer.body(octets);
-                signer.wants_body()
+                signing.body(octets);
+                signing.wants_body()
             }
             Some(Message {
                 work: Work::Verify(verifying),
@@ -327,10 +327,7 @@ impl Conversation for Connection {
             }
         }
         let end = match std::mem::replace(&mut message.work, Work::Header) {
-            Work::Sign(signer) => {
-                let octets = message.section.octets() + signer.len() * SIGNING_WEIGHT;
-                aside(octets, || self.finish_signing(*signer, &mut message)).await
-            }
+            Work::Sign(signing) => self.finish_signing(*signing, &mut message).await,
             Work::Verify(verifying) => self.finish_verifying(*verifying, &mut message).await,
             Work::End(end) => end,
             // An MTA that never ended the header section: nothing was decided, nothing may leave

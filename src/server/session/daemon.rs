@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Connection, Server, diagnostics::Diagnostics, reports::Reports, signing::key_rules,
+    Connection, Server, diagnostics::Diagnostics, holder::key_rules, reports::Reports,
     throttle::Throttle, verifying::host_name,
 };
 use crate::{
@@ -141,7 +141,7 @@ impl Daemon for MilterDaemon {
         };
         let server = Arc::new(Server {
             configuration,
-            keys: Arc::clone(&self.keys),
+            keys: Arc::<KeyStore>::clone(&self.keys),
             public_keys: KeySources::new(Arc::clone(&log)),
             diagnostics: Diagnostics::default(),
             reports: Reports::default(),

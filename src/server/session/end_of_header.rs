@@ -1,20 +1,17 @@
 //! The end of the header section: the decision, and the beginning of what it asks for.
 
-use std::sync::Arc;
-
 use super::{
     connection::{Connection, header_limit},
     failure::SigningFailure,
     inquiry::inquire,
     message::{Message, Work},
     record::{MessageRecord, Outcome},
-    signing,
+    signing::{self, Signing},
     verifying::Verifying,
 };
 use crate::{
     config::{settings::FailureAction, snapshot::Snapshot},
     decide::{Decision, Identity},
-    dkim::sign::Signer,
     log::Level,
     milter::{EndOfMessage, Reply},
     session::lines,
@@ -59,7 +56,14 @@ impl Connection {
             // Without the queue id, as log watchers know it.
             self.journal(&snapshot.settings).line(Level::Notice, &line);
         }
-        let findings = inquire(snapshot, section, &self.peer, &message.envelope.recipients).await;
+        let findings = inquire(
+            snapshot,
+            section,
+            &self.peer,
+            &message.envelope.recipients,
+            &*self.server.keys,
+        )
+        .await;
         record.author = findings.author.as_ref().ok().map(ToString::to_string);
         record.trust = findings.origin.trusted;
         journal.findings(&findings, snapshot, &self.peer);
@@ -127,23 +131,18 @@ impl Connection {
             journal.line(Level::Info, &lines::body_length_matched(recipient));
         }
         let extra_tags = signing::extra_tags(snapshot, author_domain).await;
-        match signing::requests(
-            snapshot,
-            &self.server.keys,
-            &identities,
-            length.body_length,
-            &extra_tags,
-        ) {
-            Ok((requests, warnings)) => {
+        let keys = &*self.server.keys;
+        let begun = Signing::begin(snapshot, keys, &identities, length.body_length, &extra_tags);
+        match begun.await {
+            Ok((signing, warnings)) => {
                 for warning in warnings {
                     journal.line(Level::Warning, &warning);
                 }
-                let signer = Box::new(Signer::new(Arc::clone(&snapshot.signing_policy), requests));
-                Work::Sign(signer)
+                Work::Sign(Box::new(signing))
             }
             Err(failure) => {
                 journal.line(Level::Err, &failure.line());
-                self.fail(SigningFailure::Key(failure.error), snapshot, record)
+                self.fail(failure.error.into(), snapshot, record)
             }
         }
     }

@@ -10,10 +10,10 @@ use super::{
     message::Message,
     record::{AddedSignature, Outcome, SignatureVerdict},
     reports::Reported,
+    signing::Signing,
     verifying::{Judged, Verifying},
 };
 use crate::{
-    dkim::sign::Signer,
     headers::auth_results_parse,
     log::Level,
     milter::{EndOfMessage, Reply},
@@ -22,7 +22,11 @@ use crate::{
 
 impl Connection {
     /// Signs; all signatures or none.
-    pub(super) fn finish_signing(&self, signer: Signer, message: &mut Message) -> EndOfMessage {
+    pub(super) async fn finish_signing(
+        &self,
+        signing: Signing,
+        message: &mut Message,
+    ) -> EndOfMessage {
         let Message {
             snapshot,
             section,
@@ -31,7 +35,7 @@ impl Connection {
         } = message;
         let journal = self.journal(&snapshot.settings).for_job(&record.job);
         let began = Instant::now();
-        let result = signer.finish(section, (self.server.clock)());
+        let result = signing.finish(section, (self.server.clock)()).await;
         record.times.signing = began.elapsed();
         let fields = match result {
             Ok(fields) => fields,

@@ -4,7 +4,7 @@
 //! On-Security). The text carries a stable word that `dkimd explain` knows, and nothing of the
 //! server's inside.
 
-use super::verdict::QUARANTINE_REASON;
+use super::{holder::NotReady, verdict::QUARANTINE_REASON};
 use crate::{
     config::settings::{FailureAction, OnFailure, Settings},
     decide::identity::IdentityError,
@@ -27,6 +27,15 @@ pub enum SigningFailure {
     TooManyRecipients,
     /// So much is under way that there was no memory for this message.
     MemoryShort,
+}
+
+impl From<NotReady> for SigningFailure {
+    fn from(error: NotReady) -> Self {
+        match error {
+            NotReady::Identity(error) => Self::Identity(error),
+            NotReady::Key(error) => Self::Key(error),
+        }
+    }
 }
 
 impl SigningFailure {

@@ -16,10 +16,9 @@ use crate::{
         header::HeaderSection,
         name::{Auid, Domain},
     },
-    secret,
+    session::holder::KeyHolder,
     tables::{
         hosts::HostMatch,
-        key_table::KeyTable,
         signing_table::{SigningEntry, SigningTable},
     },
 };
@@ -73,12 +72,14 @@ impl Findings<'_> {
     }
 }
 
-/// Finds out everything that the decision needs, and asks no table that it doesn't need.
+/// Finds out everything that the decision needs, and asks no table that it doesn't need; `keys` knows the
+/// KeyTable.
 pub async fn inquire<'a>(
     snapshot: &'a Snapshot,
     section: &HeaderSection,
     facts: &(impl OriginFacts + Sync),
     recipients: &[String],
+    keys: &dyn KeyHolder,
 ) -> Findings<'a> {
     let settings = &snapshot.settings.decision;
     let author = find_author(snapshot, section, facts);
@@ -94,7 +95,7 @@ pub async fn inquire<'a>(
         Err(_) => (false, IdentityFinding::NotAsked),
         Ok(author) => (
             listed(snapshot.exempt_domains.as_deref(), &author.domain).await,
-            find_identity(snapshot, author, origin.trusted.is_some()).await,
+            find_identity(snapshot, author, origin.trusted.is_some(), keys).await,
         ),
     };
     let client = facts.client();
@@ -179,14 +180,19 @@ fn find_author(
     })
 }
 
-async fn find_identity(snapshot: &Snapshot, author: &Author, trusted: bool) -> IdentityFinding {
+async fn find_identity(
+    snapshot: &Snapshot,
+    author: &Author,
+    trusted: bool,
+    keys: &dyn KeyHolder,
+) -> IdentityFinding {
     match &snapshot.signing {
         SigningIdentities::None => IdentityFinding::NothingConfigured,
         SigningIdentities::Single {
             domains,
             sub_domains,
             selector,
-            key,
+            ..
         } => match find_domain(domains.as_ref(), *sub_domains, &author.domain).await {
             Err(error) => IdentityFinding::Failed(error),
             Ok(None) => IdentityFinding::NoMatch,
@@ -197,13 +203,11 @@ async fn find_identity(snapshot: &Snapshot, author: &Author, trusted: bool) -> I
                 domain: found.domain,
                 selector: selector.clone(),
                 dropped_signer: None,
-                key: key.clone(),
             }]),
         },
         SigningIdentities::Tables { .. } if !trusted => IdentityFinding::NotAsked,
-        SigningIdentities::Tables { signing, keys } => {
-            let multiple = snapshot.settings.signing.multiple;
-            match find_in_tables(signing, keys, author, multiple).await {
+        SigningIdentities::Tables { signing, .. } => {
+            match find_in_tables(snapshot, signing, author, keys).await {
                 Err(error) => IdentityFinding::Failed(error),
                 Ok(found) if found.is_empty() => IdentityFinding::NoMatch,
                 Ok(found) => IdentityFinding::Found(found),
@@ -270,11 +274,12 @@ async fn find_domain(
 }
 
 async fn find_in_tables(
+    snapshot: &Snapshot,
     signing: &SigningTable,
-    keys: &KeyTable,
     author: &Author,
-    multiple: bool,
+    keys: &dyn KeyHolder,
 ) -> Result<Vec<Identity>, IdentityError> {
+    let multiple = snapshot.settings.signing.multiple;
     let entries = signing
         .find(&author.local, &author.domain, multiple)
         .get()
@@ -291,20 +296,15 @@ async fn find_in_tables(
         if key_name.is_empty() {
             return Err(IdentityError::NamesNoKey { pattern, line });
         }
-        let Some(entry) = keys.find(&key_name, &author.domain).get().await? else {
-            // A key written in the place of its name is not told.
-            let key_name = secret::line(&key_name).into_owned();
-            return Err(IdentityError::UnknownKey { key_name });
-        };
-        let (auid, dropped_signer) = auid_within(&entry.domain, signer.as_deref());
+        let named = keys.find(snapshot, &key_name, &author.domain).get().await?;
+        let (auid, dropped_signer) = auid_within(&named.domain, signer.as_deref());
         identities.push(Identity {
             rule: pattern,
             key_name: Some(key_name),
-            domain: entry.domain,
-            selector: entry.selector,
+            domain: named.domain,
+            selector: named.selector,
             auid,
             dropped_signer,
-            key: entry.key,
         });
     }
     Ok(identities)

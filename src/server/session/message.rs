@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Instant};
 use super::{
     envelope::Envelope,
     record::{MessageRecord, Outcome, Times},
+    signing::Signing,
     too_large::TooLarge,
     verifying::Verifying,
 };
 use crate::{
     config::snapshot::Snapshot,
-    dkim::{header::HeaderSection, sign::Signer},
+    dkim::header::HeaderSection,
     milter::{Change, Client, EndOfMessage},
     session::lines,
 };
@@ -40,7 +41,7 @@ pub(super) enum Work {
     /// Memory was short, so nothing of the message is kept; to be said at the end of the header.
     GivenUp,
     /// Hash the body, then sign.
-    Sign(Box<Signer>),
+    Sign(Box<Signing>),
     /// Hash the body while keys are asked for, then judge.
     Verify(Box<Verifying>),
     /// Nothing more is to be done than to say this at the end.

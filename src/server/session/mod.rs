@@ -16,6 +16,7 @@ mod end_of_header;
 mod end_of_message;
 pub mod envelope;
 pub mod failure;
+pub mod holder;
 pub mod inquiry;
 pub mod journal;
 pub mod key_sources;
@@ -34,10 +35,9 @@ pub mod wishes;
 use std::sync::{Arc, atomic::AtomicBool};
 
 pub use self::connection::Connection;
-use self::{diagnostics::Diagnostics, reports::Reports};
+use self::{diagnostics::Diagnostics, holder::KeyHolder, reports::Reports};
 use crate::{
-    dkim::UnixTime, keys::store::KeyStore, log::Log, process::reload::Reloader,
-    session::key_sources::KeySources,
+    dkim::UnixTime, log::Log, process::reload::Reloader, session::key_sources::KeySources,
 };
 
 /// What all connections share.
@@ -45,8 +45,8 @@ use crate::{
 pub struct Server {
     /// The current configuration, swapped whole on reload.
     pub configuration: Arc<Reloader>,
-    /// Parsed private keys.
-    pub keys: Arc<KeyStore>,
+    /// Whoever holds the private keys.
+    pub keys: Arc<dyn KeyHolder>,
     /// Public keys, as the configuration wants them found.
     pub public_keys: KeySources,
     /// DiagnosticDirectory's files.

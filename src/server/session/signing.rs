@@ -1,31 +1,28 @@
-//! From identities to signing requests: keys from the store, `l=` and extension tags from the
-//! configuration.
+//! From identities to signatures: keys that are ready, `l=` and extension tags from the configuration.
 
+use std::sync::Arc;
+
+use super::{
+    aside::{SIGNING_WEIGHT, aside},
+    holder::{KeyHolder, NotReady, Ready, SigningKey},
+};
 use crate::{
     config::snapshot::Snapshot,
     decide::Identity,
-    dkim::sign::{BodyLength, SigningRequest},
-    keys::{
-        purpose::{NamedIn, Purpose},
-        store::{KeyError, KeyRules, KeyStore},
+    dkim::{
+        UnixTime,
+        header::HeaderSection,
+        sign::{BodyLength, SignError, SignatureField, Signer, SigningRequest},
     },
+    keys::purpose::{NamedIn, Purpose},
     session::lines,
 };
 
-/// The rules that keys must satisfy under a configuration.
-pub fn key_rules(snapshot: &Snapshot) -> KeyRules {
-    let settings = &snapshot.settings.signing;
-    KeyRules {
-        require_safe: settings.require_safe_keys,
-        minimum_bits: settings.minimum_key_bits,
-    }
-}
-
-/// A key that can't be used, and whose signature it is for.
+/// A key that is not ready, and whose signature it is for.
 #[derive(Debug)]
 pub struct KeyFailure<'a> {
     /// Why.
-    pub error: KeyError,
+    pub error: NotReady,
     /// The signature.
     pub identity: &'a Identity,
 }
@@ -40,40 +37,91 @@ impl KeyFailure<'_> {
             Some(_) => NamedIn::KeyTable,
             None => NamedIn::KeyFile,
         };
-        let purpose = Purpose::new(domain.clone(), selector.clone(), named_in);
-        lines::key_unusable(&self.error, Some(&purpose))
+        match &self.error {
+            NotReady::Identity(error) => lines::identity_failed(error),
+            NotReady::Key(error) => {
+                let purpose = Purpose::new(domain.clone(), selector.clone(), named_in);
+                lines::key_unusable(error, Some(&purpose))
+            }
+        }
     }
 }
 
-/// One request for each identity, and the warnings of keys that were read just now.
-///
-/// # Errors
-/// The first key that can't be used: a message is signed by all its identities or by none.
-pub fn requests<'a>(
-    snapshot: &Snapshot,
-    keys: &KeyStore,
-    identities: &'a [Identity],
-    body_length: BodyLength,
-    extra_tags: &[(String, String)],
-) -> Result<(Vec<SigningRequest>, Vec<String>), KeyFailure<'a>> {
-    let rules = key_rules(snapshot);
-    let mut warnings = Vec::new();
-    let mut requests = Vec::with_capacity(identities.len());
-    for identity in identities {
-        let (key, of_this_load) = keys
-            .get(&identity.key, rules)
-            .map_err(|error| KeyFailure { error, identity })?;
-        warnings.extend(of_this_load);
-        requests.push(SigningRequest {
-            domain: identity.domain.clone(),
-            selector: identity.selector.clone(),
-            auid: identity.auid.clone(),
-            key,
-            body_length,
-            extra_tags: extra_tags.to_vec(),
-        });
+/// A message that is being signed: hashes of what came so far, and the keys.
+#[derive(Debug)]
+pub struct Signing {
+    signer: Signer,
+    keys: Vec<Arc<dyn SigningKey>>,
+}
+
+impl Signing {
+    /// One signature for each identity, and the warnings of keys that were read just now.
+    ///
+    /// # Errors
+    /// The first key that is not ready: a message is signed by all its identities or by none.
+    pub async fn begin<'a>(
+        snapshot: &Snapshot,
+        holder: &dyn KeyHolder,
+        identities: &'a [Identity],
+        body_length: BodyLength,
+        extra_tags: &[(String, String)],
+    ) -> Result<(Self, Vec<String>), KeyFailure<'a>> {
+        let mut warnings = Vec::new();
+        let mut requests = Vec::with_capacity(identities.len());
+        let mut keys = Vec::with_capacity(identities.len());
+        for identity in identities {
+            let ready = holder.ready(snapshot, identity).get().await;
+            let Ready {
+                key,
+                warnings: of_this_load,
+            } = ready.map_err(|error| KeyFailure { error, identity })?;
+            warnings.extend(of_this_load);
+            requests.push(SigningRequest {
+                domain: identity.domain.clone(),
+                selector: identity.selector.clone(),
+                auid: identity.auid.clone(),
+                algorithm: key.algorithm(),
+                body_length,
+                extra_tags: extra_tags.to_vec(),
+            });
+            keys.push(key);
+        }
+        let signer = Signer::new(Arc::clone(&snapshot.signing_policy), requests);
+        Ok((Self { signer, keys }, warnings))
     }
-    Ok((requests, warnings))
+
+    /// Takes octets of the body, in chunks of any size.
+    pub fn body(&mut self, octets: &[u8]) {
+        self.signer.body(octets);
+    }
+
+    /// Whether more of the body could change anything.
+    pub fn wants_body(&self) -> bool {
+        self.signer.wants_body()
+    }
+
+    /// Ends the body, and has the fields signed, in the identities' order.
+    ///
+    /// # Errors
+    /// The first key that doesn't sign.
+    pub async fn finish(
+        self,
+        section: &HeaderSection,
+        now: UnixTime,
+    ) -> Result<Vec<SignatureField>, SignError> {
+        let Self { signer, keys } = self;
+        let unsigned = aside(section.octets(), || signer.finish(section, now)).await;
+        let weight = section.octets() + keys.len() * SIGNING_WEIGHT;
+        let mut fields = Vec::with_capacity(keys.len());
+        for (field, key) in unsigned.into_iter().zip(keys) {
+            let signature = aside(weight, || key.sign(&field.digest)).await.get().await;
+            fields.push(match signature {
+                Ok(signature) => field.with_signature(&signature),
+                Err(_) => return Err(field.failed()),
+            });
+        }
+        Ok(fields)
+    }
 }
 
 /// The `l=` that the configuration wants, and the recipient that made BodyLengthDB want it.

@@ -35,7 +35,7 @@ use dkimd_advice::{
 };
 use dkimd_milter::socket::SocketSpec;
 use dkimd_server::{
-    config::DEFAULT_FILE, dns::name::to_a_labels, process::ExitCode, session::signing::key_rules,
+    config::DEFAULT_FILE, dns::name::to_a_labels, process::ExitCode, session::holder::key_rules,
 };
 
 /// Arguments of `dkimd setup`.

@@ -14,10 +14,7 @@ use std::{
 };
 
 use self::client::DebugClient;
-use dkim_core::{
-    UnixTime,
-    sign::{SignatureField, Signer},
-};
+use dkim_core::{UnixTime, sign::SignatureField};
 use dkimd_message::{
     MAX_MESSAGE_OCTETS, MessageError, MessageFile, configuration, keys::open_source,
 };
@@ -32,7 +29,11 @@ use dkimd_server::{
         ExitCode, Failure, clock,
         lines::{self as daemon, OPENDKIM_VERSION},
     },
-    session::{inquiry::inquire, lines, signing},
+    session::{
+        inquiry::inquire,
+        lines,
+        signing::{self, Signing},
+    },
 };
 
 const PROGRAM: &str = "opendkim";
@@ -80,6 +81,7 @@ fn test(wanted: &Test<'_>, files: &[PathBuf]) -> Result<(), Failure> {
             snapshot: &snapshot,
             client: &client,
             source: &source,
+            keys: KeyStore::new(1),
             verbosity: wanted.verbosity,
             signing_time: wanted.fixed_time.map(UnixTime),
         };
@@ -97,6 +99,7 @@ struct Run<'a> {
     snapshot: &'a Snapshot,
     client: &'a DebugClient,
     source: &'a Arc<dyn TxtLookup>,
+    keys: KeyStore,
     verbosity: u8,
     /// `-F`; verifying goes by the clock all the same.
     signing_time: Option<UnixTime>,
@@ -157,7 +160,14 @@ impl Run<'_> {
             );
             line += 1 + memchr::memchr_iter(b'\n', field.value).count();
         }
-        let findings = inquire(self.snapshot, &message.section, self.client, &[]).await;
+        let findings = inquire(
+            self.snapshot,
+            &message.section,
+            self.client,
+            &[],
+            &self.keys,
+        )
+        .await;
         let author = findings.author_domain().unwrap_or_default().to_owned();
         match findings.decide(self.snapshot) {
             Decision::Sign(identities) => self.sign(&name, &message, &identities, &author).await,
@@ -210,17 +220,19 @@ impl Run<'_> {
     ) -> Result<(), Failure> {
         let length = signing::body_length(self.snapshot, &[]).await.body_length;
         let tags = signing::extra_tags(self.snapshot, author).await;
-        let keys = KeyStore::new(identities.len());
-        let (requests, _) = signing::requests(self.snapshot, &keys, identities, length, &tags)
+        let (mut signing, _) = Signing::begin(self.snapshot, &self.keys, identities, length, &tags)
+            .await
             .map_err(|failure| self.stopped(name, Reply::Tempfail, &failure.line()))?;
         self.callback(Some(name), "mlfi_eoh", Reply::Continue);
-        let mut signer = Signer::new(Arc::clone(&self.snapshot.signing_policy), requests);
-        self.body(name, message, |octets| signer.body(octets));
+        self.body(name, message, |octets| signing.body(octets));
         let now = self.signing_time.unwrap_or_else(clock::now);
-        let fields = signer.finish(&message.section, now).map_err(|error| {
-            self.end_of_message(name, Reply::Tempfail);
-            Failure::new(ExitCode::Software, lines::signing_failed(&error))
-        })?;
+        let fields = signing
+            .finish(&message.section, now)
+            .await
+            .map_err(|error| {
+                self.end_of_message(name, Reply::Tempfail);
+                Failure::new(ExitCode::Software, lines::signing_failed(&error))
+            })?;
         self.end_of_message(name, Reply::Accept);
         for field in &fields {
             self.show_signature(name, field);

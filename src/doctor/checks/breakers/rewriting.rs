@@ -348,7 +348,10 @@ mod tests {
         let options = vec![
             ("Domain", "example.com".to_owned()),
             ("Selector", "s".to_owned()),
-            ("KeyFile", format!("{folder}/../../keys.example/mail.private")),
+            (
+                "KeyFile",
+                format!("{folder}/../../keys.example/mail.private"),
+            ),
         ];
         Snapshot::load(None, &Overrides { options }).0.unwrap()
     }

@@ -18,7 +18,7 @@ use dkimd_server::{
     decide::{Decision, opendkim},
     dns::{TxtLookup, file::FileRecords},
     keys::store::KeyStore,
-    session::signing,
+    session::holder,
 };
 
 /// The keys on disk that would sign mail of `author`, as their records would be in DNS.
@@ -29,7 +29,7 @@ pub(super) async fn records_on_disk(server: &Snapshot, author: &str) -> FileReco
     };
     let keys = KeyStore::judging_for(daemon_user(server), identities.len());
     for identity in identities {
-        let Ok((key, _)) = keys.get(&identity.key, signing::key_rules(server)) else {
+        let Ok((key, _)) = holder::key(server, &keys, &identity).get().await else {
             continue;
         };
         let kind = match key.algorithm() {
