@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::Step;
+use dkimd_message::configuration;
 use dkimd_server::{
     config::snapshot::{SigningIdentities, Snapshot},
     decide::{
@@ -10,7 +11,6 @@ use dkimd_server::{
         origin::{Test, Trust},
     },
     keys::{KeySource, error::path_shown},
-    message::configuration,
     session::{holder, inquiry::Findings},
     tables::hosts::HostMatch,
 };
