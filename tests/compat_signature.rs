@@ -109,7 +109,7 @@ impl Setup {
             domain: Domain::parse(self.domain).unwrap(),
             selector: Selector::parse(self.selector).unwrap(),
             auid: self.auid.as_deref().map(|auid| Auid::parse(auid).unwrap()),
-            key: self.key(),
+            algorithm: self.key().algorithm(),
             body_length: self.at_most.map_or(BodyLength::Whole, BodyLength::AtMost),
             extra_tags: Vec::new(),
         }
@@ -259,8 +259,8 @@ impl Message {
             signer.body(chunk);
             rest = after;
         }
-        let fields = signer.finish(&section, now).unwrap();
-        fields[0].value.clone()
+        let unsigned = signer.finish(&section, now).remove(0);
+        unsigned.sign(&*setup.key()).unwrap().value
     }
 }
 

@@ -220,12 +220,13 @@ fn signer() -> impl Fn(&HeaderSection) + Sync {
                 domain: Domain::parse("example.com").unwrap(),
                 selector: Selector::parse("mail").unwrap(),
                 auid: None,
-                key: Arc::clone(&key),
+                algorithm: key.algorithm(),
                 body_length: BodyLength::Whole,
                 extra_tags: Vec::new(),
             };
             let signer = Signer::new(Arc::clone(policy), vec![request]);
-            signer.finish(section, UnixTime(1_700_000_000)).unwrap();
+            let unsigned = signer.finish(section, UnixTime(1_700_000_000)).remove(0);
+            unsigned.sign(&*key).unwrap();
         }
     }
 }

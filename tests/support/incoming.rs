@@ -156,14 +156,15 @@ fn sign(
             domain: Domain::parse(domain).unwrap(),
             selector: Selector::parse(selector).unwrap(),
             auid: None,
-            key: Arc::clone(key),
+            algorithm: key.algorithm(),
             body_length: BodyLength::Whole,
             extra_tags: Vec::new(),
         };
         let mut signer = Signer::new(Arc::clone(&policy), vec![request]);
         signer.body(&message.body);
-        let fields = signer.finish(&section, UnixTime(1_700_000_000)).unwrap();
-        let value = format!(" {}", fields[0].value.replace("\r\n", "\n"));
+        let unsigned = signer.finish(&section, UnixTime(1_700_000_000)).remove(0);
+        let field = unsigned.sign(&**key).unwrap();
+        let value = format!(" {}", field.value.replace("\r\n", "\n"));
         message
             .header
             .insert(0, (b"DKIM-Signature".to_vec(), value.into_bytes()));

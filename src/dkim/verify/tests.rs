@@ -50,14 +50,15 @@ fn signed(key: &Arc<dyn PrivateKey>, domains: &[&str], body_length: BodyLength) 
         domain: Domain::parse(domain).unwrap(),
         selector: Selector::parse("s").unwrap(),
         auid: None,
-        key: Arc::clone(key),
+        algorithm: key.algorithm(),
         body_length,
         extra_tags: Vec::new(),
     };
     let mut signer = Signer::new(Arc::new(policy), domains.iter().map(request).collect());
     signer.body(BODY);
     let mut section = HeaderSection::default();
-    for field in signer.finish(&plain, NOW).unwrap() {
+    for field in signer.finish(&plain, NOW) {
+        let field = field.sign(&**key).unwrap();
         section.push(
             b"DKIM-Signature",
             field.value.as_bytes(),
