@@ -49,6 +49,15 @@ fn is_served(source: IpAddr, port: u16) -> bool {
     answered
 }
 
+/// How `dkimd health` ends, which connects from the loopback.
+fn health(port: u16) -> Option<i32> {
+    let place = format!("inet:{port}@127.0.0.1");
+    let status = Command::new(env!("CARGO_BIN_EXE_dkimd"))
+        .args(["health", &place])
+        .status();
+    status.unwrap().code()
+}
+
 fn start(scene: &Scene, host: &str) -> (Running, u16) {
     let free = TcpListener::bind((LISTED, 0)).unwrap();
     let port = free.local_addr().unwrap().port();
@@ -95,6 +104,19 @@ fn only_listed_addresses_are_served_and_a_reload_changes_that() {
     std::fs::write(&list, "mta.example.com\n").unwrap();
     assert!(daemon.reload(Signal::SIGHUP).contains("the old one stays"));
     assert!(is_served(STRANGER, port));
+}
+
+#[test]
+fn health_tells_whether_the_milter_serves() {
+    let scene = Scene::new("Selector one\nMilterPeers 127.0.0.1");
+    let (mut daemon, port) = start(&scene, "0.0.0.0");
+    assert_eq!(health(port), Some(0));
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.wait().success());
+    assert_eq!(health(port), Some(69));
+    // The kernel takes the connection, and nobody speaks.
+    let silent = TcpListener::bind((LISTED, 0)).unwrap();
+    assert_eq!(health(silent.local_addr().unwrap().port()), Some(69));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod flags;
+pub mod health;
 pub mod man;
 pub mod opendkim;
 pub mod print_option;
@@ -76,6 +77,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Ask a running daemon to load its configuration again, if that can be loaded
     Reload(reload::ReloadArgs),
+    /// Ask a milter whether it serves
+    Health(health::HealthArgs),
     /// Set up a domain: keys, tables, Postfix, and the DNS records to publish
     Setup(SetupArgs),
     /// Examine this host, its DNS records and Postfix, and name what keeps mail from arriving
@@ -145,6 +148,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Serve(serve) => serve::run(&serve, &args, daemon),
         Command::Check(check) => check::run(&check),
         Command::Reload(reload) => reload::run(&reload),
+        Command::Health(health) => health::run(&health),
         Command::Setup(setup) => setup::run(&setup),
         Command::Doctor(doctor) => doctor::run(&doctor, started::file_of),
         Command::Knock(args) => knock::run(&args),

@@ -11,8 +11,10 @@ use indymilter::message::command::CommandKind;
 
 pub use mta::{Answer, CHUNK, Mta, Offer, POSTFIX, PROTOCOL_2};
 
+use tokio::net::{TcpStream, UnixStream};
+
 use super::frame::{FrameError, nul_ended};
-use crate::socket::Stream;
+use crate::socket::{SocketSpec, Stream};
 
 /// The queue id that the milter is told.
 pub const QUEUE_ID: &str = "DOCTOR";
@@ -97,15 +99,38 @@ pub enum ClientError {
     NoTerms,
 }
 
+/// Connects to a milter where it listens; one that listens at all addresses is asked at the loopback.
+///
+/// # Errors
+/// Those of the system; for an inherited descriptor, which has no address, [`io::ErrorKind::Unsupported`].
+pub async fn connect(place: &SocketSpec) -> io::Result<Stream> {
+    let (host, own, port) = match place {
+        SocketSpec::Unix(path) => return Ok(UnixStream::connect(path).await?.into()),
+        SocketSpec::Inet { host, port } => (host, "127.0.0.1", *port),
+        SocketSpec::Inet6 { host, port } => (host, "::1", *port),
+        SocketSpec::Inherited(_) => return Err(io::ErrorKind::Unsupported.into()),
+    };
+    let host = host.as_deref().unwrap_or(own);
+    Ok(TcpStream::connect((host, port)).await?.into())
+}
+
+/// Agrees on terms with the milter behind `stream`, and leaves.
+///
+/// # Errors
+/// If the connection breaks, or the other side does not speak the milter protocol.
+pub async fn greet(stream: Stream) -> Result<(), ClientError> {
+    let mut line = Line::new(stream);
+    line.negotiate().await?;
+    line.mta.put(CommandKind::Quit, b"");
+    line.flush().await
+}
+
 /// Hands a message to the milter behind `stream`.
 ///
 /// # Errors
 /// If the connection breaks, or the other side does not speak the milter protocol.
 pub async fn submit(stream: Stream, message: &Submission) -> Result<Wanted, ClientError> {
-    let mut line = Line {
-        stream,
-        mta: Mta::new(QUEUE_ID),
-    };
+    let mut line = Line::new(stream);
     line.negotiate().await?;
     let wanted = line.converse(message).await?;
     // Abort and quit: nothing of the message stays behind.
@@ -122,6 +147,13 @@ struct Line {
 }
 
 impl Line {
+    fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            mta: Mta::new(QUEUE_ID),
+        }
+    }
+
     async fn negotiate(&mut self) -> Result<(), ClientError> {
         self.mta.offer(POSTFIX);
         let answer = self.answer().await?;

@@ -10,10 +10,7 @@ mod unsigned;
 
 use std::{io, sync::Arc, time::Duration};
 
-use tokio::{
-    net::{TcpStream, UnixStream},
-    time::timeout,
-};
+use tokio::time::timeout;
 
 use super::{authors, milter};
 use crate::{
@@ -246,19 +243,7 @@ async fn reachable(host: &Host) -> Result<SocketSpec, Away> {
 }
 
 async fn connect(place: &SocketSpec) -> io::Result<Stream> {
-    let tcp = |host: &Option<String>, port: u16, own: &str| {
-        let host = host.clone().unwrap_or_else(|| own.to_owned());
-        async move { Ok(Stream::from(TcpStream::connect((host, port)).await?)) }
-    };
-    let connecting = async {
-        match place {
-            SocketSpec::Unix(path) => Ok(UnixStream::connect(path).await?.into()),
-            SocketSpec::Inet { host, port } => tcp(host, *port, "127.0.0.1").await,
-            SocketSpec::Inet6 { host, port } => tcp(host, *port, "::1").await,
-            SocketSpec::Inherited(_) => Err(io::ErrorKind::Unsupported.into()),
-        }
-    };
-    match timeout(PATIENCE, connecting).await {
+    match timeout(PATIENCE, client::connect(place)).await {
         Ok(connected) => connected,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }

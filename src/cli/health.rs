@@ -1,0 +1,63 @@
+//! `dkimd health SOCKET`: asks a milter whether it serves, as a container engine does again and again.
+
+use std::time::Duration;
+
+use clap::Args;
+use tokio::{runtime, time::timeout};
+
+use crate::{
+    milter::client,
+    process::{ExitCode, Failure},
+    socket::SocketSpec,
+};
+
+/// A busy server answers in milliseconds; below the ten seconds that the image's health check waits.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Arguments of `dkimd health`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "The milter is greeted as an MTA does and left again: no mail is handed over. MilterPeers must \
+    list the address that this comes from.\n\n\
+    Exit codes: 0 it serves, 64 no such socket can be, 69 it does not answer."
+)]
+pub struct HealthArgs {
+    /// Where it listens, in the words of the Socket option
+    #[arg(value_name = "SOCKET")]
+    pub socket: String,
+}
+
+/// Runs the command.
+pub fn run(args: &HealthArgs) -> ExitCode {
+    match health(&args.socket) {
+        Ok(()) => ExitCode::Ok,
+        Err(failure) => {
+            failure.tell("dkimd");
+            failure.code
+        }
+    }
+}
+
+fn health(socket: &str) -> Result<(), Failure> {
+    let place = SocketSpec::parse(socket)
+        .map_err(|error| Failure::new(ExitCode::Usage, error.to_string()))?;
+    let silent = |what: String| {
+        let what = format!("{place}: {what}; look at the milter's log");
+        Failure::new(ExitCode::Unavailable, what)
+    };
+    let greeting = async {
+        let stream = client::connect(&place)
+            .await
+            .map_err(|error| error.to_string())?;
+        client::greet(stream)
+            .await
+            .map_err(|error| error.to_string())
+    };
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(ExitCode::OsError, error.to_string()))?
+        .block_on(async { timeout(PATIENCE, greeting).await })
+        .map_err(|_| silent("no answer within 5 seconds".into()))?
+        .map_err(silent)
+}
