@@ -147,15 +147,6 @@ class Crate:
         """The files of the crate, without those of tests."""
         return sorted({module.file for module in self.modules.values()})
 
-    def dependencies(self):
-        """The directories of the workspace's crates that this one, or its tests, depends on."""
-        tables = [self.manifest, *self.manifest.get("target", {}).values()]
-        for table in tables:
-            for kind in ("dependencies", "build-dependencies", "dev-dependencies"):
-                for dependency in table.get(kind, {}).values():
-                    if isinstance(dependency, dict) and "path" in dependency:
-                        yield (self.directory / dependency["path"]).resolve()
-
     def resolve(self, at, path, seen=()):
         """Where a path leads from the module `at`, through re-exports: the module, and the name in it (or "").
 

@@ -123,15 +123,16 @@ class Circles(unittest.TestCase):
     def test_taking_everything_from_a_parent_is_refused(self):
         self.circle({"src/lib.rs": "mod one;", "src/one.rs": "use super::*;"}, "src/one.rs: `use")
 
-    def test_crates_that_need_each_other_for_their_tests_are_a_circle(self):
+    def test_each_crate_of_the_workspace_is_looked_at(self):
         self.circle(
             {
                 "src/lib.rs": "",
-                "Cargo.toml": PACKAGE + '[dependencies]\nlow = { path = "crates/low" }\n',
-                "crates/low/Cargo.toml": '[package]\nname = "low"\n[dev-dependencies]\ntiny = { path = "../.." }\n',
-                "crates/low/src/lib.rs": "",
+                "crates/low/Cargo.toml": '[package]\nname = "low"\n[lib]\npath = "lib.rs"\n',
+                "crates/low/lib.rs": "mod one; mod two;",
+                "crates/low/one.rs": "use crate::two;",
+                "crates/low/two.rs": "use crate::one;",
             },
-            "crates in a circle: low, tiny",
+            "low: modules in a circle: one, two",
         )
 
 

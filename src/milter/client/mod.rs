@@ -122,7 +122,7 @@ pub async fn greet(stream: Stream) -> Result<(), ClientError> {
     let mut line = Line::new(stream);
     line.negotiate().await?;
     line.mta.put(CommandKind::Quit, b"");
-    line.flush().await
+    Ok(line.flush().await?)
 }
 
 /// Hands a message to the milter behind `stream`.
