@@ -282,7 +282,7 @@ fn message(scenario: &Scenario, body: usize, folder: &Path) -> io::Result<Messag
     }
     let policy = SigningPolicy {
         canonicalization: Canonicalization::default(),
-        headers: HeaderSelection::compile(None, None, &[]).map_err(io::Error::other)?,
+        headers: HeaderSelection::default(),
         lifetime: None,
         copied_headers: false,
         request_reports: false,

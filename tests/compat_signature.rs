@@ -12,9 +12,9 @@ use dkimd::dkim::{
     crypto::{PrivateKey, private_key_from_pkcs1_der, private_key_from_pkcs8_der},
     header::{HeaderSection, LeadingSpace},
     name::{Auid, Domain, Selector},
-    select::HeaderSelection,
     sign::{BodyLength, Signer, SigningPolicy, SigningRequest},
 };
+use dkimd::headers::selection;
 use peers::Chance;
 
 const RSA_1024: &[u8] = include_bytes!("../src/dkim/crypto/testdata/rsa1024.pkcs1.der");
@@ -91,7 +91,7 @@ impl Setup {
                 header: self.canon.0,
                 body: self.canon.1,
             },
-            headers: HeaderSelection::compile(
+            headers: selection::compile(
                 self.sign.map(list).as_deref(),
                 self.omit.map(list).as_deref(),
                 &list(self.oversign),

@@ -42,7 +42,7 @@ pub struct AtpsQuery {
 
 impl AtpsHash {
     /// The label, or for [`AtpsHash::None`] the labels, that stand before `._atps` (RFC 6541
-    /// section 4.3): base32 in full, with the padding that OpenDKIM asks for.
+    /// section 4.3): base32 in full, with its padding, which OpenDKIM asks for.
     pub fn label(self, signer: &str) -> String {
         let signer = signer.to_ascii_lowercase();
         let algorithm = match self {

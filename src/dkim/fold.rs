@@ -1,4 +1,4 @@
-//! Folding of a DKIM-Signature value into lines, as OpenDKIM folds it.
+//! Folding of a DKIM-Signature value into lines of at most 75 columns.
 //!
 //! A tag goes on the line where it fits; else it begins the next one, after a TAB. There it is
 //! broken, if it is longer than a line and may be, and its further lines begin with TAB and SP.
@@ -39,7 +39,7 @@ impl FoldedValue {
 
     /// Appends a tag: `head` is its name and `=`, `rest` the value and the semicolon.
     ///
-    /// Lines count octets, as OpenDKIM counts them; a break never falls inside a character.
+    /// Lines count octets; a break never falls inside a character.
     pub fn push_tag(&mut self, head: &str, rest: &str, breaks: Break) {
         let length = head.len() + rest.len();
         if self.text.is_empty() {

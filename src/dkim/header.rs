@@ -76,7 +76,54 @@ pub(crate) fn is_wsp(octet: u8) -> bool {
     octet == b' ' || octet == b'\t'
 }
 
+/// A line of a header section is neither a field nor the continuation of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the header section is not a header field")]
+pub struct NotAField {
+    /// The line, counted from 1.
+    pub line: usize,
+}
+
 impl HeaderSection {
+    /// Parts a whole message into its header section and its body, which is everything behind the
+    /// first empty line, as it stands. Lines may end with CRLF, as on the wire, or with LF alone, as in
+    /// files; a body with bare LF must be hashed with [`fix_crlf`] or changed first.
+    ///
+    /// ```
+    /// use dkim_core::header::HeaderSection;
+    ///
+    /// let message = b"From: joe@example.com\r\nSubject: a\r\n\tfold\r\n\r\nHello\r\n";
+    /// let (section, body) = HeaderSection::parse(message)?;
+    /// assert_eq!(section.len(), 2);
+    /// assert_eq!(section.get(1).unwrap().value, b" a\r\n\tfold");
+    /// assert_eq!(body, b"Hello\r\n");
+    /// # Ok::<(), dkim_core::header::NotAField>(())
+    /// ```
+    ///
+    /// [`fix_crlf`]: crate::sign::SigningPolicy::fix_crlf
+    pub fn parse(message: &[u8]) -> Result<(Self, &[u8]), NotAField> {
+        let mut section = Self::default();
+        let mut rest = message;
+        let mut line = 1;
+        while !rest.is_empty() {
+            let (field, after) = rest.split_at(field_end(rest));
+            let text = field.strip_suffix(b"\n").unwrap_or(field);
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            if text.is_empty() {
+                return Ok((section, after));
+            }
+            let colon = memchr::memchr(b':', text).ok_or(NotAField { line })?;
+            let name = &text[..colon];
+            if bare_name(name).is_empty() || !bare_name(name).iter().all(u8::is_ascii_graphic) {
+                return Err(NotAField { line });
+            }
+            section.push(name, &text[colon + 1..], LeadingSpace::Kept);
+            line += memchr::memchr_iter(b'\n', field).count();
+            rest = after;
+        }
+        Ok((section, rest))
+    }
+
     /// Appends a field whose value comes from a milter `L` command or from a file. A section of 2 GiB
     /// takes no more.
     pub fn push(&mut self, name: &[u8], value: &[u8], leading: LeadingSpace) {
@@ -108,8 +155,7 @@ impl HeaderSection {
         self.spans.is_empty()
     }
 
-    /// Octets of all names and values, and two more for each field: what OpenDKIM's MaximumHeaders
-    /// counts.
+    /// Octets of all names and values, and two more for each field.
     pub fn octets(&self) -> usize {
         // Colon and CRLF are three octets.
         self.octets.len() - self.spans.len()
@@ -167,6 +213,16 @@ impl HeaderSection {
             value: &self.octets[span.colon() + 1..span.end()],
         }
     }
+}
+
+/// Where the first field ends, its continuation lines and final line end included; an empty line is
+/// never continued.
+fn field_end(octets: &[u8]) -> usize {
+    let empty = octets.starts_with(b"\n") || octets.starts_with(b"\r\n");
+    memchr::memchr_iter(b'\n', octets)
+        .map(|at| at + 1)
+        .find(|next| empty || !octets.get(*next).is_some_and(|octet| is_wsp(*octet)))
+        .unwrap_or(octets.len())
 }
 
 /// Copies a value, turning each bare LF into CRLF.
@@ -237,5 +293,35 @@ mod tests {
         assert_eq!(section.get(4), None);
         section.clear();
         assert!(section.is_empty());
+    }
+
+    #[test]
+    fn a_message_parts_at_its_first_empty_line_whatever_ends_its_lines() {
+        let wire = b"From: a\r\nX :\r\n b\r\n\r\n \r\n\r\nbody";
+        let unix = b"From: a\nX :\n b\n\n \n\nbody";
+        let (of_wire, body) = HeaderSection::parse(wire).unwrap();
+        assert_eq!(body, b" \r\n\r\nbody");
+        let (of_unix, body) = HeaderSection::parse(unix).unwrap();
+        assert_eq!(body, b" \n\nbody");
+        assert!(of_wire.iter().eq(of_unix.iter()));
+        assert_eq!(of_wire.get(1).unwrap().value, b"\r\n b");
+        for (message, fields) in [(&b""[..], 0), (b"\r\n", 0), (b"A:", 1), (b"A: b\n c", 1)] {
+            let (section, body) = HeaderSection::parse(message).unwrap();
+            assert_eq!((section.len(), body), (fields, &b""[..]), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_field_is_named() {
+        for (message, line) in [
+            (&b"A: b\r\n c\r\nno field\r\n\r\n"[..], 3),
+            (b"From me\n", 1),
+            (b" A: b\n", 1),
+            (b": b\n", 1),
+            (b"A: b\nc\xe9: d\n", 2),
+        ] {
+            let error = HeaderSection::parse(message).unwrap_err();
+            assert_eq!(error, NotAField { line }, "{message:?}");
+        }
     }
 }

@@ -1,14 +1,31 @@
-//! The pure core of DKIM (RFC 6376, RFC 8301, RFC 8463, RFC 8616).
+//! DKIM signing and verifying (RFC 6376, with RFC 8301, 8463, 8616 and 6541) as a pure function: nothing in
+//! here opens a socket or a file, reads a clock or asks DNS. Such things come in as arguments.
 //!
-//! Nothing in here opens a socket or a file, reads a clock or asks DNS: such things come in as
-//! arguments. The signing side, in the order of its work: [`header`] keeps the header section as
-//! received, [`select`] chooses the fields for `h=`, [`canon`] and [`body_hash`] make the
-//! canonical bytes, [`sign`] writes the field with the help of [`signature`] and [`fold`], and
-//! [`crypto`] holds the one operation that needs a secret.
+//! # Signing
 //!
-//! The verifying side: [`verify`] reads DKIM-Signature fields with [`tag_list`], asks for keys and
-//! hashes as the signer does; a [`key_answer`] brings a [`key_record`] with its [`public_key`];
+//! [`HeaderSection::parse`](header::HeaderSection::parse) parts a message, or
+//! [`push`](header::HeaderSection::push) takes its fields one by one. A [`sign::Signer`] takes the body in
+//! chunks of any size and makes the fields. In the order of the work: [`header`] keeps the header section
+//! as received, [`select`] chooses the fields for `h=`, [`canon`] and [`body_hash`] make the canonical
+//! bytes, [`sign`] writes the field with the help of [`signature`] and [`fold`], and [`crypto`] holds the
+//! one operation that needs a secret.
+//!
+//! # Verifying
+//!
+//! A [`verify::Verifier`] reads the DKIM-Signature fields with [`tag_list`], tells which keys it needs,
+//! and hashes as the signer does. A [`key_answer`] brings a [`key_record`] with its [`public_key`];
 //! [`outcome`] holds every cause and its words; [`atps`] asks whether a third party signed by leave.
+//!
+//! # What may change
+//!
+//! Errors and what is told of a message get new variants and fields, and are marked so. [`Outcome`]
+//! and [`KeyAnswer`] are not: whoever decides about mail must decide about each cause, and be told by the
+//! compiler when there is a new one.
+//!
+//! [`Outcome`]: outcome::Outcome
+//! [`KeyAnswer`]: key_answer::KeyAnswer
+
+#![forbid(unsafe_code)]
 
 pub mod atps;
 pub mod body_hash;
@@ -72,3 +89,8 @@ impl Algorithm {
         }
     }
 }
+
+/// The code in README.md, compiled as a stranger would.
+#[cfg(doctest)]
+#[doc = include_str!("README.md")]
+struct Readme;

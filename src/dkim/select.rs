@@ -1,14 +1,12 @@
-//! Which header fields are signed (RFC 6376 section 5.4): SignHeaders, OmitHeaders, OversignHeaders.
+//! Which header fields are signed (RFC 6376 section 5.4), and which names are signed once more so that
+//! nobody adds a field of that name.
 
-use std::cmp::Ordering;
-
-use regex::bytes::{Regex, RegexBuilder};
+use std::{cmp::Ordering, fmt::Debug, sync::Arc};
 
 use super::header::HeaderSection;
 
-/// Signed when SignHeaders says nothing else: what RFC 6376 section 5.4.1 advises, and what
-/// OpenDKIM signs.
-pub const SIGNED_BY_DEFAULT: [&str; 20] = [
+/// The fields that RFC 6376 section 5.4.1 advises to sign.
+pub const ADVISED: [&str; 20] = [
     "from",
     "reply-to",
     "subject",
@@ -31,65 +29,68 @@ pub const SIGNED_BY_DEFAULT: [&str; 20] = [
     "list-archive",
 ];
 
-/// Never signed when OmitHeaders says nothing else.
-pub const OMITTED_BY_DEFAULT: [&str; 4] = ["return-path", "received", "comments", "keywords"];
-
-/// Octets of the longest name that is compared with patterns: a name has to stand on one line (RFC 5322
-/// section 2.1.1), and with names of many times that length comparing takes long.
-const LONGEST_MATCHED: usize = 998;
-
-/// The compiled choice of fields, made once per load.
-#[derive(Clone, Debug)]
-pub struct HeaderSelection {
-    signed: NameSet,
-    omitted: NameSet,
-    oversigned: Vec<String>,
-    omits_from: bool,
+/// Says of field names which are signed; for lists there is [`FieldNames`].
+pub trait FieldChoice: Debug + Send + Sync {
+    /// Whether a field of that name, in whatever case, is signed.
+    fn chooses(&self, name: &[u8]) -> bool;
 }
 
-/// A SignHeaders, OmitHeaders or OversignHeaders entry that can't be used.
+/// The choice of fields for a signature's `h=`, made once for all messages.
+///
+/// ```
+/// use dkim_core::{header::HeaderSection, select::HeaderSelection};
+///
+/// let (section, _) = HeaderSection::parse(b"From: a@b.example\nX-Spam: no\nSubject: c\n\n")?;
+/// let advised = HeaderSelection::default();
+/// assert_eq!(advised.choose(&section), [0, 2]);
+/// // A second From, or a Subject where there is none, would make the signature invalid.
+/// let strict = advised.oversigning(["From", "Subject"].map(str::to_owned).to_vec())?;
+/// assert_eq!(strict.oversigned(), ["From", "Subject"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct HeaderSelection {
+    choice: Arc<dyn FieldChoice>,
+    oversigned: Vec<String>,
+}
+
+/// A text that is not the name of a header field, or not one that can stand in `h=`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{entry:?} {reason}")]
-pub struct SelectionError {
-    /// The entry as written.
-    pub entry: String,
-    /// What is wrong with it.
-    pub reason: String,
+#[error("{name:?} is not the name of a header field")]
+pub struct NotAFieldName {
+    /// The text as given.
+    pub name: String,
+}
+
+impl Default for HeaderSelection {
+    /// The fields of [`ADVISED`], with nothing oversigned.
+    fn default() -> Self {
+        Self {
+            choice: Arc::new(FieldNames::new(ADVISED)),
+            oversigned: Vec::new(),
+        }
+    }
 }
 
 impl HeaderSelection {
-    /// Compiles the entries of SignHeaders and OmitHeaders (`None`: OpenDKIM's defaults, delta
-    /// mode with `*`, `+name`, `-name` included) and OversignHeaders (as written, in order).
-    ///
-    /// From is always signed, whatever the entries say (RFC 6376 section 5.4); see
-    /// [`HeaderSelection::omits_from`].
-    pub fn compile(
-        sign: Option<&[String]>,
-        omit: Option<&[String]>,
-        oversign: &[String],
-    ) -> Result<Self, SelectionError> {
-        if let Some(entry) = oversign.iter().find(|entry| !fits_into_h(entry.as_bytes())) {
-            return Err(SelectionError {
-                entry: entry.clone(),
-                reason: "is not the name of a header field".into(),
-            });
+    /// The same with other fields. From is always signed, whatever the choice says (RFC 6376 section
+    /// 5.4), and a field whose name can't stand in `h=` never.
+    #[must_use]
+    pub fn choosing(self, choice: Arc<dyn FieldChoice>) -> Self {
+        Self { choice, ..self }
+    }
+
+    /// The same with these names at the end of `h=`, in this order and as written: each stands for one
+    /// field more than is there, so that a field added later breaks the signature (RFC 6376 section
+    /// 5.4.2).
+    pub fn oversigning(self, oversigned: Vec<String>) -> Result<Self, NotAFieldName> {
+        match oversigned.iter().find(|name| !fits_into_h(name.as_bytes())) {
+            Some(name) => Err(NotAFieldName { name: name.clone() }),
+            None => Ok(Self { oversigned, ..self }),
         }
-        let omitted = NameSet::compile(entries(omit, &OMITTED_BY_DEFAULT))?;
-        Ok(Self {
-            signed: NameSet::compile(entries(sign, &SIGNED_BY_DEFAULT))?,
-            omits_from: omitted.contains(b"from"),
-            omitted,
-            oversigned: oversign.to_vec(),
-        })
     }
 
-    /// Whether OmitHeaders names From. It is signed all the same, and the administrator should
-    /// hear of it.
-    pub fn omits_from(&self) -> bool {
-        self.omits_from
-    }
-
-    /// The names appended to `h=`, as written in OversignHeaders.
+    /// The names appended to `h=`, as written.
     pub fn oversigned(&self) -> &[String] {
         &self.oversigned
     }
@@ -105,71 +106,40 @@ impl HeaderSelection {
     }
 
     /// Whether a field of that name is signed.
-    fn signs(&self, name: &[u8]) -> bool {
-        name.eq_ignore_ascii_case(b"from")
-            || (self.signed.contains(name) && !self.omitted.contains(name) && fits_into_h(name))
+    pub fn signs(&self, name: &[u8]) -> bool {
+        name.eq_ignore_ascii_case(b"from") || (fits_into_h(name) && self.choice.chooses(name))
     }
 }
 
-/// The entries in force: those written, or where one of them is `*` the default with the `-` ones
-/// taken away and the `+` ones added.
-fn entries(written: Option<&[String]>, default: &[&str]) -> Vec<String> {
-    let default = default.iter().map(|&name| name.to_owned());
-    let Some(written) = written else {
-        return default.collect();
-    };
-    if !written.iter().any(|entry| entry == "*") {
-        return written.to_vec();
-    }
-    let signed_with = |sign| {
-        written
-            .iter()
-            .filter_map(move |entry| entry.strip_prefix(sign))
-    };
-    default
-        .filter(|name| !signed_with('-').any(|taken| taken.eq_ignore_ascii_case(name)))
-        .chain(signed_with('+').map(str::to_owned))
-        .collect()
-}
-
-/// Names and patterns, matched without case and without allocation.
-#[derive(Clone, Debug)]
-struct NameSet {
+/// A list of names, looked up without case and without allocation.
+#[derive(Clone, Debug, Default)]
+pub struct FieldNames {
     /// In lower case, sorted by [`order`].
-    exact: Vec<Box<[u8]>>,
-    patterns: Vec<Regex>,
+    names: Vec<Box<[u8]>>,
 }
 
-impl NameSet {
-    fn compile(entries: Vec<String>) -> Result<Self, SelectionError> {
-        let (patterns, exact): (Vec<String>, Vec<String>) = entries
+impl FieldNames {
+    /// Takes names in any case and order.
+    pub fn new(names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut names: Vec<Box<[u8]>> = names
             .into_iter()
-            .filter(|entry| !entry.is_empty())
-            .partition(|entry| is_pattern(entry));
-        let mut exact: Vec<Box<[u8]>> = exact
-            .into_iter()
-            .map(|entry| entry.to_ascii_lowercase().into_bytes().into())
+            .map(|name| name.as_ref().to_ascii_lowercase().into_bytes().into())
             .collect();
-        exact.sort_unstable_by(|one, other| order(one, other));
-        let patterns = patterns
-            .into_iter()
-            .map(|entry| match pattern(&entry) {
-                Ok(pattern) => Ok(pattern),
-                Err(_) => Err(SelectionError {
-                    entry,
-                    reason: "is not a valid pattern (write * for any run of characters)".into(),
-                }),
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { exact, patterns })
+        names.sort_unstable_by(|one, other| order(one, other));
+        Self { names }
     }
 
-    fn contains(&self, name: &[u8]) -> bool {
-        self.exact
+    /// Whether the name is listed.
+    pub fn contains(&self, name: &[u8]) -> bool {
+        self.names
             .binary_search_by(|known| order(known, name))
             .is_ok()
-            || name.len() <= LONGEST_MATCHED
-                && self.patterns.iter().any(|pattern| pattern.is_match(name))
+    }
+}
+
+impl FieldChoice for FieldNames {
+    fn chooses(&self, name: &[u8]) -> bool {
+        self.contains(name)
     }
 }
 
@@ -182,24 +152,6 @@ fn order(one: &[u8], other: &[u8]) -> Ordering {
             .find(|order| order.is_ne())
             .unwrap_or(Ordering::Equal)
     })
-}
-
-/// Whether an entry holds a character that is more than itself in an extended POSIX expression.
-/// The dot isn't one: OpenDKIM takes it literally.
-fn is_pattern(entry: &str) -> bool {
-    entry.contains([
-        '*', '+', '?', '[', ']', '(', ')', '{', '}', '|', '^', '$', '\\',
-    ])
-}
-
-/// Compiles an entry as OpenDKIM does: an extended expression over the whole name, `*` standing for
-/// any run of characters, and a dot for itself.
-fn pattern(entry: &str) -> Result<Regex, regex::Error> {
-    let expression = entry.replace('.', "\\.").replace('*', ".*");
-    RegexBuilder::new(&format!("^(?:{expression})$"))
-        .case_insensitive(true)
-        .unicode(false)
-        .build()
 }
 
 /// Whether a field name (RFC 5322 section 3.6.8) can stand in `h=`: one with a semicolon would end
@@ -216,148 +168,45 @@ mod tests {
     use super::*;
     use crate::header::LeadingSpace;
 
-    const NAMES: [&str; 18] = [
-        "From",
-        "To",
-        "Resent-To",
-        "Resent-Date",
-        "Subject",
-        "Content-Type",
-        "Content-Length",
-        "XaB",
-        "XcB",
-        "X.B",
-        "X+B",
-        "X+Bc",
-        "Xab(c",
-        "Date",
-        "Received",
-        "Comments",
-        "To",
-        "X-Over",
-    ];
-
-    fn list(text: &str) -> Vec<String> {
-        text.split(',').map(str::to_owned).collect()
-    }
-
-    fn chosen(sign: Option<&str>, omit: Option<&str>) -> String {
+    fn names_of(selection: &HeaderSelection, names: &[&[u8]]) -> Vec<usize> {
         let mut section = HeaderSection::default();
-        for name in NAMES {
-            section.push(name.as_bytes(), b" x", LeadingSpace::Kept);
+        for name in names {
+            section.push(name, b" x", LeadingSpace::Kept);
         }
-        let (sign, omit) = (sign.map(list), omit.map(list));
-        let selection = HeaderSelection::compile(sign.as_deref(), omit.as_deref(), &[]).unwrap();
-        let names: Vec<&str> = selection
-            .choose(&section)
-            .into_iter()
-            .map(|index| NAMES[index])
-            .collect();
-        names.join(":")
-    }
-
-    /// The results of OpenDKIM 2.11 for the same entries and fields.
-    #[test]
-    fn sign_headers_chooses_what_opendkim_chooses() {
-        let default = "From:To:Resent-To:Resent-Date:Subject:Date:To";
-        let cases = [
-            ("*", default),
-            ("*,-resent-*", default),
-            ("*,-*", default),
-            ("*,-from", default),
-            (
-                "*,-Resent-To,+content-*,X-Over",
-                "From:To:Resent-Date:Subject:Content-Type:Content-Length:Date:To",
-            ),
-            ("To,content-*", "From:To:Content-Type:Content-Length:To"),
-            ("X.B", "From:X.B"),
-            ("X+B", "From"),
-            ("X[a-c]b", "From:XaB:XcB"),
-            ("To|Subject", "From:To:Subject:To"),
-            ("X?B", "From"),
-            ("Xa{1}b", "From:XaB"),
-            ("x*", "From:XaB:XcB:X.B:X+B:X+Bc:Xab(c:X-Over"),
-            ("X\\.B", "From"),
-            (".*", "From"),
-            ("^To$", "From:To:To"),
-            ("T$o", "From"),
-        ];
-        assert_eq!(chosen(None, None), default);
-        for (sign, expected) in cases {
-            assert_eq!(chosen(Some(sign), None), expected, "SignHeaders {sign}");
-        }
-        assert_eq!(chosen(Some("**"), None), {
-            let all: Vec<_> = NAMES
-                .into_iter()
-                .filter(|name| !["Received", "Comments"].contains(name))
-                .collect();
-            all.join(":")
-        });
+        selection.choose(&section)
     }
 
     #[test]
-    fn omit_headers_wins_over_sign_headers() {
-        let without_to = "From:Resent-To:Resent-Date:Subject:Date";
-        assert_eq!(chosen(None, Some("*,-received,+to")), without_to);
-        assert_eq!(chosen(None, Some("to*")), without_to);
-        assert_eq!(
-            chosen(Some("*,+received,+comments"), Some("*,-comments")),
-            "From:To:Resent-To:Resent-Date:Subject:Date:Comments:To"
-        );
-    }
-
-    #[test]
-    fn from_is_signed_even_where_omit_headers_names_it() {
-        for omit in ["From", "f*"] {
-            assert_eq!(chosen(Some("from,to"), Some(omit)), "From:To:To");
-            let selection = HeaderSelection::compile(None, Some(&list(omit)), &[]).unwrap();
-            assert!(selection.omits_from());
-        }
-        let selection = HeaderSelection::compile(None, None, &[]).unwrap();
-        assert!(!selection.omits_from());
-    }
-
-    #[test]
-    fn entries_beyond_1024_characters_in_all_are_no_trouble() {
-        let many: Vec<String> = (0..1000).map(|n| format!("X-Header-{n}-*")).collect();
-        let selection = HeaderSelection::compile(Some(&many), None, &[]).unwrap();
-        assert!(selection.signs(b"x-header-999-z"));
-        assert!(!selection.signs(b"x-header-1000-z"));
+    fn listed_names_are_signed_in_any_case_and_from_always() {
+        let listed = FieldNames::new(["X-Two", "a"]);
+        assert!(listed.contains(b"x-TWO") && listed.contains(b"A"));
+        assert!(!listed.contains(b"x-tw") && !listed.contains(b""));
+        let selection = HeaderSelection::default().choosing(Arc::new(listed));
+        let names: [&[u8]; 5] = [b"Subject", b"FROM", b"x-two \t", b"B", b"A"];
+        assert_eq!(names_of(&selection, &names), [1, 2, 4]);
+        assert_eq!(names_of(&HeaderSelection::default(), &names), [0, 1]);
     }
 
     #[test]
     fn a_field_whose_name_would_break_the_tag_list_is_not_signed() {
-        let selection = HeaderSelection::compile(Some(&list("x*")), None, &[]).unwrap();
-        assert!(selection.signs(b"X-Good"));
-        for name in [&b"X;b"[..], b"X b", b"X-\xe9"] {
-            assert!(!selection.signs(name), "{name:?}");
+        #[derive(Debug)]
+        struct All;
+        impl FieldChoice for All {
+            fn chooses(&self, _: &[u8]) -> bool {
+                true
+            }
         }
+        let all = HeaderSelection::default().choosing(Arc::new(All));
+        assert_eq!(names_of(&all, &[b"X;b", b"X b", b"X-\xe9", b"X"]), [3]);
     }
 
     #[test]
-    fn a_name_longer_than_a_line_fits_no_pattern() {
-        let selection = HeaderSelection::compile(Some(&list("x*")), None, &[]).unwrap();
-        assert!(selection.signs(&[b'x'; LONGEST_MATCHED]));
-        assert!(!selection.signs(&[b'x'; LONGEST_MATCHED + 1]));
-    }
-
-    #[test]
-    fn a_blank_before_the_colon_does_not_belong_to_the_name() {
-        let mut section = HeaderSection::default();
-        section.push(b"Subject \t", b" x", LeadingSpace::Kept);
-        let selection = HeaderSelection::compile(None, None, &[]).unwrap();
-        assert_eq!(selection.choose(&section), [0]);
-    }
-
-    #[test]
-    fn an_entry_that_cannot_be_used_is_named() {
-        for bad in ["(To", "+to", "[a"] {
-            let error = HeaderSelection::compile(Some(&list(bad)), None, &[]).unwrap_err();
-            assert_eq!(error.entry, bad);
-        }
+    fn only_names_of_fields_can_be_oversigned() {
         for bad in ["", "a:b", "a;b", "a b", "\u{e9}"] {
-            let error = HeaderSelection::compile(None, None, &[bad.to_owned()]).unwrap_err();
-            assert_eq!(error.entry, bad);
+            let error = HeaderSelection::default()
+                .oversigning(vec!["From".to_owned(), bad.to_owned()])
+                .unwrap_err();
+            assert_eq!(error.name, bad);
         }
     }
 }

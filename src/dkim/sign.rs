@@ -17,20 +17,22 @@ use super::{
     signature::{self, SignatureTags},
 };
 
-/// What is the same for every message signed under one configuration.
+/// What is the same for every message signed under one configuration. New fields may come: begin with
+/// `..SigningPolicy::default()`.
 #[derive(Clone, Debug)]
 pub struct SigningPolicy {
-    /// `c=`.
+    /// `c=`, how much may change on the way.
     pub canonicalization: Canonicalization,
     /// Which fields go into `h=`.
     pub headers: HeaderSelection,
-    /// SignatureTTL: `x=` is `t=` plus this.
+    /// How long the signature counts: `x=` is `t=` plus this. `None`: for ever, without `x=`.
     pub lifetime: Option<Duration>,
-    /// Diagnostics: add `z=` with the signed fields.
+    /// Add `z=` with the signed fields as they are, for whoever looks for the change that broke the
+    /// signature.
     pub copied_headers: bool,
-    /// RequestReports: add `r=y` (RFC 6651).
+    /// Add `r=y`, which asks verifiers to report failures (RFC 6651).
     pub request_reports: bool,
-    /// FixCRLF: treat bare CR and bare LF as line ends before hashing.
+    /// Treat bare CR and bare LF of the body as line ends before hashing, as the MTA will send them.
     pub fix_crlf: bool,
 }
 
@@ -40,27 +42,27 @@ pub enum BodyLength {
     /// All of it, without `l=`.
     #[default]
     Whole,
-    /// All of it, its canonical length told in `l=` (BodyLengthDB).
+    /// All of it, its canonical length told in `l=`.
     Told,
-    /// At most that many canonical octets, with `l=` (MaximumSignedBytes).
+    /// At most that many canonical octets, with `l=`.
     AtMost(u64),
 }
 
 /// One signature wanted on the message.
 #[derive(Clone, Debug)]
 pub struct SigningRequest {
-    /// `d=`.
+    /// `d=`, the domain that takes responsibility.
     pub domain: Domain,
-    /// `s=`.
+    /// `s=`, under which `d=` publishes the public key.
     pub selector: Selector,
     /// `i=`, left out when `None`.
     pub auid: Option<Auid>,
     /// `a=`: what the key signs with.
     pub algorithm: Algorithm,
-    /// `l=`.
+    /// How much of the body is covered, and whether `l=` says so.
     pub body_length: BodyLength,
     /// Tags between the known ones and `bh=` (`r`, `atps`, `atpsh`, extensions), in the order of
-    /// their addition; OpenDKIM writes them in reverse.
+    /// their addition; they are written in reverse.
     pub extra_tags: Vec<(String, String)>,
 }
 
@@ -138,11 +140,73 @@ pub enum SignError {
 }
 
 /// Signs one message, with all signatures sharing the body hashes that are the same.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use dkim_core::{
+///     UnixTime,
+///     crypto::private_key_from_pkcs8_der,
+///     header::HeaderSection,
+///     name::{Domain, Selector},
+///     sign::{Signer, SigningRequest},
+/// };
+///
+/// # let der = include_bytes!("crypto/testdata/ed25519.pkcs8.der");
+/// let key = private_key_from_pkcs8_der(der)?;
+/// let (domain, selector) = (Domain::parse("example.com")?, Selector::parse("2026")?);
+/// let request = SigningRequest::new(domain, selector, key.algorithm());
+/// let message = b"From: joe@example.com\r\nSubject: Hello\r\n\r\nLet us meet.\r\n";
+/// let (section, body) = HeaderSection::parse(message)?;
+///
+/// let mut signer = Signer::new(Arc::default(), vec![request]);
+/// for chunk in body.chunks(5) {
+///     signer.body(chunk);
+/// }
+/// // What comes out is a digest for each request; the key may be anywhere.
+/// for unsigned in signer.finish(&section, UnixTime(1_800_000_000)) {
+///     let field = unsigned.sign(&*key)?;
+///     assert!(field.value.starts_with("v=1; a=ed25519-sha256; c=relaxed/relaxed;"));
+///     assert!(field.value.contains("h=From:Subject;"));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Signer {
     policy: Arc<SigningPolicy>,
     requests: Vec<(SigningRequest, BodyHashId)>,
     body: BodyHashes,
+}
+
+impl Default for SigningPolicy {
+    /// Both parts relaxed, which mail survives best; the advised fields; no expiry, no extras.
+    fn default() -> Self {
+        Self {
+            canonicalization: Canonicalization {
+                header: Canon::Relaxed,
+                body: Canon::Relaxed,
+            },
+            headers: HeaderSelection::default(),
+            lifetime: None,
+            copied_headers: false,
+            request_reports: false,
+            fix_crlf: false,
+        }
+    }
+}
+
+impl SigningRequest {
+    /// A signature over the whole body, without `i=` and `l=`.
+    pub fn new(domain: Domain, selector: Selector, algorithm: Algorithm) -> Self {
+        Self {
+            domain,
+            selector,
+            auid: None,
+            algorithm,
+            body_length: BodyLength::Whole,
+            extra_tags: Vec::new(),
+        }
+    }
 }
 
 impl Signer {
@@ -342,7 +406,7 @@ fn bottom_up(section: &HeaderSection, chosen: &[usize]) -> Vec<usize> {
 }
 
 /// The fields that oversigned names stand for: mostly none, but where a field of that name is
-/// there and SignHeaders doesn't choose it, a verifier takes it, so it is hashed.
+/// there and the policy doesn't choose it, a verifier takes it, so it is hashed.
 fn unchosen(section: &HeaderSection, chosen: &[usize], oversigned: &[String]) -> Vec<usize> {
     let mut taken = Vec::new();
     for name in oversigned {

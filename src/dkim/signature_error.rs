@@ -7,7 +7,7 @@ use super::tag_list::{Printable, TagListError};
 /// about forty.
 pub const MAX_SIGNED_FIELDS: usize = 4096;
 
-/// Why a field is no signature. The tag tells where, the rest what.
+/// Why a field is no signature: the tag that is at fault, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// Not a tag list.

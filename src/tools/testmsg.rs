@@ -19,7 +19,7 @@ use dkim_core::{
     header::HeaderSection,
     name::{Domain, Selector},
     outcome::Outcome,
-    select::{HeaderSelection, SelectionError},
+    select::{FieldNames, HeaderSelection},
     sign::{BodyLength, Signer, SigningPolicy, SigningRequest},
     verify::deciding,
 };
@@ -158,14 +158,12 @@ fn sign(
         extra_tags: Vec::new(),
     };
     let message = read()?;
-    let headers = every_field(&message.section)
-        .map_err(|error| Failure::new(ExitCode::Software, error.to_string()))?;
     let policy = SigningPolicy {
         canonicalization: Canonicalization {
             header: Canon::Relaxed,
             body: Canon::Simple,
         },
-        headers,
+        headers: every_field(&message.section),
         lifetime: None,
         copied_headers: false,
         request_reports: false,
@@ -193,17 +191,16 @@ fn sign(
 }
 
 /// All names that can stand in `h=`, whatever a configuration would leave out.
-fn every_field(section: &HeaderSection) -> Result<HeaderSelection, SelectionError> {
+fn every_field(section: &HeaderSection) -> HeaderSelection {
     let plain = |name: &[u8]| {
         name.iter()
             .all(|c| c.is_ascii_alphanumeric() || b"-_".contains(c))
     };
-    let names: Vec<String> = section
+    let names = section
         .iter()
         .filter(|field| plain(field.name))
-        .map(|field| String::from_utf8_lossy(field.name).into_owned())
-        .collect();
-    HeaderSelection::compile(Some(&names), Some(&[]), &[])
+        .map(|field| String::from_utf8_lossy(field.name));
+    HeaderSelection::default().choosing(Arc::new(FieldNames::new(names)))
 }
 
 fn write_failed(error: io::Error) -> Failure {

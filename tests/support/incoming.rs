@@ -145,7 +145,7 @@ fn sign(
     }
     let policy = Arc::new(SigningPolicy {
         canonicalization: Canonicalization::default(),
-        headers: HeaderSelection::compile(None, None, &[]).unwrap(),
+        headers: HeaderSelection::default(),
         lifetime: None,
         copied_headers,
         request_reports,

@@ -1,4 +1,4 @@
-//! Repair of line ends before hashing (option FixCRLF).
+//! Repair of line ends before hashing, for bodies whose line ends an MTA will mend.
 
 /// Turns each bare CR and each bare LF of a streamed body into CRLF; what is CRLF already stays.
 ///

@@ -1,4 +1,5 @@
 use super::*;
+use crate::select::FieldNames;
 use crate::{Algorithm, crypto::SignatureFailed, header::LeadingSpace};
 
 /// A "key" whose signature is the digest itself, twice.
@@ -53,7 +54,10 @@ fn policy(sign: &[&str], oversign: &[&str]) -> SigningPolicy {
     };
     SigningPolicy {
         canonicalization: Canonicalization::default(),
-        headers: HeaderSelection::compile(Some(&list(sign)), None, &list(oversign)).unwrap(),
+        headers: HeaderSelection::default()
+            .choosing(Arc::new(FieldNames::new(list(sign))))
+            .oversigning(list(oversign))
+            .unwrap(),
         lifetime: None,
         copied_headers: false,
         request_reports: false,

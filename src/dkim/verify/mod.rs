@@ -43,10 +43,49 @@ pub use super::{
 pub const MAX_SIGNATURE_FIELDS: usize = 64;
 
 /// DKIM-Signature fields beyond so many, counted from the top, are not even read. A header section
-/// of 64 KB (MaximumHeaders) has no room for more.
+/// of 64 KB has no room for more.
 pub const MAX_FIELDS_READ: usize = 4096;
 
 /// Verifies one message; signatures that need the same hash or the same key share it.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use dkim_core::{
+/// #     UnixTime,
+/// #     crypto::private_key_from_pkcs8_der,
+/// #     name::{Domain, Selector},
+/// #     sign::{Signer, SigningRequest},
+/// # };
+/// use dkim_core::{
+///     header::HeaderSection,
+///     key_answer::{Dnssec, KeyAnswer},
+///     verify::Verifier,
+/// };
+///
+/// # let key = private_key_from_pkcs8_der(include_bytes!("../crypto/testdata/ed25519.pkcs8.der"))?;
+/// # let p = data_encoding::BASE64.encode(&key.public_key());
+/// # let (domain, selector) = (Domain::parse("example.com")?, Selector::parse("2026")?);
+/// # let request = SigningRequest::new(domain, selector, key.algorithm());
+/// # let now = UnixTime(1_800_000_000);
+/// # let body = b"Let us meet.\r\n";
+/// # let (unsigned, _) = HeaderSection::parse(b"From: joe@example.com\r\n")?;
+/// # let mut signer = Signer::new(Arc::default(), vec![request]);
+/// # signer.body(body);
+/// # let field = signer.finish(&unsigned, now).remove(0).sign(&*key)?;
+/// # let message = format!("DKIM-Signature: {}\r\nFrom: joe@example.com\r\n\r\n", field.value);
+/// # let message = [message.as_bytes(), body].concat();
+/// # let record = format!("v=DKIM1; k=ed25519; p={p}");
+/// let (section, body) = HeaderSection::parse(&message)?;
+/// let mut verifier = Verifier::new(&section, Arc::default(), None, now);
+/// // These names are to be asked for in DNS, here there is one.
+/// assert_eq!(&*verifier.queries()[0].name, "2026._domainkey.example.com");
+/// verifier.body(body);
+/// let answers = [KeyAnswer::found(record.as_bytes(), Dnssec::Unknown)];
+/// let results = verifier.finish(&answers);
+/// assert!(results[0].passed());
+/// assert_eq!(results[0].word().as_str(), "pass");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Verifier {
     policy: Arc<VerificationPolicy>,
@@ -77,7 +116,7 @@ struct Waiting {
     query: usize,
     body: BodyHashId,
     header: HashValue,
-    /// A field of MustBeSigned that is there but not covered.
+    /// A field that must be covered and is there, but is not.
     unprotected: Option<Printable>,
 }
 
@@ -377,8 +416,7 @@ impl Candidate {
     }
 }
 
-/// Judges a signature with everything at hand, in OpenDKIM's order: the key first, since without one
-/// nothing is known.
+/// Judges a signature with everything at hand: the key first, since without one nothing is known.
 fn judge(
     policy: &VerificationPolicy,
     signature: &Signature,

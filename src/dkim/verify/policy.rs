@@ -1,4 +1,4 @@
-//! What an administrator asks of a verifier.
+//! What is asked of a verifier beside the standards.
 
 use std::time::Duration;
 
@@ -7,28 +7,29 @@ use crate::{
     outcome::KeyProtection,
 };
 
-/// The same for every message verified under one configuration.
+/// What is the same for every message verified under one configuration. New fields may come: begin with
+/// `..VerificationPolicy::default()`.
 #[derive(Clone, Debug)]
 pub struct VerificationPolicy {
-    /// MaximumSignaturesToVerify and TrustSignaturesFrom.
+    /// Which signatures are verified, of a message that bears many.
     pub limit: SignatureLimit,
     /// How many distinct key names one message may ask DNS for.
     pub maximum_key_names: usize,
-    /// MinimumKeyBits, for RSA.
+    /// RSA keys with fewer bits are refused, however well the signature fits.
     pub minimum_key_bits: u32,
     /// Whether rsa-sha1 may pass, against RFC 8301.
     pub allow_sha1: bool,
-    /// ClockDrift.
+    /// How far clocks may differ where `t=` and `x=` are judged.
     pub clock_drift: Duration,
-    /// MustBeSigned: fields that must be covered where they are present.
+    /// Names of fields that must be covered where they are present.
     pub must_be_signed: Vec<String>,
-    /// Minimum.
+    /// How much of the body must be covered where `l=` leaves some of it out; `None`: anything goes.
     pub minimum_body: Option<MinimumBody>,
-    /// UnprotectedKey.
+    /// What becomes of a good signature whose key lies in a zone without DNSSEC.
     pub unprotected_key: KeyProtection,
-    /// BogusKey.
+    /// What becomes of a good signature whose key DNSSEC calls forged.
     pub bogus_key: KeyProtection,
-    /// FixCRLF.
+    /// Treat bare CR and bare LF of the body as line ends before hashing.
     pub fix_crlf: bool,
 }
 
@@ -38,11 +39,11 @@ pub struct SignatureLimit {
     /// At most so many, those of the author's domain first, the rest from the top; 0: only those of
     /// the author's domain and trusted ones.
     pub maximum: usize,
-    /// TrustSignaturesFrom: always verified, and counted first.
+    /// Signatures of these domains are always verified, and counted first.
     pub trusted: Vec<Domain>,
 }
 
-/// Minimum: how much of the body must be covered where `l=` leaves some of it out.
+/// How much of the body must be covered where `l=` leaves some of it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MinimumBody {
     /// `n`: at least so many canonical octets, or the whole body if it is shorter.
@@ -54,7 +55,8 @@ pub enum MinimumBody {
 }
 
 impl Default for VerificationPolicy {
-    /// OpenDKIM's defaults, and RFC 8301.
+    /// What RFC 8301 demands: no rsa-sha1, RSA keys from 1,024 bits. Three signatures of a message are
+    /// verified, times may be five minutes off, and a forged key counts for nothing.
     fn default() -> Self {
         Self {
             limit: SignatureLimit {
@@ -77,7 +79,7 @@ impl Default for VerificationPolicy {
 /// How soon a signature is verified, the soonest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {
-    /// `d=` is listed by TrustSignaturesFrom.
+    /// `d=` is trusted.
     Trusted,
     /// `d=` is the author's domain.
     Author,

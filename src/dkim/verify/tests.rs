@@ -40,7 +40,7 @@ fn signed(key: &Arc<dyn PrivateKey>, domains: &[&str], body_length: BodyLength) 
     plain.push(b"Subject", b" hi", LeadingSpace::Kept);
     let policy = SigningPolicy {
         canonicalization: Canonicalization::default(),
-        headers: HeaderSelection::compile(None, None, &[]).unwrap(),
+        headers: HeaderSelection::default(),
         lifetime: Some(Duration::from_secs(1000)),
         copied_headers: false,
         request_reports: false,

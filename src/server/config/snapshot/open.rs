@@ -12,7 +12,6 @@ use crate::{
     diagnostic::Diagnostic,
     dkim::{
         name::{Domain, Selector},
-        select::HeaderSelection,
         sign::SigningPolicy,
         verify::{KeyProtection, MinimumBody, SignatureLimit, VerificationPolicy},
     },
@@ -20,6 +19,7 @@ use crate::{
         file::FileRecords,
         trust_anchor::{TrustAnchor, TrustAnchorError},
     },
+    headers::selection,
     keys::KeySource,
     tables::{
         hosts::HostSet, key_table::KeyTable, macros::MacroList, peers::PeerSet,
@@ -340,7 +340,7 @@ impl Opener<'_> {
         let oversign = self
             .names(&signing.oversign_headers, Case::Ignored)
             .unwrap_or_default();
-        match HeaderSelection::compile(sign.as_deref(), omit.as_deref(), &oversign) {
+        match selection::compile(sign.as_deref(), omit.as_deref(), &oversign) {
             Ok(headers) => Some(SigningPolicy {
                 canonicalization: signing.canonicalization,
                 headers,
