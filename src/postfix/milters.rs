@@ -37,6 +37,13 @@ impl Milter {
     }
 }
 
+/// The address of an item of a list, without braces and settings.
+pub fn endpoint_of(written: &str) -> &str {
+    let first = written.trim_start_matches(['{', ' ']);
+    let end = first.find([',', ' ', '}']).unwrap_or(first.len());
+    &first[..end]
+}
+
 /// The items of a list, split at commas and white space outside of braces.
 pub fn items(list: &str) -> Vec<&str> {
     let mut found = Vec::new();

@@ -6,9 +6,9 @@ use zeroize::Zeroizing;
 use super::{
     change::{Change, ChangeError},
     draft::Step,
-    identities::SigningKey,
     journal::{Journal, JournalError, Run},
     key_files::PublicKey,
+    need::SigningKey,
     plan::Plan,
     situation::Wanted,
 };

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::{
     config_file,
     draft::{Draft, Words},
-    situation::{Refusal, Situation, Wanted},
+    refusal::Refusal,
+    situation::{Situation, Wanted},
     table_lines::table_directory,
 };
 use dkimd_advice::text;

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use super::{
     change::Change,
     draft::{Draft, Word, Words},
-    key_files::{self, Layout, PublicKey, public_key},
+    key_files::{self, Layout, public_key},
+    need::{Need, Signing, SigningKey, State},
     options,
-    plan::Asker,
     present::{self, Present, usual_key_name},
-    publication::{Held, Standing},
+    publication::{Asker, Held, Standing},
     records::{Data, Record},
-    situation::{Keys, Refusal, Situation, Wanted},
+    refusal::Refusal,
+    situation::{Keys, Situation, Wanted},
     table_lines::{self, Lines},
     waiting,
 };
@@ -30,73 +31,6 @@ const MOST_SELECTORS: u32 = 9;
 const KEY_MODE: u32 = 0o600;
 /// Only the daemon looks into a directory of keys.
 const KEY_DIRECTORY_MODE: u32 = 0o700;
-
-/// The keys of the domain once the plan is done.
-#[derive(Clone, Debug, Default)]
-pub struct Signing {
-    /// The keys whose records must be published.
-    pub keys: Vec<SigningKey>,
-    /// What the administrator should know.
-    pub notes: Vec<Text>,
-    /// Whether all of the keys sign once the plan is done; else some wait for their records.
-    pub in_force: bool,
-    /// Whether more than this run is needed for them to sign, and it can be done once DNS is as wanted.
-    pub waiting: Vec<String>,
-}
-
-/// A key of the domain.
-#[derive(Clone, Debug)]
-pub struct SigningKey {
-    /// `s=`.
-    pub selector: String,
-    /// RSA or Ed25519.
-    pub kind: KeyKind,
-    /// Where it is or will be.
-    pub source: KeySource,
-    /// Its public half; `None`: it is yet to be made.
-    pub public: Option<PublicKey>,
-}
-
-/// What one key needs.
-pub(super) struct Need {
-    /// The key.
-    pub(super) key: SigningKey,
-    /// It has its line in the KeyTable.
-    pub(super) in_key_table: bool,
-    /// Whether it signs already.
-    pub(super) state: State,
-    /// Its name in the KeyTable.
-    pub(super) name: String,
-}
-
-/// How far a key is.
-pub(super) enum State {
-    /// It has its line in the SigningTable.
-    Signs,
-    /// It has none yet.
-    New {
-        /// How its record stands in DNS.
-        standing: Standing,
-        /// Who says so.
-        by: Text,
-        /// The selector that it would have if DNS didn't hold another key there.
-        instead_of: Option<String>,
-    },
-    /// It gets none yet, since its record is not seen in DNS.
-    Waits,
-}
-
-impl Need {
-    /// Whether it has its line in the SigningTable.
-    pub(super) fn in_signing_table(&self) -> bool {
-        matches!(self.state, State::Signs)
-    }
-
-    /// Whether it gets none yet.
-    pub(super) fn waits(&self) -> bool {
-        matches!(self.state, State::Waits)
-    }
-}
 
 /// Plans keys and tables. `one_signature` says why there must not be two.
 ///

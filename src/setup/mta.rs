@@ -3,8 +3,9 @@
 use super::{
     draft::{Draft, Words},
     milter_list::{braces, inserted, is_ours, item, waits, with_tempfail},
+    refusal::Refusal,
     scratch::Scratch,
-    situation::{Refusal, Situation, Wanted},
+    situation::{Situation, Wanted},
     socket::{Endpoint, talks_to_milters},
 };
 use dkimd_advice::{text, text::Text};

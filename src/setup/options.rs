@@ -3,8 +3,9 @@
 use super::{
     config_file,
     draft::{Draft, Words},
-    identities::Need,
-    situation::{Refusal, Situation, Wanted},
+    need::Need,
+    refusal::Refusal,
+    situation::{Situation, Wanted},
     table_lines::{table_directory, uses_tables},
 };
 use dkim_core::{Canon, Canonicalization};

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use super::{
     draft::{Draft, Step, Word, Words},
     hosts,
-    identities::{self, Signing},
+    identities::{self},
     key_files, mta,
-    publication::Held,
-    situation::{Refusal, Situation, Wanted},
+    need::Signing,
+    publication::Asker,
+    refusal::Refusal,
+    situation::{IN_QUEUE, Situation, Wanted},
     socket::{self, Endpoint},
     trial,
 };
@@ -33,9 +35,6 @@ pub struct Plan {
     /// What the administrator should know.
     pub notes: Vec<Text>,
 }
-
-/// What DNS holds at a name.
-pub type Asker<'a> = dyn Fn(&str) -> Held + 'a;
 
 /// Plans; `dns` is asked how the records of new keys stand.
 ///
@@ -80,7 +79,7 @@ fn word(wanted: &Wanted, situation: &Situation) -> Option<Word> {
     free.push(key_files::USUAL_DIRECTORY.into());
     if let Some(postfix) = &situation.postfix {
         free.push(postfix.directory.clone());
-        let socket = postfix.queue_directory().join(socket::IN_QUEUE);
+        let socket = postfix.queue_directory().join(IN_QUEUE);
         free.extend(socket.parent().map(Path::to_owned));
     }
     Some(Word {

@@ -15,6 +15,9 @@ const MOST_SERVERS: usize = 12;
 /// The time that one of them has for its answer.
 const SERVER_LIMIT: Duration = Duration::from_secs(6);
 
+/// What DNS holds at a name.
+pub type Asker<'a> = dyn Fn(&str) -> Held + 'a;
+
 /// DNS as setup asks it.
 #[derive(Debug)]
 pub struct Dns {

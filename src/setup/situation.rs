@@ -1,7 +1,7 @@
 //! What `setup` finds on the host before it plans anything.
 
 use std::{
-    fs, io,
+    fs,
     net::IpAddr,
     os::unix::{fs::MetadataExt, process::CommandExt},
     path::{Path, PathBuf},
@@ -10,10 +10,9 @@ use std::{
 
 use nix::unistd::{Gid, Uid, User, geteuid};
 
-use super::place_error;
-use crate::services;
+use super::{refusal::Refusal, services};
 use dkim_core::name::{Domain, Selector};
-use dkimd_advice::{text, text::Text};
+use dkimd_advice::text;
 use dkimd_hand::{Kind, Place, PlaceError};
 use dkimd_postfix::{DEFAULT_DIRECTORY, Postfix, PostfixError, leaving::Leaving};
 use dkimd_server::{
@@ -34,6 +33,10 @@ use dkimd_server::{
 
 /// The configuration for a host that has none, as the package brings it.
 const TEMPLATE: &str = include_str!("../../packaging/opendkim.conf");
+/// The socket inside Postfix's queue directory.
+pub const IN_QUEUE: &str = "opendkim/opendkim.sock";
+/// The socket where there is no Postfix.
+pub const WITHOUT_POSTFIX: &str = "/run/opendkim/opendkim.sock";
 /// What stands in it for the socket.
 const TEMPLATE_SOCKET: &str = "@SOCKET@";
 /// The root key that it names; not every system has it there.
@@ -134,40 +137,6 @@ pub struct DaemonUser {
     pub uid: u32,
     /// Group number.
     pub gid: u32,
-}
-
-/// Why nothing can be planned.
-#[derive(Debug)]
-pub struct Refusal {
-    /// What stands in the way, and what to do about it.
-    pub text: Text,
-    /// Findings of the configuration, untranslated.
-    pub findings: Vec<String>,
-}
-
-impl Refusal {
-    /// One without findings.
-    pub fn new(text: Text) -> Self {
-        Self {
-            text,
-            findings: Vec::new(),
-        }
-    }
-}
-
-impl From<io::Error> for Refusal {
-    fn from(error: io::Error) -> Self {
-        match error.downcast::<PlaceError>() {
-            Ok(error) => error.into(),
-            Err(error) => Self::new(text!("{error}", "{error}")),
-        }
-    }
-}
-
-impl From<PlaceError> for Refusal {
-    fn from(error: PlaceError) -> Self {
-        Self::new(place_error::text(&error))
-    }
 }
 
 impl Situation {
@@ -335,8 +304,8 @@ fn original(configuration: &Configuration) -> Option<PathBuf> {
 
 fn filled_template(postfix: Option<&Postfix>) -> String {
     let socket = match postfix {
-        Some(postfix) => postfix.queue_directory().join(super::socket::IN_QUEUE),
-        None => PathBuf::from(super::socket::WITHOUT_POSTFIX),
+        Some(postfix) => postfix.queue_directory().join(IN_QUEUE),
+        None => PathBuf::from(WITHOUT_POSTFIX),
     };
     let text = TEMPLATE.replace(TEMPLATE_SOCKET, &socket.display().to_string());
     if Path::new(ROOT_KEY).exists() {

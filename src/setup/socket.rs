@@ -8,7 +8,8 @@ use super::{
     change::{Change, is_member},
     config_file,
     draft::{Draft, Words},
-    situation::{Refusal, Situation},
+    refusal::Refusal,
+    situation::{IN_QUEUE, Situation, WITHOUT_POSTFIX},
 };
 use dkimd_advice::text;
 use dkimd_hand::{Attributes, Kind, Place, PlaceError, resolved};
@@ -16,10 +17,6 @@ use dkimd_milter::socket::SocketSpec;
 use dkimd_postfix::Postfix;
 use dkimd_server::keys::accounts::{group_name, user_name};
 
-/// The socket inside Postfix's queue directory.
-pub const IN_QUEUE: &str = "opendkim/opendkim.sock";
-/// The socket where there is no Postfix.
-pub const WITHOUT_POSTFIX: &str = "/run/opendkim/opendkim.sock";
 /// Takes every permission from others and none from the group.
 const UMASK: &str = "007";
 /// The group's right to write, which is the right to connect.

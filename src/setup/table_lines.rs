@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use super::{
     config_file,
     draft::{Draft, Words},
-    identities::Need,
+    need::Need,
     present::{Present, usual_key_name},
-    situation::{Configuration, Refusal, Situation, Wanted},
+    refusal::Refusal,
+    situation::{Configuration, Situation, Wanted},
     tables,
     waiting::why_now,
 };

@@ -10,10 +10,11 @@ use std::{
 
 use super::{
     draft::Draft,
-    identities::Signing,
+    need::Signing,
     present::{signers, signers_of},
+    refusal::Refusal,
     scratch::Scratch,
-    situation::{Configuration, Refusal},
+    situation::Configuration,
     tables::example_of,
 };
 use dkimd_advice::text;

@@ -1,7 +1,7 @@
 //! When a new key begins to sign: the first of a domain at once, any other when its record is seen.
 
 use super::{
-    identities::{Need, Signing, State},
+    need::{Need, Signing, State},
     present::{OwnKey, Present, usual_key_name},
     publication::Standing,
     situation::Wanted,

@@ -25,8 +25,9 @@ use crate::{
         Record, State,
         sheet::{Published, Sheet, Subject, sheet},
     },
+    refusal::Refusal,
     services::{self, Told},
-    situation::{Keys, Refusal, Situation, Wanted},
+    situation::{Keys, Situation, Wanted},
 };
 use dkim_core::name::{Domain, Selector};
 use dkimd_advice::{

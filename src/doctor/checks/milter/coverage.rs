@@ -3,7 +3,6 @@
 use super::{
     place::{ListPlace, Site},
     remedy::{Edit, How, Mended},
-    spelling::endpoint_of,
     wiring::{Caller, Fit, Role},
 };
 use dkimd_advice::{Finding, text, text::Text};
@@ -12,7 +11,7 @@ use dkimd_postfix::{
     Postfix,
     change::Change,
     main_cf::words,
-    milters::{Milter, items},
+    milters::{Milter, endpoint_of, items},
 };
 
 /// What keeps a service from its filters.
@@ -134,7 +133,7 @@ fn reaching(
         return Some((finding.into(), address));
     }
     match site.socket {
-        Some(SocketSpec::Unix(_)) => Some(site.moved_into_queue(finding)),
+        Some(SocketSpec::Unix(_)) => Some(Mended::moved_into_queue(site, finding)),
         _ => None,
     }
 }
@@ -372,7 +371,7 @@ fn disabled_for_clients(postfix: &Postfix) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::milter::{remedy::Trial, spelling, wiring::callers};
+    use crate::checks::milter::{spelling, trial::Trial, wiring::callers};
     use dkimd_advice::{Fix, Level};
     use dkimd_server::decide::Mode;
 

@@ -7,8 +7,8 @@
 //! socket is set where nobody looks, [`strangers`] who may connect at all. [`reach`]
 //! judges what a knock at the socket came to, by [`access`] (permissions on the way),
 //! [`listening`] (where the server really is) and [`groups`] (what running services know). A
-//! [`remedy`] is tried on the settings in memory before it is told; [`place`] knows where a list stands
-//! and how our server is written there.
+//! [`remedy`] is put to [`trial`] on the settings in memory before it is told; [`place`] knows where a
+//! list stands and how our server is written there.
 
 mod access;
 mod bounces;
@@ -23,6 +23,7 @@ mod remedy;
 mod settings;
 mod spelling;
 mod strangers;
+mod trial;
 pub(super) mod ways;
 mod wiring;
 
@@ -35,7 +36,8 @@ use self::{
     listening::Server,
     place::Site,
     reach::{Door, Scene},
-    remedy::{Mended, Trial},
+    remedy::Mended,
+    trial::Trial,
     wiring::{Caller, Fit, callers, ours},
 };
 use super::each::side_by_side;
@@ -46,7 +48,10 @@ use crate::{
 };
 use dkimd_advice::text;
 use dkimd_milter::socket::SocketSpec;
-use dkimd_postfix::{Postfix, milters::Milter};
+use dkimd_postfix::{
+    Postfix,
+    milters::{Milter, endpoint_of},
+};
 use dkimd_server::decide::Mode;
 
 /// Postfix's account, unless `mail_owner` names another.
@@ -194,7 +199,7 @@ async fn knock_everywhere(
         directory: queue.to_owned(),
         chroot: *chroot,
         families: families(postfix),
-        endpoint: spelling::endpoint_of(&milter.written).to_owned(),
+        endpoint: endpoint_of(&milter.written).to_owned(),
     });
     let answers = ask_all(knocks).await;
     let mut mended = Vec::new();

@@ -133,7 +133,7 @@ fn list(caller: &Caller<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::milter::{remedy::Trial, wiring::callers};
+    use crate::checks::milter::{trial::Trial, wiring::callers};
     use dkimd_advice::Fix;
     use dkimd_postfix::Postfix;
 

@@ -5,20 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    remedy::Mended,
-    wiring::{self, Caller, Fit, ours, same_file},
-};
-use dkimd_advice::Finding;
+use super::wiring::{self, Caller, Fit, ours, same_file};
 use dkimd_milter::socket::SocketSpec;
-use dkimd_postfix::{Postfix, change::quoted_path, expand::sole_reference, milters::Milter};
+use dkimd_postfix::{Postfix, expand::sole_reference, milters::Milter};
 
 /// The names that a chrooted service finds, in its queue directory.
 const HOSTS: &str = "etc/hosts";
-/// The directory for our server's socket that the package makes in the queue directory.
-const INSIDE: &str = "opendkim";
-/// The socket's name there.
-const SOCKET_NAME: &str = "opendkim.sock";
 /// Our server's configuration, and its user, where nothing else is said.
 const CONFIG: &str = "/etc/opendkim.conf";
 const USER: &str = "opendkim";
@@ -173,28 +165,6 @@ impl<'a> Site<'a> {
             config: self.config,
             user: self.user,
         }
-    }
-
-    /// The remedy that lets our server listen where every service of Postfix can see it, and its
-    /// address there.
-    pub(super) fn moved_into_queue(&self, finding: Finding) -> (Mended, String) {
-        let directory = self.queue().join(INSIDE);
-        let path = directory.join(SOCKET_NAME);
-        let (user, file) = (self.user, self.config.display().to_string());
-        let shown = directory.to_string_lossy();
-        let finding = finding
-            .command(format!(
-                "install -d -o {user} -g postfix -m 2750 {}",
-                quoted_path(&shown)
-            ))
-            .setting(file.clone(), format!("Socket local:{}", path.display()))
-            .setting(file, "UMask 007")
-            .command("systemctl restart opendkim");
-        let mended = Mended {
-            socket: Some(SocketSpec::Unix(path)),
-            ..Mended::from(finding)
-        };
-        (mended, format!("unix:{INSIDE}/{SOCKET_NAME}"))
     }
 
     /// Postfix's queue directory.

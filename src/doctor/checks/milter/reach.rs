@@ -10,13 +10,15 @@ use super::{
     listening::{Place, Server},
     place::{ListPlace, Site},
     remedy::{Edit, How, Mended},
-    spelling::endpoint_of,
     wiring::{Caller, Fit, Role, callers, same_file},
 };
 use crate::knock::Knocked;
 use dkimd_advice::{Finding, text, text::Text};
 use dkimd_milter::socket::SocketSpec;
-use dkimd_postfix::{change::quoted_path, milters::Milter};
+use dkimd_postfix::{
+    change::quoted_path,
+    milters::{Milter, endpoint_of},
+};
 
 /// What the judgement looks at besides the knock.
 #[derive(Debug)]
@@ -335,7 +337,7 @@ fn leading_to(door: &Door<'_>, scene: &Scene<'_>, finding: Finding, socket: &Soc
             ..door.connecting_to(finding.into(), &site, &address)
         },
         (None, SocketSpec::Unix(_)) => {
-            let (mended, address) = site.moved_into_queue(finding);
+            let (mended, address) = Mended::moved_into_queue(&site, finding);
             door.connecting_to(mended, &site, &address)
         }
         (None, _) => finding.into(),

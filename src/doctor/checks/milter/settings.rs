@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::{
     place::{ListPlace, Site},
     remedy::{Edit, How, Mended},
-    spelling::endpoint_of,
     wiring::{Caller, Role},
 };
 use dkimd_advice::{Finding, text};
@@ -14,7 +13,7 @@ use dkimd_postfix::{
     Postfix,
     change::Change,
     main_cf::time,
-    milters::{Milter, items},
+    milters::{Milter, endpoint_of, items},
 };
 use dkimd_server::{config::snapshot::Snapshot, dns::MESSAGE_DEADLINE};
 
@@ -343,7 +342,7 @@ fn daemon_names(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::milter::{remedy::Trial, wiring::callers};
+    use crate::checks::milter::{trial::Trial, wiring::callers};
     use dkimd_advice::Fix;
     use dkimd_server::config::resolve::Overrides;
 

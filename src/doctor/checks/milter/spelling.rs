@@ -10,7 +10,7 @@ use dkimd_advice::{Finding, text};
 use dkimd_milter::socket::SocketSpec;
 use dkimd_postfix::{
     expand::{expanded, sole_reference},
-    milters::{self, Milter, items},
+    milters::{self, Milter, endpoint_of, items},
 };
 
 /// What people write in front of a host and a port.
@@ -134,13 +134,6 @@ pub(super) fn repair(
 /// Whether Postfix understands an item of a list.
 pub(super) fn is_misspelt(milter: &Milter) -> bool {
     !is_fine(endpoint_of(&milter.written)) || milter.written.contains(['"', '\'', ';', '#'])
-}
-
-/// The address of an item, without braces and settings.
-pub(super) fn endpoint_of(written: &str) -> &str {
-    let first = written.trim_start_matches(['{', ' ']);
-    let end = first.find([',', ' ', '}']).unwrap_or(first.len());
-    &first[..end]
 }
 
 fn is_fine(endpoint: &str) -> bool {

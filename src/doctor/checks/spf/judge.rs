@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use mail_auth::SpfResult;
 
 use super::{
+    facts::{SpfFacts, permerror, publish},
     proposal::{fresh, mended},
     record::{Kind, Record, is_meant_as_spf, mended_text},
-    walk::{Found, Node},
+    walk::Found,
     weaknesses::weaknesses,
 };
-use crate::record_line;
 use dkimd_advice::{
     Finding, Level, text,
     text::{Lang, Text},
@@ -20,25 +20,6 @@ use dkimd_advice::{
 const MOST_LOOKUPS: usize = 10;
 /// Questions without answer that evaluating a record may meet.
 const MOST_VOIDS: usize = 2;
-
-/// What is known of a domain's SPF.
-#[derive(Clone, Debug)]
-pub(super) struct SpfFacts {
-    /// The domain.
-    pub domain: String,
-    /// All its TXT records.
-    pub texts: Vec<String>,
-    /// The record and all that it includes.
-    pub tree: Node,
-    /// The addresses that mail leaves from.
-    pub addresses: Vec<IpAddr>,
-    /// What evaluation came to for each; none where another host sends.
-    pub evaluated: Vec<(IpAddr, SpfResult)>,
-    /// Records found under names where nobody looks.
-    pub elsewhere: Vec<(String, String)>,
-    /// The host that all mail is handed to.
-    pub relay: Option<String>,
-}
 
 /// All that is to be said.
 pub(super) fn judge(facts: &SpfFacts) -> Vec<Finding> {
@@ -57,17 +38,6 @@ fn demanded() -> Text {
         "Gmail, Outlook y Yahoo exigen un SPF válido (pass) a quien hace envíos masivos; sin él, \
          el correo de los demás va a la carpeta de spam o se rechaza"
     )
-}
-
-pub(super) fn permerror() -> Text {
-    text!(
-        "receivers take such a record for broken (permerror), as if there were none",
-        "los receptores consideran inservible un registro así (permerror), como si no existiera"
-    )
-}
-
-pub(super) fn publish(finding: Finding, facts: &SpfFacts, record: &str) -> Finding {
-    finding.record(record_line::txt(&facts.domain, record))
 }
 
 fn absent(facts: &SpfFacts) -> Finding {
@@ -167,18 +137,9 @@ fn syntax(facts: &SpfFacts, text: &str, record: &Record) -> Option<Finding> {
     let finding = others.fold(finding, |finding, fault| {
         finding.evidence(fault.term.clone())
     });
-    let missing = uncovered(facts);
+    let missing = facts.uncovered();
     let repaired = mended(std::slice::from_ref(record), &missing, |_| true);
     Some(publish(finding.why(permerror()), facts, &repaired))
-}
-
-/// The addresses that the record does not let send.
-pub(super) fn uncovered(facts: &SpfFacts) -> Vec<IpAddr> {
-    let missed = facts.evaluated.iter();
-    missed
-        .filter(|(_, result)| *result != SpfResult::Pass)
-        .map(|(address, _)| *address)
-        .collect()
 }
 
 fn broken_includes(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding> {
@@ -230,7 +191,7 @@ fn broken_includes(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding
             Found::Unanswered(_) | Found::NotFollowed => continue,
         };
         // Where a record of others is at fault, what can go is the term that leads to it.
-        let repaired = mended(std::slice::from_ref(record), &uncovered(facts), |kept| {
+        let repaired = mended(std::slice::from_ref(record), &facts.uncovered(), |kept| {
             own.via.as_deref() != Some(kept)
         });
         let finding = Finding::fail(code, domain, what)
@@ -247,7 +208,7 @@ fn too_many_lookups(facts: &SpfFacts, record: &Record) -> Option<Finding> {
         return None;
     }
     // Who is matched by an early term never meets the limit.
-    let passes = !facts.evaluated.is_empty() && uncovered(facts).is_empty();
+    let passes = !facts.evaluated.is_empty() && facts.uncovered().is_empty();
     let level = if passes { Level::Warn } else { Level::Fail };
     let what = text!(
         "evaluating the SPF record of {domain} costs {cost} DNS questions; {MOST_LOOKUPS} are allowed",
@@ -283,7 +244,7 @@ fn too_many_lookups(facts: &SpfFacts, record: &Record) -> Option<Finding> {
 
 fn not_covered(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding> {
     let domain = &facts.domain;
-    let missing = uncovered(facts);
+    let missing = facts.uncovered();
     let mut findings = Vec::new();
     for (address, result) in &facts.evaluated {
         let (code, family) = match address {
@@ -331,7 +292,7 @@ fn too_many_voids(facts: &SpfFacts, record: &Record) -> Option<Finding> {
         .map(|(of, term)| format!("{of}: {term}"))
         .collect();
     let own = |term: &str| voids.contains(&(domain.as_str(), term));
-    let repaired = mended(std::slice::from_ref(record), &uncovered(facts), |term| {
+    let repaired = mended(std::slice::from_ref(record), &facts.uncovered(), |term| {
         !own(term)
     });
     let finding = match count > MOST_VOIDS {

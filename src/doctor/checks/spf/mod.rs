@@ -1,6 +1,7 @@
 //! SPF: one record that can be evaluated, within the limits, and that names every address mail
 //! leaves from; the same for the name that the server greets with.
 
+mod facts;
 mod helo;
 mod judge;
 mod proposal;
@@ -14,8 +15,9 @@ use mail_auth::{MessageAuthenticator, SpfResult, spf::verify::SpfParameters};
 use tokio::time::timeout;
 
 use self::{
+    facts::SpfFacts,
     helo::{HeloFacts, judge_helo},
-    judge::{SpfFacts, judge},
+    judge::judge,
     walk::{texts, walk},
 };
 use super::{each::each, no_domain};

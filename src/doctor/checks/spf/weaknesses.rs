@@ -1,7 +1,7 @@
 //! What makes an SPF record weaker than it need be, though it can be evaluated.
 
 use super::{
-    judge::{SpfFacts, permerror, publish, uncovered},
+    facts::{SpfFacts, permerror, publish},
     proposal::mended,
     record::{Kind, Qualifier, Record},
 };
@@ -66,7 +66,7 @@ fn end(facts: &SpfFacts, text: &str, record: &Record) -> Option<Finding> {
             ),
         ),
     };
-    let repaired = mended(std::slice::from_ref(record), &uncovered(facts), |_| true);
+    let repaired = mended(std::slice::from_ref(record), &facts.uncovered(), |_| true);
     let finding = Finding::new(level, code, domain, what).evidence(text);
     let finding = finding.why(text!(
         "receivers trust a domain less that lets others send in its name, and forgers choose it",
@@ -112,7 +112,7 @@ fn private_addresses(facts: &SpfFacts, record: &Record) -> Option<Finding> {
         "the SPF record of {domain} names a private address, which no receiver ever sees: {term}",
         "el registro SPF de {domain} nombra una dirección privada, que ningún receptor ve jamás: {term}"
     );
-    let repaired = mended(std::slice::from_ref(record), &uncovered(facts), |kept| {
+    let repaired = mended(std::slice::from_ref(record), &facts.uncovered(), |kept| {
         let kept = record.terms.iter().find(|term| term.text == kept);
         !kept.is_some_and(|term| private(&term.kind))
     });

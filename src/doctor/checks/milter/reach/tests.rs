@@ -1,7 +1,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixListener};
 
 use super::*;
-use crate::checks::milter::{remedy::Trial, wiring::callers};
+use crate::checks::milter::{trial::Trial, wiring::callers};
 use dkimd_advice::Fix;
 use dkimd_postfix::Postfix;
 use dkimd_server::decide::Mode;

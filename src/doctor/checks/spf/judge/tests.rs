@@ -1,5 +1,6 @@
 use super::*;
 use crate::checks::spf::record::Record;
+use crate::checks::spf::walk::Node;
 use dkimd_advice::{Fix, Level};
 
 const V4: &str = "203.0.113.10";
