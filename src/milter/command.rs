@@ -34,7 +34,7 @@ pub enum Command<'a> {
     Helo,
     /// `M`: the sender, which begins a message.
     Mail(&'a [u8]),
-    /// `R`: a recipient; `None` where it was let go, see [`FrameReader::skip`](super::frame::FrameReader::skip).
+    /// `R`: a recipient; `None` where it was let go for want of memory.
     Recipient(Option<&'a [u8]>),
     /// `T`: the DATA command.
     Data,

@@ -1,10 +1,10 @@
 //! The milter conversation: sockets, frames, negotiation, and the loop that serves one connection.
 //!
-//! [`socket`] accepts the MTA's connections. [`serve`] gives each a task of its own and an account of the
-//! [`memory`] that all share; [`frame`] cuts the stream into frames, [`command`] reads them,
-//! [`negotiate`] settles the terms, and [`stop`] ends it all without losing a message. What happens inside a step is not known here: the loop
-//! calls [`Conversation`], which the session implements. [`client`] is the MTA's side, for
-//! those who want to see how a milter answers.
+//! [`socket`] accepts the MTA's connections. [`serve()`] gives each a task of its own and an account of
+//! the [`memory`] that all share; [`frame`] cuts the stream into frames, [`command`] reads them,
+//! [`negotiate`] settles the terms, and [`stop`] ends it all without losing a message. What happens
+//! inside a step is not known here: the loop calls [`Conversation`], which the session implements.
+//! [`client`] is the MTA's side, for those who want to see how a milter answers.
 //!
 //! The wire's message types are indymilter's; the loop is ours.
 

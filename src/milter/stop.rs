@@ -55,7 +55,7 @@ enum Stage {
     Closing(Instant),
 }
 
-/// The handle to stop [`super::serve`], and to ask how busy it is.
+/// The handle to stop [`serve()`](super::serve()), and to ask how busy it is.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown(Arc<Shared>);
 
@@ -84,7 +84,7 @@ impl Default for Shared {
 }
 
 impl Shutdown {
-    /// A handle for one call of [`super::serve`].
+    /// A handle for one call of [`serve()`](super::serve()).
     pub fn new() -> Self {
         Self::default()
     }

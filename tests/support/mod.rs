@@ -1,7 +1,7 @@
 //! An MTA with a connection that waits: for tests, and for load.
 //!
-//! The protocol is `dkimd::milter::client`'s. Here is what waits for it, and what can break it: frames of any
-//! kind at any time. Whole messages are sent as Postfix sends them: body in chunks of 65,535
+//! The protocol is `dkimd::milter::client`'s. Here is what waits for it, and what can break it: frames
+//! of any kind at any time. Whole messages are sent as Postfix sends them: body in chunks of 65,535
 //! octets, an empty `E`, and `A` after each message.
 
 #![allow(

@@ -154,7 +154,8 @@ impl Mta {
         self.step(CommandKind::ConnInfo, &payload)
     }
 
-    /// A header field, its value with the leading space that it may be sent without, and whether an answer is due.
+    /// A header field, and whether an answer is due. Its value is given with the leading space, which is
+    /// left out where that was agreed on.
     pub fn header(&mut self, name: &[u8], value: &[u8]) -> bool {
         let value = match value {
             [b' ', rest @ ..] if !self.options.contains(ProtoOpts::LEADING_SPACE) => rest,
