@@ -118,6 +118,7 @@ impl<'a> Command<'a> {
     /// # Errors
     /// [`ConnectionError::Malformed`] for a payload that the protocol does not know, and
     /// [`ConnectionError::Unexpected`] for a letter that it does not know.
+    #[inline]
     pub fn read(piece: Piece<'a>) -> Result<Self, ConnectionError> {
         let (letter, payload) = match piece {
             Piece::Command { command, payload } => (command, payload),
@@ -128,25 +129,25 @@ impl<'a> Command<'a> {
             Piece::Skipped(b'L') => return Ok(Self::Header(None)),
             Piece::Skipped(letter) => return Err(ConnectionError::Unexpected(char::from(letter))),
         };
-        let malformed = ConnectionError::Malformed(char::from(letter));
+        let malformed = || ConnectionError::Malformed(char::from(letter));
         let first = || strings(payload).next();
         match letter {
             b'O' => OptNegPayload::parse_buffer(Bytes::copy_from_slice(payload))
                 .map(Self::Negotiate)
-                .map_err(|_| malformed),
+                .map_err(|_| malformed()),
             b'D' => Ok(Self::Macros(Macros::read(payload))),
-            b'C' => client(payload).map(Self::Connect).ok_or(malformed),
+            b'C' => client(payload).map(Self::Connect).ok_or_else(malformed),
             b'H' => Ok(Self::Helo),
-            b'M' => first().map(Self::Mail).ok_or(malformed),
+            b'M' => first().map(Self::Mail).ok_or_else(malformed),
             b'R' => first()
                 .map(|address| Self::Recipient(Some(address)))
-                .ok_or(malformed),
+                .ok_or_else(malformed),
             b'T' => Ok(Self::Data),
             b'L' => {
                 let mut parts = strings(payload);
                 match (parts.next(), parts.next()) {
                     (Some(name), Some(value)) => Ok(Self::Header(Some(Field { name, value }))),
-                    _ => Err(malformed),
+                    _ => Err(malformed()),
                 }
             }
             b'N' => Ok(Self::EndOfHeader),
@@ -159,6 +160,7 @@ impl<'a> Command<'a> {
     }
 
     /// Which command it is, or belongs to.
+    #[inline]
     pub fn kind(&self) -> CommandKind {
         match self {
             Self::Negotiate(_) => CommandKind::OptNeg,
