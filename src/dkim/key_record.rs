@@ -13,6 +13,7 @@ pub const MAX_KEY_RECORD_OCTETS: usize = 8192;
 
 /// A key record whose syntax is right.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct KeyRecord {
     /// The key (`k=`, `p=`).
     pub key: PublishedKeyData,
@@ -50,6 +51,7 @@ pub struct AcceptableHashes {
 
 /// Why TXT data is no key record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyRecordError {
     /// Nothing but white space.
     #[error("the key record is empty")]

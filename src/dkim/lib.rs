@@ -18,7 +18,8 @@
 //!
 //! # What may change
 //!
-//! Errors and what is told of a message get new variants and fields, and are marked so. [`Outcome`]
+//! Errors and what is told of a message get new variants and fields, and are marked so; policies are begun
+//! with their defaults. [`Outcome`]
 //! and [`KeyAnswer`] are not: whoever decides about mail must decide about each cause, and be told by the
 //! compiler when there is a new one.
 //!

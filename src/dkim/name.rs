@@ -27,6 +27,7 @@ pub struct Auid(Box<str>);
 
 /// Why a text is not a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// Nothing there.
     #[error("is empty")]

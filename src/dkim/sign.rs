@@ -115,6 +115,7 @@ impl UnsignedField {
 
 /// A finished DKIM-Signature field.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SignatureField {
     /// What stands after `DKIM-Signature:`, without a leading space, folded with CRLF TAB.
     pub value: String,
@@ -128,6 +129,7 @@ pub struct SignatureField {
 
 /// Why no signature could be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignError {
     /// The key's holder failed.
     #[error("signing with s={selector} d={domain}: the private-key operation failed")]

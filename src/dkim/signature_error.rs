@@ -9,6 +9,7 @@ pub const MAX_SIGNED_FIELDS: usize = 4096;
 
 /// Why a field is no signature: the tag that is at fault, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignatureError {
     /// Not a tag list.
     #[error("the field is no tag list: {0}")]

@@ -31,6 +31,7 @@ pub struct Tag<'a> {
 
 /// Why octets are no tag list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TagListError {
     /// No tag at all.
     #[error("no tags")]

@@ -43,6 +43,7 @@ pub struct SignatureFailed;
 
 /// Why octets are not a private key that can sign.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyMaterialError {
     /// Not the DER structure expected.
     #[error("is not a private key in DER (PKCS#1 or PKCS#8)")]

@@ -69,6 +69,7 @@ enum Kind {
 
 /// Why `p=` holds no key that can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum PublicKeyError {
     /// Not base64.
     #[error("p= is not base64")]

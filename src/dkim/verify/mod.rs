@@ -386,14 +386,8 @@ impl Candidate {
         hashes: &FinishedBodyHashes,
         answers: &[KeyAnswer],
     ) -> SignatureResult {
-        let mut result = SignatureResult {
-            field: self.field,
-            identity: self.identity,
-            outcome: Outcome::Ignored,
-            key: None,
-            body: None,
-            signature: self.signature,
-        };
+        let mut result = SignatureResult::new(self.field, self.identity, Outcome::Ignored);
+        result.signature = self.signature;
         match (self.state, &result.signature) {
             (State::Decided(outcome), _) => result.outcome = outcome,
             (State::Waiting(waiting), Some(signature)) => {

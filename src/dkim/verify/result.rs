@@ -11,6 +11,7 @@ use crate::{
 
 /// The result for one DKIM-Signature field.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SignatureResult {
     /// The field's index in the header section.
     pub field: usize,
@@ -44,7 +45,8 @@ pub struct Identity {
 }
 
 /// What is told of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeyFacts {
     /// Size of the modulus of an RSA key; `None` for Ed25519 and for records without a usable key.
     pub rsa_bits: Option<u32>,
@@ -56,6 +58,7 @@ pub struct KeyFacts {
 
 /// What was hashed of the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BodyFacts {
     /// Canonical octets hashed.
     pub hashed: u64,
@@ -66,6 +69,18 @@ pub struct BodyFacts {
 }
 
 impl SignatureResult {
+    /// The result for the field at an index of the header section, of which nothing more is known.
+    pub fn new(field: usize, identity: Identity, outcome: Outcome) -> Self {
+        Self {
+            field,
+            identity,
+            outcome,
+            key: None,
+            body: None,
+            signature: None,
+        }
+    }
+
     /// Whether the signature is good and acceptable.
     pub fn passed(&self) -> bool {
         self.outcome == Outcome::Pass

@@ -188,14 +188,7 @@ fn message_lines() -> Samples {
     );
     let strings = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     let v6 = "2001:db8::1".parse().ok();
-    let result = |outcome| SignatureResult {
-        field: 0,
-        identity: signature(),
-        outcome,
-        key: None,
-        body: None,
-        signature: None,
-    };
+    let result = |outcome| SignatureResult::new(0, signature(), outcome);
     let refused = Outcome::Refused(Reason::HeaderFault(HeaderFault::NotOnce("Date")));
     let failed = Outcome::Failed {
         code: "key-missing",

@@ -390,34 +390,20 @@ mod tests {
 
     #[test]
     fn a_verdict_is_written_in_opendkim_s_words() {
-        let result = SignatureResult {
-            field: 0,
-            identity: Identity {
-                domain: Some("example.com".into()),
-                selector: Some("s768".into()),
-                auid: Some("a@example.com".into()),
-                algorithm: Some("rsa-sha256".into()),
-                signature: Some("QdNI3/wVxyz".into()),
-            },
-            outcome: Outcome::KeyTooSmall,
-            key: Some(KeyFacts {
-                rsa_bits: Some(768),
-                testing: false,
-                dnssec: Dnssec::Secure,
-            }),
-            body: None,
-            signature: None,
+        let identity = Identity {
+            domain: Some("example.com".into()),
+            selector: Some("s768".into()),
+            auid: Some("a@example.com".into()),
+            algorithm: Some("rsa-sha256".into()),
+            signature: Some("QdNI3/wVxyz".into()),
         };
-        let ed25519 = SignatureResult {
-            identity: Identity::default(),
-            outcome: Outcome::Pass,
-            key: Some(KeyFacts {
-                rsa_bits: None,
-                testing: false,
-                dnssec: Dnssec::Secure,
-            }),
-            ..result.clone()
-        };
+        let mut key = KeyFacts::default();
+        key.dnssec = Dnssec::Secure;
+        let mut ed25519 = SignatureResult::new(0, Identity::default(), Outcome::Pass);
+        ed25519.key = Some(key);
+        key.rsa_bits = Some(768);
+        let mut result = SignatureResult::new(0, identity, Outcome::KeyTooSmall);
+        result.key = Some(key);
         assert_eq!(
             value(&[(&result).into(), (&ed25519).into()]),
             "mail.example.com;\n\tdkim=policy reason=\"signing key too small\" \
