@@ -1,6 +1,6 @@
 //! Texts for people, in English and Spanish side by side, so that neither is ever without the other.
 
-use std::{env, fmt};
+use std::{cell::Cell, env, fmt};
 
 /// A language that texts for administrators are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -46,9 +46,16 @@ impl Text {
         }
     }
 
-    /// From the parts of two format strings, as [`text!`](crate::text!) takes them apart.
+    /// From the parts of two format strings, as [`text!`](crate::text!) takes them apart. A text among the
+    /// variables is written in the language of the sentence around it.
     pub fn format(en: fmt::Arguments<'_>, es: fmt::Arguments<'_>) -> Self {
-        Self::new(en.to_string(), es.to_string())
+        let written = |lang, text: fmt::Arguments<'_>| {
+            let before = WRITTEN.replace(lang);
+            let text = text.to_string();
+            WRITTEN.set(before);
+            text
+        };
+        Self::new(written(Lang::En, en), written(Lang::Es, es))
     }
 
     /// The text in one language.
@@ -57,6 +64,18 @@ impl Text {
             Lang::En => &self.en,
             Lang::Es => &self.es,
         }
+    }
+}
+
+thread_local! {
+    /// The language of the sentence that is being put together.
+    static WRITTEN: Cell<Lang> = const { Cell::new(Lang::En) };
+}
+
+/// In the language of the sentence around it, see [`Text::format`]; elsewhere in English.
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.to(WRITTEN.get()))
     }
 }
 
@@ -94,5 +113,15 @@ mod tests {
         let text = text!("{name} has no MX record", "{name} no tiene registro MX");
         assert_eq!(text.to(Lang::En), "example.com has no MX record");
         assert_eq!(text.to(Lang::Es), "example.com no tiene registro MX");
+    }
+
+    #[test]
+    fn a_text_inside_another_is_in_its_language() {
+        let inner = text!("not seen", "no se ve");
+        let outer = text!("{inner}, so far", "{inner}, hasta ahora");
+        let outer = text!("first: {outer}", "primero: {outer}");
+        assert_eq!(outer.to(Lang::En), "first: not seen, so far");
+        assert_eq!(outer.to(Lang::Es), "primero: no se ve, hasta ahora");
+        assert_eq!(inner.to_string(), "not seen");
     }
 }

@@ -62,12 +62,12 @@ fn lines_of(examined: &Examined, verdict: Verdict, style: Style) -> Vec<String> 
         tell(text!("fine", "bien"));
     }
     for omission in &examined.omitted {
-        let (en, es) = (omission.what.to(Lang::En), omission.what.to(Lang::Es));
+        let what = &omission.what;
         match omission.cause {
             Cause::Offline | Cause::Rights | Cause::NoDomain => {}
             // It is the reason, where nothing at all was examined.
             Cause::Nothing if !style.all && verdict != Verdict::NotExamined => {}
-            _ => tell(text!("not examined: {en}", "no examinado: {es}")),
+            _ => tell(text!("not examined: {what}", "no examinado: {what}")),
         }
     }
     if !examined.unanswered.is_empty() {

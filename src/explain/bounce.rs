@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::{answer::Answer, reply};
-use dkimd_advice::{Finding, text, text::Lang};
+use dkimd_advice::{Finding, text};
 use dkimd_message::MessageFile;
 use dkimd_server::keys::safe::shell_word;
 
@@ -161,14 +161,11 @@ impl Recipient {
         };
         let mut finding = reply::translate(said, (!remote.is_empty()).then_some(remote));
         let address = &self.address;
-        let (en, es) = (
-            finding.what.to(Lang::En).to_owned(),
-            finding.what.to(Lang::Es).to_owned(),
-        );
+        let meaning = finding.what;
         finding.what = match self.action.to_ascii_lowercase().as_str() {
             "delayed" => text!(
-                "the message to {address} waits and is tried again: {en}",
-                "el mensaje para {address} espera y se reintenta: {es}"
+                "the message to {address} waits and is tried again: {meaning}",
+                "el mensaje para {address} espera y se reintenta: {meaning}"
             ),
             "delivered" | "relayed" | "expanded" => {
                 return Finding::info(
@@ -181,8 +178,8 @@ impl Recipient {
                 );
             }
             _ => text!(
-                "the message to {address} was refused: {en}",
-                "el mensaje para {address} fue rechazado: {es}"
+                "the message to {address} was refused: {meaning}",
+                "el mensaje para {address} fue rechazado: {meaning}"
             ),
         };
         finding.evidence(format!("{address}: {said}"))

@@ -52,21 +52,17 @@ fn not_sent(to: &str, relay: &str, status: &str, said: &str) -> Finding {
     let host = (relay != "none").then_some(relay);
     let mut finding = reply::translate(said, host);
     let meaning = finding.what.clone();
-    let (en, es) = (
-        meaning.to(text::Lang::En).to_owned(),
-        meaning.to(text::Lang::Es).to_owned(),
-    );
     finding.subject = to.to_owned();
     finding.what = match status {
         "bounced" => text!(
-            "{to} was not reached and the message went back to its sender: {en}",
-            "no se llegó a {to} y el mensaje se devolvió a su remitente: {es}"
+            "{to} was not reached and the message went back to its sender: {meaning}",
+            "no se llegó a {to} y el mensaje se devolvió a su remitente: {meaning}"
         ),
         "deferred" => text!(
-            "{to} was not reached yet, Postfix tries again: {en}",
-            "aún no se llegó a {to}, Postfix reintenta: {es}"
+            "{to} was not reached yet, Postfix tries again: {meaning}",
+            "aún no se llegó a {to}, Postfix reintenta: {meaning}"
         ),
-        _ => text!("{to}: {status}: {en}", "{to}: {status}: {es}"),
+        _ => text!("{to}: {status}: {meaning}", "{to}: {status}: {meaning}"),
     };
     finding
 }

@@ -8,10 +8,7 @@ use super::{
     queue::Gathered,
     reply,
 };
-use dkimd_advice::{
-    Finding, Level, text,
-    text::{Lang, Text},
-};
+use dkimd_advice::{Finding, Level, text, text::Text};
 
 /// Events that are told; of more, those in the middle are left out.
 const MAX_EVENTS: usize = 200;
@@ -251,13 +248,10 @@ impl Story {
             }
             let mut finding = reply::translate(reason, None);
             let address = &recipient.address;
-            let (en, es) = (
-                finding.what.to(Lang::En).to_owned(),
-                finding.what.to(Lang::Es).to_owned(),
-            );
+            let meaning = finding.what;
             finding.what = text!(
-                "{address} was not reached yet: {en}",
-                "aún no se llegó a {address}: {es}"
+                "{address} was not reached yet: {meaning}",
+                "aún no se llegó a {address}: {meaning}"
             );
             finding.subject = address.clone();
             self.find(finding.evidence(reason.as_str()));
@@ -294,6 +288,8 @@ fn beginning_missing() -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use dkimd_advice::text::Lang;
+
     use super::*;
 
     fn story(text: &str) -> Answer {

@@ -142,42 +142,42 @@ fn old_selectors(present: &Present) -> String {
 /// Says which records the `new` keys wait for.
 fn waits(domain: &str, present: &Present, new: usize, unseen: &[Unseen]) -> Text {
     let old = old_selectors(present);
-    let (now_en, now_es) = match old.is_empty() {
-        true => (
-            "until then this server leaves the domain's mail unsigned".to_owned(),
-            "hasta entonces este servidor no firma el correo del dominio".to_owned(),
+    let now = match old.is_empty() {
+        true => text!(
+            "until then this server leaves the domain's mail unsigned",
+            "hasta entonces este servidor no firma el correo del dominio"
         ),
-        false => (
-            format!("until then mail is signed with {old} as before"),
-            format!("hasta entonces el correo se firma con {old} como antes"),
+        false => text!(
+            "until then mail is signed with {old} as before",
+            "hasta entonces el correo se firma con {old} como antes"
         ),
     };
-    let (records_en, records_es) = (
+    let records = Text::new(
         listed(unseen, Lang::En, " and "),
         listed(unseen, Lang::Es, " y "),
     );
-    let (publish_en, publish_es) = match unseen.len() {
-        1 => (
+    let publish = match unseen.len() {
+        1 => text!(
             "Publish the record, then run the command below again: it looks for the record",
             "Publique el registro y repita la orden de abajo: busca el registro",
         ),
-        _ => (
+        _ => text!(
             "Publish the records, then run the command below again: it looks for the records",
             "Publique los registros y repita la orden de abajo: busca los registros",
         ),
     };
     match new {
         1 => text!(
-            "The new key of {domain} does not sign yet: it waits for its record {records_en}; \
-             {now_en}. {publish_en} and lets the key sign. To let it sign without that: --sign-now",
-            "La clave nueva de {domain} todavía no firma: espera a su registro {records_es}; {now_es}. \
-             {publish_es} y hace que la clave firme. Para que firme sin esperar: --sign-now"
+            "The new key of {domain} does not sign yet: it waits for its record {records}; \
+             {now}. {publish} and lets the key sign. To let it sign without that: --sign-now",
+            "La clave nueva de {domain} todavía no firma: espera a su registro {records}; {now}. \
+             {publish} y hace que la clave firme. Para que firme sin esperar: --sign-now"
         ),
         _ => text!(
-            "The new keys of {domain} do not sign yet: they wait, together, for {records_en}; {now_en}. \
-             {publish_en} and lets the keys sign. To let them sign without that: --sign-now",
-            "Las claves nuevas de {domain} todavía no firman: esperan, juntas, a {records_es}; {now_es}. \
-             {publish_es} y hace que las claves firmen. Para que firmen sin esperar: --sign-now"
+            "The new keys of {domain} do not sign yet: they wait, together, for {records}; {now}. \
+             {publish} and lets the keys sign. To let them sign without that: --sign-now",
+            "Las claves nuevas de {domain} todavía no firman: esperan, juntas, a {records}; {now}. \
+             {publish} y hace que las claves firmen. Para que firmen sin esperar: --sign-now"
         ),
     }
 }
@@ -201,11 +201,6 @@ fn listed(unseen: &[Unseen], lang: Lang, and: &str) -> String {
 }
 
 fn why_unseen(standing: Standing, by: &Text, records: usize) -> Text {
-    let (by_en, by_es) = (by.to(Lang::En), by.to(Lang::Es));
-    let (it, lo) = match records {
-        1 => ("it", "lo"),
-        _ => ("them", "los"),
-    };
     match standing {
         Standing::NotAsked => text!(
             "DNS was not asked (--offline), so nobody knows what is published",
@@ -215,11 +210,15 @@ fn why_unseen(standing: Standing, by: &Text, records: usize) -> Text {
             "DNS gave no answer, so nobody knows what is published",
             "el DNS no respondió, así que no se sabe qué está publicado"
         ),
-        Standing::Partly => text!(
-            "{by_en} do not all have {it} yet",
-            "{by_es} todavía no {lo} tienen todos"
+        Standing::Partly if records == 1 => text!(
+            "{by} do not all have it yet",
+            "{by} todavía no lo tienen todos"
         ),
-        _ => text!("not seen yet at {by_en}", "todavía no se ve en {by_es}"),
+        Standing::Partly => text!(
+            "{by} do not all have them yet",
+            "{by} todavía no los tienen todos"
+        ),
+        _ => text!("not seen yet at {by}", "todavía no se ve en {by}"),
     }
 }
 
@@ -244,19 +243,20 @@ fn signs_at_once(domain: &str, standing: Standing) -> Text {
 
 fn takes_over(domain: &str, present: &Present, insisted: bool) -> Text {
     let old = old_selectors(present);
-    let (en, es) = match insisted {
-        true => ("As --sign-now says", "Como dice --sign-now"),
-        false => ("Its record is published", "Su registro está publicado"),
+    let why = if insisted {
+        text!("As --sign-now says", "Como dice --sign-now")
+    } else {
+        text!("Its record is published", "Su registro está publicado")
     };
     match old.is_empty() {
         true => text!(
-            "{en}: the new key signs for {domain} from now on.",
-            "{es}: la clave nueva firma por {domain} desde ahora."
+            "{why}: the new key signs for {domain} from now on.",
+            "{why}: la clave nueva firma por {domain} desde ahora."
         ),
         false => text!(
-            "{en}: the new key signs for {domain} from now on. Leave the records of {old} in DNS for a \
+            "{why}: the new key signs for {domain} from now on. Leave the records of {old} in DNS for a \
              week, since mail under way was signed with them.",
-            "{es}: la clave nueva firma por {domain} desde ahora. Deje los registros de {old} en el DNS \
+            "{why}: la clave nueva firma por {domain} desde ahora. Deje los registros de {old} en el DNS \
              una semana, porque el correo en camino se firmó con ellos."
         ),
     }

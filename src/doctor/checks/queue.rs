@@ -132,7 +132,6 @@ impl Group<'_> {
     fn finding(&self, now: u64) -> Finding {
         let count = self.recipients;
         let age = age(now.saturating_sub(self.oldest.arrival_time));
-        let (en, es) = (age.to(text::Lang::En), age.to(text::Lang::Es));
         let id = &self.oldest.queue_id;
         let domains: Vec<&str> = self.domains.iter().take(WIDE).copied().collect();
         let domains = domains.join(", ");
@@ -144,15 +143,14 @@ impl Group<'_> {
         let what = match self.cause {
             Some(cause) => {
                 let meaning = (cause.meaning)();
-                let (told, dicho) = (meaning.to(text::Lang::En), meaning.to(text::Lang::Es));
                 text!(
-                    "mail has waited for up to {en} (recipients: {count}): {told}",
-                    "hay correo esperando desde hace {es} (destinatarios: {count}): {dicho}"
+                    "mail has waited for up to {age} (recipients: {count}): {meaning}",
+                    "hay correo esperando desde hace {age} (destinatarios: {count}): {meaning}"
                 )
             }
             None => text!(
-                "mail has waited for up to {en} (recipients: {count})",
-                "hay correo esperando desde hace {es} (destinatarios: {count})"
+                "mail has waited for up to {age} (recipients: {count})",
+                "hay correo esperando desde hace {age} (destinatarios: {count})"
             ),
         };
         let example: String = self.example.chars().take(SHOWN).collect();
@@ -180,16 +178,15 @@ fn maildrop(queue: &Queue, now: u64) -> Option<Finding> {
     let oldest = waiting.iter().min_by_key(|message| message.arrival_time)?;
     let count = waiting.len();
     let age = age(now.saturating_sub(oldest.arrival_time));
-    let (en, es) = (age.to(text::Lang::En), age.to(text::Lang::Es));
     Some(
         Finding::fail(
             "queue-maildrop",
             "maildrop",
             text!(
                 "mail of local programs (cron, PHP, sendmail) is not taken in: {count} waiting, the \
-                 oldest for {en}",
+                 oldest for {age}",
                 "no se recoge el correo de los programas locales (cron, PHP, sendmail): {count} en \
-                 espera, el más antiguo desde hace {es}"
+                 espera, el más antiguo desde hace {age}"
             ),
         )
         .evidence(format!("maildrop/{}", oldest.queue_id))
@@ -218,7 +215,6 @@ fn held(queue: &Queue, now: u64) -> Option<Finding> {
     };
     let count = held.len();
     let age = age(waited);
-    let (en, es) = (age.to(text::Lang::En), age.to(text::Lang::Es));
     let id = &oldest.queue_id;
     Some(
         Finding::new(
@@ -226,8 +222,8 @@ fn held(queue: &Queue, now: u64) -> Option<Finding> {
             "queue-held",
             "hold",
             text!(
-                "mail is on hold: {count}, the oldest for {en}; Postfix does not touch it",
-                "hay correo retenido (hold): {count}, el más antiguo desde hace {es}; Postfix no lo \
+                "mail is on hold: {count}, the oldest for {age}; Postfix does not touch it",
+                "hay correo retenido (hold): {count}, el más antiguo desde hace {age}; Postfix no lo \
                  toca"
             ),
         )

@@ -170,10 +170,9 @@ fn write_plan(extent: &Extent, preview: &Preview, unsigned: &[Text], lang: Lang)
     let (back, stay) = preview.runs;
     let runs = back + stay;
     let planned = &extent.planned;
-    let (en, es) = (planned.to(Lang::En), planned.to(Lang::Es));
     let head = text!(
-        "Plan of an undo {en}: {back} of {runs} runs. Nothing is changed yet.",
-        "Plan para deshacer {es}: {back} de {runs} ejecuciones. Todavía no se cambia nada."
+        "Plan of an undo {planned}: {back} of {runs} runs. Nothing is changed yet.",
+        "Plan para deshacer {planned}: {back} de {runs} ejecuciones. Todavía no se cambia nada."
     );
     writeln!(out, "{}", head.to(lang))?;
     for file in &preview.files {
@@ -312,18 +311,17 @@ fn tell_services(args: &SetupArgs, undone: &Undone) -> Vec<Told> {
 /// Writes what was taken back.
 fn write_account(extent: &Extent, undone: &Undone, told: &[Told], lang: Lang) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let in_both = |text: &Text| (text.to(Lang::En).to_owned(), text.to(Lang::Es).to_owned());
     let head = match undone.is_empty() {
         true => {
-            let (en, es) = in_both(&extent.planned);
+            let planned = &extent.planned;
             text!(
-                "Nothing was left to take back {en}.",
-                "No quedaba nada que deshacer en {es}."
+                "Nothing was left to take back {planned}.",
+                "No quedaba nada que deshacer en {planned}."
             )
         }
         false => {
-            let (en, es) = in_both(&extent.done);
-            text!("Taken back{en}:", "Deshecho{es}:")
+            let done = &extent.done;
+            text!("Taken back{done}:", "Deshecho{done}:")
         }
     };
     writeln!(out, "{}", head.to(lang))?;

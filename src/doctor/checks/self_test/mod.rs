@@ -18,10 +18,7 @@ use crate::{
     report::{Cause, Report},
 };
 use dkim_core::name::Domain;
-use dkimd_advice::{
-    Finding, text,
-    text::{Lang, Text},
-};
+use dkimd_advice::{Finding, text, text::Text};
 use dkimd_message::verdicts::Verdicts;
 use dkimd_milter::{
     client::{self, Ending, Submission, Wanted},
@@ -293,13 +290,12 @@ fn nobody_there(host: &Host) -> Report {
 }
 
 fn no_milter(place: &SocketSpec, cause: &Text) -> Finding {
-    let (en, es) = (cause.to(Lang::En), cause.to(Lang::Es));
     Finding::fail(
         "self-test-no-connection",
         place.to_string(),
         text!(
-            "the server at {place} does not take a message: {en}",
-            "el servidor de {place} no acepta un mensaje: {es}"
+            "the server at {place} does not take a message: {cause}",
+            "el servidor de {place} no acepta un mensaje: {cause}"
         ),
     )
     .command("systemctl restart opendkim")

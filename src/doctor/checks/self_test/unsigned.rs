@@ -27,13 +27,12 @@ pub(super) fn finding(
         Decision::Sign(_) | Decision::Fail(_) => return outdated(author, domain),
     };
     let cause = cause(reason);
-    let (en, es) = (cause.to(text::Lang::En), cause.to(text::Lang::Es));
     let finding = Finding::fail(
         CODE,
         domain,
         text!(
-            "mail of {author} from this host is not signed: {en}",
-            "el correo de {author} desde este servidor no se firma: {es}"
+            "mail of {author} from this host is not signed: {cause}",
+            "el correo de {author} desde este servidor no se firma: {cause}"
         ),
     )
     .evidence(format!("{}: {reason}", reason.code()))
