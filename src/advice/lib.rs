@@ -6,9 +6,13 @@
 //!
 //! It knows nothing of mail: neither the server nor what is examined.
 
+// What `text!` writes names this crate, here too.
+extern crate self as dkimd_advice;
+
 pub mod finding;
 pub mod line;
 pub mod render;
 pub mod text;
 
+pub use dkimd_catalogue::text;
 pub use finding::{Finding, Fix, Level};

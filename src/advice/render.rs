@@ -51,7 +51,7 @@ pub fn write_finding(
         let _ = writeln!(text, "       {line}");
     }
     if let Some(why) = &finding.why {
-        let label = text!("why: ", "por qué: ");
+        let label = text!("why: ");
         let _ = writeln!(text, "     {}{}", label.to(lang), why.to(lang));
     }
     for fix in &finding.fix {
@@ -59,10 +59,7 @@ pub fn write_finding(
         let _ = writeln!(text, "     {}: {step}", label.to(lang));
     }
     if let Some(chapter) = chapter.filter(|_| finding.level > Level::Info) {
-        let more = text!(
-            "more: {TEXTS}/course.md#{chapter}",
-            "más: {TEXTS}/es/course.md#{chapter}"
-        );
+        let more = text!("more: {TEXTS}/course.md#{chapter}");
         let _ = writeln!(text, "     {}", more.to(lang));
     }
     writeln!(out, "{text}")
@@ -97,20 +94,18 @@ fn harmless(finding: &Finding) -> Finding {
 
 fn fix_line(fix: &Fix, lang: Lang) -> (Text, String) {
     match fix {
-        Fix::Command(command) => (text!("run", "ejecute"), command.clone()),
-        Fix::Record(record) => (text!("publish", "publique"), record.clone()),
-        Fix::Setting { file, line } => {
-            (text!("write in {file}", "escriba en {file}"), line.clone())
-        }
-        Fix::Words(words) => (text!("do", "qué hacer"), words.to(lang).to_owned()),
+        Fix::Command(command) => (text!("run"), command.clone()),
+        Fix::Record(record) => (text!("publish"), record.clone()),
+        Fix::Setting { file, line } => (text!("write in {file}"), line.clone()),
+        Fix::Words(words) => (text!("do"), words.to(lang).to_owned()),
     }
 }
 
 fn badge(level: Level, style: Style) -> String {
     let (word, colour) = match level {
-        Level::Fail => (text!("FAIL", "FALLO"), "\x1b[1;31m"),
-        Level::Warn => (text!("WARN", "AVISO"), "\x1b[33m"),
-        Level::Info => (text!("info", "nota"), "\x1b[36m"),
+        Level::Fail => (text!("FAIL"), "\x1b[1;31m"),
+        Level::Warn => (text!("WARN"), "\x1b[33m"),
+        Level::Info => (text!("info"), "\x1b[36m"),
     };
     let word = word.to(style.lang);
     match style.colour {

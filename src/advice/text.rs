@@ -1,6 +1,11 @@
-//! Texts for people, in English and Spanish side by side, so that neither is ever without the other.
+//! Texts for people, in every language at once, so that none is ever without the others.
+//!
+//! English stands where it is told, as `text!("{name} has no MX record")`, and takes the variables around it; the
+//! other languages stand in `po/`. See `dkimd_catalogue` for what stops the build.
 
 use std::{cell::Cell, env, fmt};
+
+use dkimd_catalogue::translations;
 
 /// A language that texts for administrators are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -38,7 +43,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// The same meaning twice; [`text!`](crate::text!) is the usual way to make one.
+    /// The same meaning twice; [`text!`](macro@crate::text) is the usual way to make one.
     pub fn new(en: impl Into<String>, es: impl Into<String>) -> Self {
         Self {
             en: en.into(),
@@ -46,7 +51,7 @@ impl Text {
         }
     }
 
-    /// From the parts of two format strings, as [`text!`](crate::text!) takes them apart. A text among the
+    /// From the parts of format strings, as [`text!`](macro@crate::text) takes them apart. A text among the
     /// variables is written in the language of the sentence around it.
     pub fn format(en: fmt::Arguments<'_>, es: fmt::Arguments<'_>) -> Self {
         let written = |lang, text: fmt::Arguments<'_>| {
@@ -56,6 +61,13 @@ impl Text {
             text
         };
         Self::new(written(Lang::En, en), written(Lang::Es, es))
+    }
+
+    /// A text that stands in data, by its English; in English alone if the catalogue does not have it.
+    pub fn from_data(english: &str) -> Self {
+        const ALL: &[(&str, &str)] = translations!();
+        let found = ALL.binary_search_by_key(&english, |(english, _)| english);
+        Self::new(english, found.map_or(english, |place| ALL[place].1))
     }
 
     /// The text in one language.
@@ -79,18 +91,10 @@ impl fmt::Display for Text {
     }
 }
 
-/// A [`Text`] from an English and a Spanish format string, which take the variables around them:
-/// `text!("{name} has no MX record", "{name} no tiene registro MX")`.
-#[macro_export]
-macro_rules! text {
-    ($en:literal, $es:literal $(,)?) => {
-        $crate::text::Text::format(format_args!($en), format_args!($es))
-    };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text;
 
     #[test]
     fn the_first_locale_variable_that_is_set_gives_the_language() {
@@ -110,18 +114,29 @@ mod tests {
     #[test]
     fn both_languages_take_the_variables_around_them() {
         let name = "example.com";
-        let text = text!("{name} has no MX record", "{name} no tiene registro MX");
+        let text = text!("{name} has no MX record");
         assert_eq!(text.to(Lang::En), "example.com has no MX record");
         assert_eq!(text.to(Lang::Es), "example.com no tiene registro MX");
     }
 
     #[test]
     fn a_text_inside_another_is_in_its_language() {
-        let inner = text!("not seen", "no se ve");
-        let outer = text!("{inner}, so far", "{inner}, hasta ahora");
-        let outer = text!("first: {outer}", "primero: {outer}");
+        let inner = text!("not seen");
+        let outer = text!("{inner}, so far");
+        let outer = text!("first: {outer}");
         assert_eq!(outer.to(Lang::En), "first: not seen, so far");
         assert_eq!(outer.to(Lang::Es), "primero: no se ve, hasta ahora");
         assert_eq!(inner.to_string(), "not seen");
+    }
+
+    #[test]
+    fn data_is_translated_by_its_english() {
+        let text = Text::from_data("publish");
+        assert_eq!(
+            (text.to(Lang::En), text.to(Lang::Es)),
+            ("publish", "publique")
+        );
+        let unknown = Text::from_data("nobody wrote this");
+        assert_eq!(unknown.to(Lang::Es), "nobody wrote this");
     }
 }

@@ -120,16 +120,12 @@ fn announce(host: &Host, checks: &[&'static Check], lang: Lang) {
         .map(ToString::to_string)
         .collect();
     let servers = servers.join(", ");
-    let asked = text!(
-        "Asking DNS through {servers} and the domains' own name servers.",
-        "Se pregunta al DNS a través de {servers} y de los servidores de nombres de los dominios."
-    );
+    let asked = text!("Asking DNS through {servers} and the domains' own name servers.");
     eprintln!("{}", asked.to(lang));
     if greetings {
         let providers = crate::checks::GREETED.join(", ");
         let greeted = text!(
-            "Reading the SMTP greeting of a mail server of: {providers}. Nothing but a goodbye is sent there.",
-            "Se lee el saludo SMTP de un servidor de correo de: {providers}. No se les envía más que la despedida."
+            "Reading the SMTP greeting of a mail server of: {providers}. Nothing but a goodbye is sent there."
         );
         eprintln!("{}", greeted.to(lang));
     }

@@ -180,10 +180,7 @@ pub async fn examine(
     let mut results: Vec<Option<(Examined, Report)>> = checks.iter().map(|_| None).collect();
     for (index, check) in checks.iter().copied().enumerate() {
         if check.needs != Needs::Nothing && host.dns.is_none() {
-            let offline = dkimd_advice::text!(
-                "left out: nothing is asked with --offline",
-                "omitida: con --offline no se pregunta nada"
-            );
+            let offline = dkimd_advice::text!("left out: nothing is asked with --offline");
             let report = Report::not_examined(Cause::Offline, offline);
             let examined = concluded(check, report, Duration::ZERO);
             ended(&examined.0);
@@ -227,18 +224,12 @@ pub async fn examine(
 fn broken() -> Report {
     Report::not_examined(
         Cause::Fault,
-        dkimd_advice::text!(
-            "could not be finished: a fault of dkimd, please report it",
-            "no se pudo terminar: es un fallo de dkimd; por favor, comuníquelo"
-        ),
+        dkimd_advice::text!("could not be finished: a fault of dkimd, please report it"),
     )
 }
 
 fn late() -> Report {
-    Report::not_examined(
-        Cause::Time,
-        dkimd_advice::text!("did not end in its time", "no terminó en su plazo"),
-    )
+    Report::not_examined(Cause::Time, dkimd_advice::text!("did not end in its time"))
 }
 
 fn concluded(check: &'static Check, report: Report, took: Duration) -> (Examined, Report) {
@@ -286,7 +277,7 @@ mod tests {
     use dkimd_advice::text;
 
     fn report(levels: &[Level]) -> Report {
-        let finding = |&level| Finding::new(level, "code", "subject", text!("what", "qué"));
+        let finding = |&level| Finding::new(level, "code", "subject", text!("what"));
         levels.iter().map(finding).collect::<Vec<_>>().into()
     }
 
@@ -319,7 +310,7 @@ mod tests {
 
     #[test]
     fn what_was_not_examined_is_never_well() {
-        let omitted = |cause| Report::not_examined(cause, text!("x", "x"));
+        let omitted = |cause| Report::not_examined(cause, text!("x"));
         for (cause, rights) in [
             (Cause::Offline, false),
             (Cause::Nothing, false),
@@ -332,11 +323,11 @@ mod tests {
             assert_eq!(found.lacks_rights_alone(), rights);
         }
         let mut partly = report(&[]);
-        partly.omit(Cause::Rights, text!("x", "x"));
+        partly.omit(Cause::Rights, text!("x"));
         let found = examined(partly.clone());
         assert_eq!(found.checks[0].state, State::Partly);
         assert_eq!(found.verdict(), Verdict::Healthy);
-        partly.omit(Cause::Unavailable, text!("y", "y"));
+        partly.omit(Cause::Unavailable, text!("y"));
         assert_eq!(examined(partly).verdict(), Verdict::Warned);
         // Of two domains one was looked at.
         let mut all = Report::idle();

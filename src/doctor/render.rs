@@ -59,7 +59,7 @@ fn lines_of(examined: &Examined, verdict: Verdict, style: Style) -> Vec<String> 
         lines.push(one_line(&line).into_owned());
     };
     if examined.state == State::Fine && style.all {
-        tell(text!("fine", "bien"));
+        tell(text!("fine"));
     }
     for omission in &examined.omitted {
         let what = &omission.what;
@@ -67,7 +67,7 @@ fn lines_of(examined: &Examined, verdict: Verdict, style: Style) -> Vec<String> 
             Cause::Offline | Cause::Rights | Cause::NoDomain => {}
             // It is the reason, where nothing at all was examined.
             Cause::Nothing if !style.all && verdict != Verdict::NotExamined => {}
-            _ => tell(text!("not examined: {what}", "no examinado: {what}")),
+            _ => tell(text!("not examined: {what}")),
         }
     }
     if !examined.unanswered.is_empty() {
@@ -77,10 +77,7 @@ fn lines_of(examined: &Examined, verdict: Verdict, style: Style) -> Vec<String> 
             .map(|(name, failure)| format!("{name} ({})", words_for(*failure).to(style.lang)))
             .collect();
         let names = names.join(", ");
-        tell(text!(
-            "not examined: DNS gave no answer about {names}",
-            "no examinado: el DNS no respondió sobre {names}"
-        ));
+        tell(text!("not examined: DNS gave no answer about {names}"));
     }
     lines
 }
@@ -110,23 +107,19 @@ fn together(found: &Examination, lang: Lang) -> Vec<String> {
     let mut lines = Vec::new();
     if !offline.is_empty() {
         lines.push(text!(
-            "not examined, since nobody is asked with --offline: {offline}",
-            "no examinado, porque con --offline no se pregunta a nadie: {offline}"
+            "not examined, since nobody is asked with --offline: {offline}"
         ));
     }
     if !rights.is_empty() {
         lines.push(text!(
-            "not examined, since only root (or the server's user) sees it: {rights}",
-            "no examinado, porque solo lo ve root (o el usuario del servidor): {rights}"
+            "not examined, since only root (or the server's user) sees it: {rights}"
         ));
     }
     let names = of(Cause::NoDomain).join(", ");
     if !names.is_empty() {
         lines.push(text!(
             "not examined, since no domain is known from the configuration: {names}; name a domain \
-             after `dkimd doctor`",
-            "no examinado, porque por la configuración no se conoce ningún dominio: {names}; nombre \
-             un dominio detrás de `dkimd doctor`"
+             after `dkimd doctor`"
         ));
     }
     let line = |text: Text| one_line(text.to(lang)).into_owned();
@@ -155,25 +148,14 @@ fn summary(found: &Examination) -> Text {
     let checks = found.checks.len();
     let omitted = found.checks.iter().filter(|c| c.is_incomplete()).count();
     match (found.verdict(), omitted) {
-        (Verdict::NotExamined, _) => text!(
-            "checks: {checks}; nothing was examined",
-            "comprobaciones: {checks}; no se examinó nada"
-        ),
-        (Verdict::Healthy, 0) => text!(
-            "checks: {checks}; nothing is wrong",
-            "comprobaciones: {checks}; todo en orden"
-        ),
+        (Verdict::NotExamined, _) => text!("checks: {checks}; nothing was examined"),
+        (Verdict::Healthy, 0) => text!("checks: {checks}; nothing is wrong"),
         (Verdict::Healthy, _) => text!(
-            "checks: {checks}; nothing is wrong with what was examined; not examined, or in part: {omitted}",
-            "comprobaciones: {checks}; todo en orden en lo examinado; sin examinar, o en parte: {omitted}"
+            "checks: {checks}; nothing is wrong with what was examined; not examined, or in part: {omitted}"
         ),
-        (_, 0) => text!(
-            "checks: {checks}; failures: {failures}; warnings: {warnings}",
-            "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}"
-        ),
+        (_, 0) => text!("checks: {checks}; failures: {failures}; warnings: {warnings}"),
         _ => text!(
-            "checks: {checks}; failures: {failures}; warnings: {warnings}; not examined, or in part: {omitted}",
-            "comprobaciones: {checks}; fallos: {failures}; avisos: {warnings}; sin examinar, o en parte: {omitted}"
+            "checks: {checks}; failures: {failures}; warnings: {warnings}; not examined, or in part: {omitted}"
         ),
     }
 }
@@ -391,8 +373,8 @@ mod tests {
     #[test]
     fn a_finding_names_its_remedy_and_the_chapter_in_the_readers_language() {
         let check = &CHECKS[0];
-        let finding = Finding::fail("code", "subject", text!("what", "qué"))
-            .why(text!("reason", "motivo"))
+        let finding = Finding::fail("code", "subject", text!("what"))
+            .why(text!("reason"))
             .command("true");
         let found = Examination {
             findings: vec![(check, finding)],

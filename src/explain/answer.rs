@@ -129,12 +129,12 @@ mod tests {
     #[test]
     fn text_from_mail_can_not_move_the_cursor() {
         let hostile = "\x1b[2J\r\nFAIL";
-        let finding = Finding::fail("x", hostile, text!("{hostile}", "{hostile}"));
+        let finding = Finding::fail("x", hostile, text!("{hostile}"));
         let answer = Answer {
             story: vec![Event {
                 time: String::new(),
                 program: String::new(),
-                what: text!("{hostile}", "{hostile}"),
+                what: text!("{hostile}"),
             }],
             ..Answer::of("line", hostile, vec![finding])
         };

@@ -127,10 +127,7 @@ impl Bounce {
             return Some(Finding::info(
                 "returned-signed",
                 "",
-                text!(
-                    "the message that came back carries a DKIM signature ({signers})",
-                    "el mensaje devuelto lleva una firma DKIM ({signers})"
-                ),
+                text!("the message that came back carries a DKIM signature ({signers})"),
             ));
         }
         let author = dkimd_message::verdicts::author_domain(&returned.section);
@@ -139,10 +136,7 @@ impl Bounce {
             Finding::warn(
                 "returned-unsigned",
                 author.clone(),
-                text!(
-                    "the message that came back carries no DKIM signature",
-                    "el mensaje devuelto no lleva ninguna firma DKIM"
-                ),
+                text!("the message that came back carries no DKIM signature"),
             )
             .command(format!(
                 "dkimd explain {}",
@@ -163,24 +157,15 @@ impl Recipient {
         let address = &self.address;
         let meaning = finding.what;
         finding.what = match self.action.to_ascii_lowercase().as_str() {
-            "delayed" => text!(
-                "the message to {address} waits and is tried again: {meaning}",
-                "el mensaje para {address} espera y se reintenta: {meaning}"
-            ),
+            "delayed" => text!("the message to {address} waits and is tried again: {meaning}"),
             "delivered" | "relayed" | "expanded" => {
                 return Finding::info(
                     "delivered",
                     address.clone(),
-                    text!(
-                        "the message to {address} was delivered",
-                        "el mensaje para {address} se entregó"
-                    ),
+                    text!("the message to {address} was delivered"),
                 );
             }
-            _ => text!(
-                "the message to {address} was refused: {meaning}",
-                "el mensaje para {address} fue rechazado: {meaning}"
-            ),
+            _ => text!("the message to {address} was refused: {meaning}"),
         };
         finding.evidence(format!("{address}: {said}"))
     }

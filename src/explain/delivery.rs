@@ -14,10 +14,7 @@ pub(super) fn explain(parts: &Parts<'_>) -> Finding {
         "deliverable" | "undeliverable" => Finding::info(
             "address-probe",
             to,
-            text!(
-                "Postfix only tested whether {to} can be reached: {said}",
-                "Postfix solo probó si se puede alcanzar {to}: {said}"
-            ),
+            text!("Postfix only tested whether {to} can be reached: {said}"),
         ),
         status => not_sent(to, relay, status, said),
     }
@@ -28,24 +25,15 @@ fn sent(to: &str, relay: &str, said: &str) -> Finding {
         return Finding::info(
             "delivered-here",
             to,
-            text!(
-                "delivered on this host to {to} ({relay}: {said})",
-                "entregado en este equipo a {to} ({relay}: {said})"
-            ),
+            text!("delivered on this host to {to} ({relay}: {said})"),
         );
     }
     Finding::info(
         "delivered",
         to,
-        text!(
-            "{relay} took the message for {to}: {said}",
-            "{relay} aceptó el mensaje para {to}: {said}"
-        ),
+        text!("{relay} took the message for {to}: {said}"),
     )
-    .why(text!(
-        "the receiver has it now; whether it lands in the inbox or among spam only the receiver knows",
-        "ahora lo tiene el receptor; si llega a la bandeja de entrada o al spam solo lo sabe él"
-    ))
+    .why(text!("the receiver has it now; whether it lands in the inbox or among spam only the receiver knows"))
 }
 
 fn not_sent(to: &str, relay: &str, status: &str, said: &str) -> Finding {
@@ -54,15 +42,11 @@ fn not_sent(to: &str, relay: &str, status: &str, said: &str) -> Finding {
     let meaning = finding.what.clone();
     finding.subject = to.to_owned();
     finding.what = match status {
-        "bounced" => text!(
-            "{to} was not reached and the message went back to its sender: {meaning}",
-            "no se llegó a {to} y el mensaje se devolvió a su remitente: {meaning}"
-        ),
-        "deferred" => text!(
-            "{to} was not reached yet, Postfix tries again: {meaning}",
-            "aún no se llegó a {to}, Postfix reintenta: {meaning}"
-        ),
-        _ => text!("{to}: {status}: {meaning}", "{to}: {status}: {meaning}"),
+        "bounced" => {
+            text!("{to} was not reached and the message went back to its sender: {meaning}")
+        }
+        "deferred" => text!("{to} was not reached yet, Postfix tries again: {meaning}"),
+        _ => text!("{to}: {status}: {meaning}"),
     };
     finding
 }

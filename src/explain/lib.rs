@@ -138,10 +138,7 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
         let what = shown(&args.what.join(" "));
         let told = text!(
             "'{what}' is no address, no known log line, no queue id, no reason word, no reply and no \
-             file; the options of `dkimd explain --help` say outright what it is",
-            "'{what}' no es una dirección, ni una línea de registro conocida, ni un identificador de \
-             cola, ni una palabra de motivo, ni una respuesta, ni un archivo; las opciones de `dkimd \
-             explain --help` permiten indicarlo"
+             file; the options of `dkimd explain --help` say outright what it is"
         );
         eprintln!("dkimd: {}", told.to(lang));
         return ExitCode::DataError;
@@ -263,17 +260,11 @@ fn of_queue_id(args: &ExplainArgs, id: &str) -> Result<Answer, Failure> {
     );
     let lang = args.lang.unwrap_or_else(Lang::of_locale);
     if gathered.looked_at.is_empty() {
-        let told = text!(
-            "no mail log can be read: {unreadable}; run it as root, or name one with --log",
-            "no se puede leer ningún registro de correo: {unreadable}; ejecútelo como root, o indique uno \
-             con --log"
-        );
+        let told =
+            text!("no mail log can be read: {unreadable}; run it as root, or name one with --log");
         return Err(Failure::new(ExitCode::Unavailable, told.to(lang)));
     }
-    let told = text!(
-        "no line about {id} in {logs}; older logs can be named with --log",
-        "ninguna línea sobre {id} en {logs}; se pueden indicar registros más antiguos con --log"
-    );
+    let told = text!("no line about {id} in {logs}; older logs can be named with --log");
     Err(Failure::new(ExitCode::DataError, told.to(lang)))
 }
 
@@ -298,10 +289,7 @@ fn of_file(args: &ExplainArgs, file: &Path) -> Result<Answer, Failure> {
 fn tell(args: &ExplainArgs, answer: &Answer, lang: Lang) -> ExitCode {
     if answer.is_empty() {
         let subject = shown(&answer.subject);
-        let told = text!(
-            "no program is known that writes this line: {subject}",
-            "no se conoce ningún programa que escriba esta línea: {subject}"
-        );
+        let told = text!("no program is known that writes this line: {subject}");
         eprintln!("dkimd: {}", told.to(lang));
         return ExitCode::DataError;
     }

@@ -56,36 +56,21 @@ pub(super) fn of_milter(said: &str) -> Finding {
         return Finding::fail(
             "milter-deferred",
             "",
-            text!(
-                "a milter put the mail off without a reason, or Postfix did because it could not reach \
-                 the milter (milter_default_action)",
-                "un milter aplazó el correo sin dar motivo, o lo hizo Postfix por no alcanzar el milter \
-                 (milter_default_action)"
-            ),
+            text!("a milter put the mail off without a reason, or Postfix did because it could not reach \
+                 the milter (milter_default_action)"),
         )
-        .why(text!(
-            "OpenDKIM answers every inner error so; dkimd names its reason in the reply",
-            "OpenDKIM responde así a cualquier error interno; dkimd nombra su motivo en la respuesta"
-        ))
-        .advice(text!(
-            "look in the same second of the log for `connect to Milter service`, or for a line of the \
-             milter, and have that line explained",
-            "busque en el mismo segundo del registro `connect to Milter service`, o una línea del \
-             milter, y pase esa línea a dkimd explain"
-        ))
+        .why(text!("OpenDKIM answers every inner error so; dkimd names its reason in the reply"))
+        .advice(text!("look in the same second of the log for `connect to Milter service`, or for a line of the \
+             milter, and have that line explained"))
         .command("dkimd doctor --only milter");
     }
     Finding::fail(
         "milter-refused",
         "",
-        text!(
-            "a milter refused or put off the mail: {said}",
-            "un milter rechazó o aplazó el correo: {said}"
-        ),
+        text!("a milter refused or put off the mail: {said}"),
     )
     .advice(text!(
-        "the words are not dkimd's: look at the other milters",
-        "las palabras no son de dkimd: mire los demás milters"
+        "the words are not dkimd's: look at the other milters"
     ))
     .command("postconf smtpd_milters non_smtpd_milters")
 }
@@ -100,18 +85,10 @@ fn own(said: &str) -> Option<Finding> {
         Finding::fail(
             code,
             *option,
-            text!(
-                "this server's DKIM check refused or put off incoming mail, as {option} asks: {said}",
-                "la comprobación DKIM de este servidor rechazó o aplazó correo entrante, como pide \
-                 {option}: {said}"
-            ),
+            text!("this server's DKIM check refused or put off incoming mail, as {option} asks: {said}"),
         )
-        .why(text!(
-            "a broken or missing signature alone is no sign of evil (RFC 6376 section 6.1): lists and \
-             forwarders break them; better let DMARC decide",
-            "una firma rota o ausente no es por sí sola indicio de fraude (RFC 6376, sección \
-             6.1): las listas y los reenvíos las rompen; es mejor que decida DMARC"
-        ))
+        .why(text!("a broken or missing signature alone is no sign of evil (RFC 6376 section 6.1): lists and \
+             forwarders break them; better let DMARC decide"))
         .setting("/etc/opendkim.conf", format!("{} accept", first(option)))
         .command("systemctl reload opendkim"),
     )
@@ -160,32 +137,18 @@ fn untranslated(refusal: &Refusal, host: &str) -> Finding {
         Finding::warn(
             "put-off",
             host,
-            text!(
-                "the receiver puts the mail off, for a reason that only it knows: {said}",
-                "el receptor aplaza el correo por un motivo que solo él conoce: {said}"
-            ),
+            text!("the receiver puts the mail off, for a reason that only it knows: {said}"),
         )
-        .advice(text!(
-            "Postfix tries again by itself; if it goes on for a day, ask the receiver's postmaster with \
-             the whole reply",
-            "Postfix reintenta por sí mismo; si dura más de un día, pregunte al postmaster del receptor \
-             con la respuesta completa"
-        ))
+        .advice(text!("Postfix tries again by itself; if it goes on for a day, ask the receiver's postmaster with \
+             the whole reply"))
     } else {
         Finding::fail(
             "refused",
             host,
-            text!(
-                "the receiver refuses the mail, for a reason that only it knows: {said}",
-                "el receptor rechaza el correo por un motivo que solo él conoce: {said}"
-            ),
+            text!("the receiver refuses the mail, for a reason that only it knows: {said}"),
         )
-        .advice(text!(
-            "see that nothing is wrong on this side, then ask the receiver's postmaster with the whole \
-             reply",
-            "compruebe que no falle nada de este lado y pregunte después al postmaster del receptor con \
-             la respuesta completa"
-        ))
+        .advice(text!("see that nothing is wrong on this side, then ask the receiver's postmaster with the whole \
+             reply"))
     }
     .command("dkimd doctor")
 }

@@ -185,12 +185,8 @@ impl Story {
             return Finding::warn(
                 "milter-without-queue-id",
                 "",
-                text!(
-                    "the milter's lines name no queue id ({unknown} lines begin with (unknown-jobid)), so \
-                     it can't be said what it decided about this message",
-                    "las líneas del milter no nombran el identificador de cola ({unknown} líneas empiezan \
-                     por (unknown-jobid)), así que no se puede saber qué decidió sobre este mensaje"
-                ),
+                text!("the milter's lines name no queue id ({unknown} lines begin with (unknown-jobid)), so \
+                     it can't be said what it decided about this message"),
             )
             .command(
                 "postconf -X milter_mail_macros milter_rcpt_macros milter_data_macros \
@@ -199,21 +195,15 @@ impl Story {
         }
         let what = text!(
             "the log has no line of the milter about this message: it never saw it, or it is set to log \
-             little",
-            "el registro no tiene ninguna línea del milter sobre este mensaje: no lo vio, o está \
-             configurado para registrar poco"
+             little"
         );
         let finding = match self.ours {
             true => Finding::warn("milter-silent", "", what),
             false => Finding::info("milter-silent", "", what),
         };
         finding
-            .why(text!(
-                "mail over the network passes smtpd_milters, mail that is handed in on this host passes \
-                 non_smtpd_milters; mail that is neither signed nor refused leaves a line only with LogWhy",
-                "el correo que llega por la red pasa por smtpd_milters, el que se entrega en este equipo \
-                 por non_smtpd_milters; el que ni se firma ni se rechaza solo deja una línea con LogWhy"
-            ))
+            .why(text!("mail over the network passes smtpd_milters, mail that is handed in on this host passes \
+                 non_smtpd_milters; mail that is neither signed nor refused leaves a line only with LogWhy"))
             .command("postconf smtpd_milters non_smtpd_milters")
             .setting("/etc/opendkim.conf", "Syslog yes")
             .setting("/etc/opendkim.conf", "SyslogSuccess yes")
@@ -230,10 +220,7 @@ impl Story {
         self.events.push(Event {
             time: String::new(),
             program: "postqueue".to_owned(),
-            what: text!(
-                "now: in the queue `{queue}`, {count} recipients left",
-                "ahora: en la cola `{queue}`, faltan {count} destinatarios"
-            ),
+            what: text!("now: in the queue `{queue}`, {count} recipients left"),
         });
         for recipient in &waiting.recipients {
             let Some(reason) = &recipient.delay_reason else {
@@ -249,10 +236,7 @@ impl Story {
             let mut finding = reply::translate(reason, None);
             let address = &recipient.address;
             let meaning = finding.what;
-            finding.what = text!(
-                "{address} was not reached yet: {meaning}",
-                "aún no se llegó a {address}: {meaning}"
-            );
+            finding.what = text!("{address} was not reached yet: {meaning}");
             finding.subject = address.clone();
             self.find(finding.evidence(reason.as_str()));
         }
@@ -275,15 +259,9 @@ fn beginning_missing() -> Finding {
     Finding::info(
         "beginning-missing",
         "",
-        text!(
-            "the beginning of the story is not in these logs",
-            "el comienzo de la historia no está en estos registros"
-        ),
+        text!("the beginning of the story is not in these logs"),
     )
-    .advice(text!(
-        "name older logs: dkimd explain QUEUE-ID --log FILE",
-        "indique registros más antiguos: dkimd explain ID-DE-COLA --log ARCHIVO"
-    ))
+    .advice(text!("name older logs: dkimd explain QUEUE-ID --log FILE"))
 }
 
 #[cfg(test)]

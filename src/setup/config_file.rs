@@ -137,7 +137,7 @@ mod tests {
         let (written, _) = parse::read(&main);
         let mut draft = Draft::default();
         let options = [("UMask", "007".to_owned()), ("Mode", "sv".to_owned())];
-        let words = Words::shared(text!("x", "x"), text!("y", "y"));
+        let words = Words::shared(text!("x"), text!("y"));
         set(&mut draft, &main, &written, &options, &words).unwrap();
         assert_eq!(draft.content(&inner).unwrap(), Some(&b"UMask 007\n"[..]));
         let expected = format!("{text}Mode                    sv\n");

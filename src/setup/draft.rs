@@ -246,11 +246,8 @@ impl Draft {
                 false => Attributes::PUBLIC_DIRECTORY,
             };
             let shown = path.display();
-            let words = Words::shared(
-                text!("Make the directory {shown}", "Crear el directorio {shown}"),
-                why.clone(),
-            )
-            .by(format!("install -d {attributes} {shown}"));
+            let words = Words::shared(text!("Make the directory {shown}"), why.clone())
+                .by(format!("install -d {attributes} {shown}"));
             self.change(words, Change::Directory { path, attributes })?;
         }
         Ok(())
@@ -343,7 +340,7 @@ mod tests {
     use super::*;
 
     fn words() -> Words {
-        Words::shared(text!("x", "x"), text!("y", "y"))
+        Words::shared(text!("x"), text!("y"))
     }
 
     #[test]
@@ -382,7 +379,7 @@ mod tests {
             group: 113,
             mode: 0o700,
         };
-        let why = text!("why", "por qué");
+        let why = text!("why");
         draft
             .directories(&dir.path().join("a/b"), daemons, &why)
             .unwrap();

@@ -31,23 +31,14 @@ pub fn plan(wanted: &Wanted, situation: &Situation, draft: &mut Draft) -> Result
     }
     let path = table_directory(wanted).join(FILE);
     if draft.content(&path)?.is_none() {
-        let why = text!(
-            "The tables of the daemon go there.",
-            "Ahí van las tablas del demonio."
-        );
+        let why = text!("The tables of the daemon go there.");
         if let Some(directory) = path.parent() {
             draft.directories(directory, Attributes::PUBLIC_DIRECTORY, &why)?;
         }
         let shown = path.display();
         let words = Words::shared(
-            text!(
-                "List the trusted hosts in {shown}",
-                "Enumerar los equipos de confianza en {shown}"
-            ),
-            text!(
-                "Mail that they send is signed; mail of others is verified.",
-                "El correo que envían se firma; el de los demás se verifica."
-            ),
+            text!("List the trusted hosts in {shown}"),
+            text!("Mail that they send is signed; mail of others is verified."),
         );
         let mut content = HEAD.to_owned();
         for host in trusted(situation.postfix.as_ref()) {
@@ -61,14 +52,8 @@ pub fn plan(wanted: &Wanted, situation: &Situation, draft: &mut Draft) -> Result
         options.push(("ExternalIgnoreList", path.display().to_string()));
     }
     let words = Words::shared(
-        text!(
-            "Name the trusted hosts in the configuration",
-            "Indicar los equipos de confianza en la configuración"
-        ),
-        text!(
-            "So mail from the networks that Postfix relays for is signed as well.",
-            "Así se firma también el correo de las redes cuyo correo retransmite Postfix."
-        ),
+        text!("Name the trusted hosts in the configuration"),
+        text!("So mail from the networks that Postfix relays for is signed as well."),
     );
     config_file::set(
         draft,

@@ -176,9 +176,7 @@ fn free_need(
     }
     Err(Refusal::new(text!(
         "DNS holds other keys at selector {selector} of {domain} and at the {MOST_SELECTORS} that would \
-         come next. Choose another one: --selector NAME",
-        "El DNS contiene otras claves en el selector {selector} de {domain} y en los {MOST_SELECTORS} que \
-         le seguirían. Elija otro: --selector NOMBRE"
+         come next. Choose another one: --selector NAME"
     )))
 }
 
@@ -211,9 +209,7 @@ fn is_missing(path: &Path) -> bool {
 fn unusable(cause: &str) -> Refusal {
     Refusal::new(text!(
         "The domain's present key can't be used: {cause}. Mend that first (dkimd check), or take a \
-         new one with --selector.",
-        "La clave actual del dominio no se puede usar: {cause}. Corríjalo primero (dkimd check), o \
-         use una nueva con --selector."
+         new one with --selector."
     ))
 }
 
@@ -242,9 +238,7 @@ fn new_need(
         let there = public.kind;
         return Err(Refusal::new(text!(
             "There is a key for selector {selector} already ({there}), but {kind} is wanted. \
-             Choose another --selector.",
-            "Ya existe una clave para el selector {selector} ({there}), pero hace falta {kind}. \
-             Elija otro --selector."
+             Choose another --selector."
         )));
     }
     Ok(Need {
@@ -291,9 +285,7 @@ fn two_signatures(
     if present.caught_by.is_some() || present::lines_overlap(snapshot) {
         return Err(Some(text!(
             "RSA alone: two signatures need MultipleSignatures, and with it mail that fits several \
-             lines of your SigningTable would get more signatures than now.",
-            "Solo RSA: dos firmas requieren MultipleSignatures, y con esa opción el correo que \
-             encaja en varias líneas de su SigningTable recibiría más firmas que ahora."
+             lines of your SigningTable would get more signatures than now."
         )));
     }
     Ok(())
@@ -306,9 +298,7 @@ fn weak_key(keys: &[SigningKey], domain: &str) -> Option<Text> {
     let (kind, selector) = (weak.kind, &weak.selector);
     Some(text!(
         "The present key {selector} is weak ({kind}); receivers advise 2048 bits. Prepare a new \
-         one: dkimd setup {domain} --selector NEW",
-        "La clave actual {selector} es débil ({kind}); los receptores aconsejan 2048 bits. Prepare \
-         una nueva: dkimd setup {domain} --selector NUEVO"
+         one: dkimd setup {domain} --selector NEW"
     ))
 }
 
@@ -350,29 +340,20 @@ fn key_step(situation: &Situation, key: &SigningKey, draft: &mut Draft) -> Resul
         draft.directories(
             directory,
             attributes(KEY_DIRECTORY_MODE),
-            &text!(
-                "Only the daemon's user may look for keys there.",
-                "Solo el usuario del demonio puede buscar claves ahí."
-            ),
+            &text!("Only the daemon's user may look for keys there."),
         )?;
     }
     let (kind, shown, user) = (key.kind, path.display(), &daemon.name);
     let words = Words::own(
-        text!(
-            "Make a private key ({kind}) in {shown}, for user {user} only",
-            "Crear una clave privada ({kind}) en {shown}, solo para el usuario {user}"
-        ),
+        text!("Make a private key ({kind}) in {shown}, for user {user} only"),
         match kind {
             KeyKind::Ed25519 => text!(
                 "A short modern key beside the RSA key; receivers that don't know it go by the \
-                 other signature (RFC 8463).",
-                "Una clave moderna y corta junto a la RSA; los receptores que no la conocen se \
-                 guían por la otra firma (RFC 8463)."
+                 other signature (RFC 8463)."
             ),
-            KeyKind::Rsa(_) => text!(
-                "Every receiver verifies RSA; 2048 bits is what they advise (RFC 8301).",
-                "Todos los receptores verifican RSA; 2048 bits es lo que aconsejan (RFC 8301)."
-            ),
+            KeyKind::Rsa(_) => {
+                text!("Every receiver verifies RSA; 2048 bits is what they advise (RFC 8301).")
+            }
         },
     );
     let change = Change::Key {

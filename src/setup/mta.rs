@@ -69,10 +69,7 @@ pub fn one_signature(postfix: &Postfix) -> Option<Text> {
     Some(text!(
         "RSA alone: mail leaves through {relay}, and Amazon SES refuses mail with two signatures \
          (554 Transaction failed: Duplicate header 'DKIM-Signature'). If SES signs for the domain \
-         itself (Easy DKIM), switch that off there.",
-        "Solo RSA: el correo sale por {relay}, y Amazon SES rechaza el correo con dos firmas (554 \
-         Transaction failed: Duplicate header 'DKIM-Signature'). Si SES firma él mismo por el \
-         dominio (Easy DKIM), desactívelo allí."
+         itself (Easy DKIM), switch that off there."
     ))
 }
 
@@ -99,9 +96,7 @@ pub fn plan(
     if !protocol.is_empty() && protocol != MILTER_PROTOCOL {
         mta.notes.push(text!(
             "milter_protocol is {protocol}; {MILTER_PROTOCOL}, Postfix's default, keeps header \
-             white space as it is: postconf -X milter_protocol",
-            "milter_protocol es {protocol}; con {MILTER_PROTOCOL}, el valor por defecto de \
-             Postfix, los espacios de las cabeceras quedan como están: postconf -X milter_protocol"
+             white space as it is: postconf -X milter_protocol"
         ));
     }
     Ok(mta)
@@ -119,7 +114,7 @@ impl Edit<'_> {
         let present = self.draft.content(&main_cf)?.unwrap_or_default().to_vec();
         let scratch = Scratch::new()?;
         let new = with_parameter(&present, name, value, scratch.path())
-            .map_err(|error| Refusal::new(text!("{error}", "{error}")))?;
+            .map_err(|error| Refusal::new(text!("{error}")))?;
         let command = format!("{} '{name} = {value}'", postconf_e(self.postfix));
         let words = Words::shared(what, why).by(command);
         self.draft
@@ -130,7 +125,7 @@ impl Edit<'_> {
     fn as_written(&self, name: &str) -> Result<String, Refusal> {
         self.postfix
             .as_written(name)
-            .map_err(|error| Refusal::new(text!("{error}", "{error}")))
+            .map_err(|error| Refusal::new(text!("{error}")))
     }
 }
 
@@ -150,9 +145,7 @@ fn name(hostname: &str, edit: &mut Edit<'_>, mta: &mut Mta) -> Result<(), Refusa
     if !helo.eq_ignore_ascii_case(present) {
         mta.notes.push(text!(
             "smtp_helo_name is {helo}, so Postfix will greet with that name when it sends, not \
-             with {hostname}.",
-            "smtp_helo_name es {helo}, así que Postfix saludará con ese nombre al enviar, no con \
-             {hostname}."
+             with {hostname}."
         ));
     }
     let present = present.to_owned();
@@ -160,15 +153,10 @@ fn name(hostname: &str, edit: &mut Edit<'_>, mta: &mut Mta) -> Result<(), Refusa
     edit.set(
         "myhostname",
         hostname,
-        text!(
-            "Give Postfix its name {hostname}; so far it is {present}",
-            "Dar a Postfix el nombre {hostname}; hasta ahora es {present}"
-        ),
+        text!("Give Postfix its name {hostname}; so far it is {present}"),
         text!(
             "It greets with this name, which must exist in DNS and be the reverse name of its \
-             address; Gmail and others refuse mail otherwise.",
-            "Saluda con este nombre, que debe existir en el DNS y ser el nombre inverso de su \
-             dirección; si no, Gmail y otros rechazan el correo."
+             address; Gmail and others refuse mail otherwise."
         ),
     )
 }
@@ -184,7 +172,7 @@ fn keep_domain(hostname: &str, edit: &mut Edit<'_>) -> Result<(), Refusal> {
     let written = edit
         .postfix
         .written()
-        .map_err(|error| Refusal::new(text!("{error}", "{error}")))?;
+        .map_err(|error| Refusal::new(text!("{error}")))?;
     let users: Vec<_> = written
         .iter()
         .filter(|(_, value)| mentions(value, "mydomain"))
@@ -197,15 +185,10 @@ fn keep_domain(hostname: &str, edit: &mut Edit<'_>) -> Result<(), Refusal> {
     edit.set(
         "mydomain",
         &present,
-        text!(
-            "Keep Postfix's domain {present}, which would change with its name",
-            "Conservar el dominio {present} de Postfix, que cambiaría con su nombre"
-        ),
+        text!("Keep Postfix's domain {present}, which would change with its name"),
         text!(
             "{users} in its configuration mention $mydomain; what is local mail, and what is \
-             added to bare addresses, stays the same.",
-            "{users} en su configuración mencionan $mydomain; qué correo es local, y qué se añade \
-             a las direcciones incompletas, sigue igual."
+             added to bare addresses, stays the same."
         ),
     )
 }
@@ -233,23 +216,16 @@ fn network_milters(
         Some(_) => {
             mta.notes.push(text!(
                 "When the daemon is away, mail goes out unsigned, since milter_default_action is \
-                 accept: postconf -e 'milter_default_action = tempfail'",
-                "Cuando el demonio no responde, el correo sale sin firmar, porque \
-                 milter_default_action es accept: postconf -e 'milter_default_action = tempfail'"
+                 accept: postconf -e 'milter_default_action = tempfail'"
             ));
             return Ok(alone);
         }
     };
     let what = match list.is_empty() {
-        true => text!(
-            "Let Postfix hand mail from the network to the daemon",
-            "Hacer que Postfix pase al demonio el correo que llega por la red"
-        ),
+        true => text!("Let Postfix hand mail from the network to the daemon"),
         false => text!(
             "Let Postfix hand mail from the network to the daemon; the other filters keep their \
-             order",
-            "Hacer que Postfix pase al demonio el correo que llega por la red; los demás filtros \
-             conservan su orden"
+             order"
         ),
     };
     edit.set(
@@ -258,9 +234,7 @@ fn network_milters(
         what,
         text!(
             "With default_action=tempfail mail waits when the daemon is away; it never goes out \
-             unsigned.",
-            "Con default_action=tempfail el correo espera cuando el demonio no responde; nunca \
-             sale sin firmar."
+             unsigned."
         ),
     )?;
     Ok(alone)
@@ -287,14 +261,8 @@ fn local_milters(
         edit.set(
             "non_smtpd_milters",
             &new,
-            text!(
-                "The same for mail from this host itself",
-                "Lo mismo para el correo de este mismo equipo"
-            ),
-            text!(
-                "Mail of the sendmail command, of web applications and of cron comes this way.",
-                "Por ahí llega el correo de la orden sendmail, de las aplicaciones web y de cron."
-            ),
+            text!("The same for mail from this host itself"),
+            text!("Mail of the sendmail command, of web applications and of cron comes this way."),
         )?;
     }
     let notices = edit.postfix.main.value("internal_mail_filter_classes");
@@ -302,22 +270,13 @@ fn local_milters(
         edit.set(
             "internal_mail_filter_classes",
             "bounce, notify",
-            text!(
-                "Sign bounces and other notices of Postfix, too",
-                "Firmar también los rebotes y otros avisos de Postfix"
-            ),
-            text!(
-                "They are mail of this host like any other; without this they go out unsigned.",
-                "Son correo de este equipo como cualquier otro; sin esto salen sin firmar."
-            ),
+            text!("Sign bounces and other notices of Postfix, too"),
+            text!("They are mail of this host like any other; without this they go out unsigned."),
         )?;
     } else if notices.is_empty() {
         mta.notes.push(text!(
             "Bounces and notices stay unsigned: there are other filters, and one that refuses a \
              bounce would lose it. If yours never refuse: postconf -e \
-             'internal_mail_filter_classes = bounce, notify'",
-            "Los rebotes y avisos quedan sin firmar: hay otros filtros, y uno que rechace un rebote \
-             lo perdería. Si los suyos nunca rechazan: postconf -e \
              'internal_mail_filter_classes = bounce, notify'"
         ));
     }
@@ -339,9 +298,7 @@ fn overrides(postfix: &Postfix, endpoint: &Endpoint, mta: &mut Mta) {
         if without {
             mta.notes.push(text!(
                 "master.cf: the service {id} passes milters by (no_milters in \
-                 receive_override_options): mail handed in there is not signed.",
-                "master.cf: el servicio {id} no pasa por los milters (no_milters en \
-                 receive_override_options): el correo entregado ahí no se firma."
+                 receive_override_options): mail handed in there is not signed."
             ));
         }
         let Some(own) = service.overrides.get("smtpd_milters") else {
@@ -356,9 +313,6 @@ fn overrides(postfix: &Postfix, endpoint: &Endpoint, mta: &mut Mta) {
         mta.notes.push(text!(
             "master.cf: the service {id} has its own smtpd_milters ({own:?}) without the daemon: \
              mail handed in there is not signed. To mend it: postconf -P \
-             '{id}/smtpd_milters = {value}'",
-            "master.cf: el servicio {id} tiene su propio smtpd_milters ({own:?}) sin el demonio: \
-             el correo entregado ahí no se firma. Para corregirlo: postconf -P \
              '{id}/smtpd_milters = {value}'"
         ));
     }

@@ -43,48 +43,27 @@ pub(super) fn plan(
             ("SigningTable", format!("refile:{directory}/SigningTable")),
         ];
         let why = match nothing_signed_yet {
-            true => text!(
-                "The daemon signs by these tables.",
-                "El demonio firma según estas tablas."
-            ),
+            true => text!("The daemon signs by these tables."),
             false => text!(
                 "Tables take the place of Domain, Selector and KeyFile, whose lines may stay; the \
-                 tables hold the same key for the same domains.",
-                "Las tablas sustituyen a Domain, Selector y KeyFile, cuyas líneas pueden quedarse; \
-                 las tablas contienen la misma clave para los mismos dominios."
+                 tables hold the same key for the same domains."
             ),
         };
-        set(
-            &options,
-            text!(
-                "Name the tables in the configuration",
-                "Indicar las tablas en la configuración"
-            ),
-            why,
-        )?;
+        set(&options, text!("Name the tables in the configuration"), why)?;
     }
     let waits = needs.iter().any(Need::waits);
     if needs.len() > 1 && !settings.signing.multiple && !waits {
         set(
             &[("MultipleSignatures", "yes".to_owned())],
-            text!(
-                "Sign with every line of the SigningTable that fits",
-                "Firmar con cada línea de la SigningTable que encaje"
-            ),
-            text!(
-                "The RSA and the Ed25519 key sign side by side.",
-                "Las claves RSA y Ed25519 firman una junto a otra."
-            ),
+            text!("Sign with every line of the SigningTable that fits"),
+            text!("The RSA and the Ed25519 key sign side by side."),
         )?;
     }
     if !configuration.signs {
         set(
             &[("Mode", "sv".to_owned())],
-            text!("Sign, not only verify", "Firmar, no solo verificar"),
-            text!(
-                "With the present Mode nothing is signed at all.",
-                "Con el Mode actual no se firma nada."
-            ),
+            text!("Sign, not only verify"),
+            text!("With the present Mode nothing is signed at all."),
         )?;
     }
     if nothing_signed_yet {
@@ -109,14 +88,8 @@ fn looks(situation: &Situation, draft: &mut Draft) -> Result<(), Refusal> {
         options.push(("OversignHeaders", "From".to_owned()));
     }
     let words = Words::shared(
-        text!(
-            "Make signatures that survive forwarding",
-            "Hacer que las firmas resistan el trayecto"
-        ),
-        text!(
-            "Forwarders change white space, and nobody may add a second From.",
-            "Los reenvíos cambian espacios en blanco, y nadie debe poder añadir un segundo From."
-        ),
+        text!("Make signatures that survive forwarding"),
+        text!("Forwarders change white space, and nobody may add a second From."),
     );
     config_file::set(
         draft,

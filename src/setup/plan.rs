@@ -94,9 +94,7 @@ fn of_original(situation: &Situation) -> Option<Text> {
     let program = situation.original.as_ref()?.display();
     Some(text!(
         "RSA alone: the daemon is OpenDKIM ({program}), which refuses mail when keys of two kinds \
-         sign. With dkimd in its place, run this again and the Ed25519 key is added.",
-        "Solo RSA: el demonio es OpenDKIM ({program}), que rechaza el correo cuando firman claves \
-         de dos tipos. Con dkimd en su lugar, repita la orden y se añadirá la clave Ed25519."
+         sign. With dkimd in its place, run this again and the Ed25519 key is added."
     ))
 }
 
@@ -108,14 +106,8 @@ fn template(situation: &Situation, draft: &mut Draft) -> Result<(), Refusal> {
     };
     let shown = configuration.file.display();
     let words = Words::shared(
-        text!(
-            "Write the configuration {shown}",
-            "Escribir la configuración {shown}"
-        ),
-        text!(
-            "There is none; this is the one that the package brings.",
-            "No hay ninguna; esta es la que trae el paquete."
-        ),
+        text!("Write the configuration {shown}"),
+        text!("There is none; this is the one that the package brings."),
     );
     draft.write(
         &configuration.file,
@@ -137,10 +129,7 @@ fn old_look(situation: &Situation) -> Option<Text> {
     (signs && simple).then(|| {
         text!(
             "Canonicalization hashes the body as it is, which breaks signatures on forwarded mail; \
-             relaxed/relaxed survives. It is left as it is, since other domains sign with it.",
-            "Canonicalization toma el cuerpo tal cual, lo que rompe las firmas del correo \
-             reenviado; relaxed/relaxed sobrevive. Se deja como está, porque otros dominios firman \
-             así."
+             relaxed/relaxed survives. It is left as it is, since other domains sign with it."
         )
     })
 }

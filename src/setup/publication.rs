@@ -136,16 +136,11 @@ impl Held {
                 ..
             } => {
                 let names = names.join(", ");
-                text!(
-                    "the domain's name servers ({names})",
-                    "los servidores de nombres del dominio ({names})"
-                )
+                text!("the domain's name servers ({names})")
             }
-            _ => text!(
-                "the configured resolver (the domain's own name servers could not be asked)",
-                "el resolutor configurado (no se pudo preguntar a los servidores de nombres del \
-                 dominio)"
-            ),
+            _ => {
+                text!("the configured resolver (the domain's own name servers could not be asked)")
+            }
         }
     }
 }

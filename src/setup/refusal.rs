@@ -29,7 +29,7 @@ impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
         match error.downcast::<PlaceError>() {
             Ok(error) => error.into(),
-            Err(error) => Self::new(text!("{error}", "{error}")),
+            Err(error) => Self::new(text!("{error}")),
         }
     }
 }

@@ -171,9 +171,7 @@ fn postfix(directory: Option<&Path>) -> Result<Option<Postfix>, Refusal> {
         Err(PostfixError::NotInstalled(_)) => Ok(None),
         Err(error) => Err(Refusal::new(text!(
             "Postfix's settings can't be read ({error}). Mend that first, or leave Postfix alone \
-             with --without-postfix.",
-            "No se puede leer la configuración de Postfix ({error}). Corríjalo primero, o deje \
-             Postfix como está con --without-postfix."
+             with --without-postfix."
         ))),
     }
 }
@@ -187,10 +185,7 @@ fn of_root(file: &Path) -> Result<(), Refusal> {
         let directory = shell_word(&owner.directory.to_string_lossy());
         return Err(Refusal::new(text!(
             "{shown} is where user {user} can change it, though Postfix runs as root by what it says. \
-             Make it root's: chown -R root {directory}; or leave Postfix alone with --without-postfix.",
-            "{shown} está donde el usuario {user} puede cambiarlo, aunque Postfix corre como root según \
-             lo que dice. Haga que sea de root: chown -R root {directory}; o deje Postfix como está con \
-             --without-postfix."
+             Make it root's: chown -R root {directory}; or leave Postfix alone with --without-postfix."
         )));
     }
     match found {
@@ -232,9 +227,7 @@ fn configuration(file: &Path, postfix: Option<&Postfix>) -> Result<Configuration
     if snapshot.settings.process.change_root.is_some() {
         return Err(Refusal::new(text!(
             "ChangeRootDirectory is set: setup does not know which paths are meant inside of it. \
-             Remove it (the service is confined by systemd), or add the domain by hand.",
-            "ChangeRootDirectory está definido: setup no sabe qué rutas se entienden dentro de ese \
-             directorio. Quítelo (systemd ya confina el servicio) o añada el dominio a mano."
+             Remove it (the service is confined by systemd), or add the domain by hand."
         )));
     }
     let mut of_others = Vec::new();
@@ -261,8 +254,6 @@ fn broken(file: &Path, findings: &[Diagnostic]) -> Refusal {
     Refusal {
         text: text!(
             "The present configuration {file} has errors. Mend them first; this shows them: \
-             dkimd check --config {file}",
-            "La configuración actual {file} tiene errores. Corríjalos primero; con esto se ven: \
              dkimd check --config {file}"
         ),
         findings: findings
@@ -327,8 +318,6 @@ fn daemon_user(settings: &Settings) -> Result<DaemonUser, Refusal> {
         let account = Account::find(user).map_err(|failure| {
             Refusal::new(text!(
                 "UserID {user}: {failure}. Make the account: adduser --system --group --home \
-                 /run/opendkim --no-create-home {name}",
-                "UserID {user}: {failure}. Cree la cuenta: adduser --system --group --home \
                  /run/opendkim --no-create-home {name}"
             ))
         })?;

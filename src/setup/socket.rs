@@ -64,10 +64,7 @@ pub fn plan(situation: &Situation, draft: &mut Draft) -> Result<Endpoint, Refusa
             return Err(Refusal::new(text!(
                 "Socket names a descriptor that the service manager hands over, so setup can't \
                  tell where Postfix is to connect. Write the path into Socket, or use \
-                 --without-postfix and set smtpd_milters yourself.",
-                "Socket nombra un descriptor que entrega el gestor de servicios, así que setup no \
-                 puede saber adónde debe conectarse Postfix. Escriba la ruta en Socket, o use \
-                 --without-postfix y defina smtpd_milters usted mismo."
+                 --without-postfix and set smtpd_milters yourself."
             )));
         }
         Some(other) => (other.clone(), false),
@@ -114,19 +111,11 @@ fn move_socket(
 ) -> Result<(), Refusal> {
     let configuration = &situation.configuration;
     let words = match &configuration.settings().process.socket {
-        Some(old) => text!(
-            "Put the socket into Postfix's queue directory; so far it is {old}",
-            "Poner el socket en el directorio de la cola de Postfix; hasta ahora es {old}"
-        ),
-        None => text!(
-            "Put the socket into Postfix's queue directory",
-            "Poner el socket en el directorio de la cola de Postfix"
-        ),
+        Some(old) => text!("Put the socket into Postfix's queue directory; so far it is {old}"),
+        None => text!("Put the socket into Postfix's queue directory"),
     };
-    let why = text!(
-        "Postfix's services run in a chroot and see nothing outside of that directory.",
-        "Los servicios de Postfix corren en un chroot y no ven nada fuera de ese directorio."
-    );
+    let why =
+        text!("Postfix's services run in a chroot and see nothing outside of that directory.");
     let options = [("Socket", socket.to_string())];
     config_file::set(
         draft,
@@ -146,14 +135,8 @@ fn open_to_group(situation: &Situation, draft: &mut Draft) -> Result<bool, Refus
         return Ok(false);
     }
     let words = Words::shared(
-        text!(
-            "Let the socket's group connect, and nobody else",
-            "Permitir que el grupo del socket se conecte, y nadie más"
-        ),
-        text!(
-            "With the usual umask only the daemon itself could connect to its socket.",
-            "Con la umask habitual solo el propio demonio podría conectarse a su socket."
-        ),
+        text!("Let the socket's group connect, and nobody else"),
+        text!("With the usual umask only the daemon itself could connect to its socket."),
     );
     config_file::set(
         draft,
@@ -245,15 +228,10 @@ fn make(
         mode: DIRECTORY_MODE,
     };
     let words = Words::shared(
-        text!(
-            "Make the directory of the socket",
-            "Crear el directorio del socket"
-        ),
+        text!("Make the directory of the socket"),
         text!(
             "What is made in it belongs to the group of user {mail_owner}, so Postfix may connect \
-             and nobody has to join a group.",
-            "Lo que se crea dentro pertenece al grupo del usuario {mail_owner}: Postfix puede \
-             conectarse y nadie tiene que entrar en ningún grupo."
+             and nobody has to join a group."
         ),
     )
     .by(format!("install -d {attributes} {}", path.display()));
@@ -275,15 +253,10 @@ fn attributes(
     };
     let (shown, owner, group) = (path.display(), user_name(uid), group_name(gid));
     let words = Words::shared(
-        text!(
-            "Give the socket's directory {shown} its owner and mode",
-            "Dar al directorio del socket {shown} su propietario y sus permisos"
-        ),
+        text!("Give the socket's directory {shown} its owner and mode"),
         text!(
             "As it is ({before}), either the daemon can't make its socket there or user \
-             {mail_owner} can't reach it.",
-            "Tal como está ({before}), o el demonio no puede crear su socket o el usuario \
-             {mail_owner} no puede llegar a él."
+             {mail_owner} can't reach it."
         ),
     )
     .by(format!(
@@ -301,13 +274,9 @@ fn attributes(
 
 fn join(draft: &mut Draft, user: &str, group: &str) -> Result<(), PlaceError> {
     let words = Words::shared(
+        text!("Let user {user} join the group {group}"),
         text!(
-            "Let user {user} join the group {group}",
-            "Añadir al usuario {user} al grupo {group}"
-        ),
-        text!(
-            "The socket and its directory belong to that group; Postfix must be able to connect.",
-            "El socket y su directorio pertenecen a ese grupo; Postfix debe poder conectarse."
+            "The socket and its directory belong to that group; Postfix must be able to connect."
         ),
     )
     .by(format!("gpasswd -a {user} {group}"));

@@ -101,10 +101,7 @@ pub(super) fn plan(
         }
     }
     signing_entries.extend(new_lines);
-    let because = text!(
-        "It says which key file belongs to which domain and selector.",
-        "Dice qué archivo de clave corresponde a qué dominio y selector."
-    );
+    let because = text!("It says which key file belongs to which domain and selector.");
     write_table(
         configuration,
         draft,
@@ -114,10 +111,7 @@ pub(super) fn plan(
         None,
         &because,
     )?;
-    let because = text!(
-        "It says whose mail is signed: every author's of {domain}.",
-        "Dice qué correo se firma: el de todo autor de {domain}."
-    );
+    let because = text!("It says whose mail is signed: every author's of {domain}.");
     write_table(
         configuration,
         draft,
@@ -150,10 +144,7 @@ fn rename(
     let names: Vec<_> = pairs.iter().map(|(_, new)| new.as_str()).collect();
     let names = names.join(", ");
     let words = Words::own(
-        text!(
-            "Let {names} sign for {domain} in the place of the old key",
-            "Hacer que {names} firme por {domain} en lugar de la clave anterior"
-        ),
+        text!("Let {names} sign for {domain} in the place of the old key"),
         why,
     );
     let mut any = false;
@@ -249,10 +240,9 @@ fn place(spec: &DataSetSpec, configuration: &Configuration) -> Result<Place, Ref
                 .map_or_else(String::new, |written| written.value.clone());
             Ok(Place::List { option, list })
         }
-        DataSetKind::Unsupported(value) => Err(Refusal::new(text!(
-            "setup can't add to the table {value}",
-            "setup no puede añadir nada a la tabla {value}"
-        ))),
+        DataSetKind::Unsupported(value) => {
+            Err(Refusal::new(text!("setup can't add to the table {value}")))
+        }
     }
 }
 
@@ -275,9 +265,7 @@ fn converted(
     let Some(listed) = domains.entries() else {
         return Err(Refusal::new(text!(
             "Domain is a table of patterns, which setup can't turn into a SigningTable. Name the \
-             domains one by one.",
-            "Domain es una tabla de patrones que setup no puede convertir en una SigningTable. \
-             Nombre los dominios uno por uno."
+             domains one by one."
         )));
     };
     let selector = selector.as_str();
@@ -346,11 +334,8 @@ fn write_table(
             let new = tables::with_entries(&present, &entries, before);
             let (shown, count) = (path.display(), entries.len());
             let what = match count {
-                1 => text!("Add a line to {shown}", "Añadir una línea a {shown}"),
-                _ => text!(
-                    "Add {count} lines to {shown}",
-                    "Añadir {count} líneas a {shown}"
-                ),
+                1 => text!("Add a line to {shown}"),
+                _ => text!("Add {count} lines to {shown}"),
             };
             let words = Words::own(what, why.clone());
             draft.write(path, new, Attributes::PUBLIC_FILE, words)?;
@@ -359,13 +344,7 @@ fn write_table(
             if entries.is_empty() {
                 return Ok(());
             }
-            let words = Words::own(
-                text!(
-                    "Add to the list of {option}",
-                    "Añadir a la lista de {option}"
-                ),
-                why.clone(),
-            );
+            let words = Words::own(text!("Add to the list of {option}"), why.clone());
             config_file::set(
                 draft,
                 &configuration.file,
@@ -383,19 +362,13 @@ fn new_table(draft: &mut Draft, path: &Path, head: &str) -> Result<(), Refusal> 
         draft.directories(
             directory,
             Attributes::PUBLIC_DIRECTORY,
-            &text!(
-                "The tables of the daemon go there.",
-                "Ahí van las tablas del demonio."
-            ),
+            &text!("The tables of the daemon go there."),
         )?;
     }
     let shown = path.display();
     let words = Words::shared(
-        text!("Begin the table {shown}", "Crear la tabla {shown}"),
-        text!(
-            "With tables each further domain is one more line.",
-            "Con tablas, cada dominio nuevo es una línea más."
-        ),
+        text!("Begin the table {shown}"),
+        text!("With tables each further domain is one more line."),
     );
     draft.write(path, head.into(), Attributes::PUBLIC_FILE, words)?;
     Ok(())

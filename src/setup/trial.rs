@@ -55,10 +55,7 @@ pub fn run(
             text
         };
         return Err(Refusal {
-            text: text!(
-                "With these changes the daemon would not start, so nothing was changed.",
-                "Con estos cambios el demonio no arrancaría, así que no se cambió nada."
-            ),
+            text: text!("With these changes the daemon would not start, so nothing was changed."),
             findings: findings
                 .iter()
                 .filter(|finding| finding.is_error())
@@ -165,10 +162,7 @@ fn signs_as_planned(snapshot: &Snapshot, domain: &str, signing: &Signing) -> Res
     Err(Refusal::new(text!(
         "With these lines mail of {domain} would not be signed by selector {selector} (but by: \
          {found}). Lines for the domain that are in the tables already stand in the way; look at \
-         them: dkimd explain postmaster@{domain}",
-        "Con estas líneas el correo de {domain} no se firmaría con el selector {selector} (sino \
-         con: {found}). Estorban líneas del dominio que ya están en las tablas; véalas: \
-         dkimd explain postmaster@{domain}"
+         them: dkimd explain postmaster@{domain}"
     )))
 }
 
@@ -213,9 +207,7 @@ fn others_stay(
         if foreign(&old) != foreign(&new) {
             return Err(Refusal::new(text!(
                 "With these changes mail of {local}@{other} would be signed otherwise than now. \
-                 Nothing was changed; add the domain by hand.",
-                "Con estos cambios el correo de {local}@{other} se firmaría de otra manera que \
-                 ahora. No se cambió nada; añada el dominio a mano."
+                 Nothing was changed; add the domain by hand."
             )));
         }
     }

@@ -49,12 +49,8 @@ pub(super) fn decide(
         return;
     }
     if let Some((taken, selector)) = &elsewhere {
-        signing.notes.push(text!(
-            "DNS holds another key at selector {taken} of {domain}; perhaps another server signs with \
-             it. It stays, and the new key gets the selector {selector}.",
-            "El DNS contiene otra clave en el selector {taken} de {domain}; quizá otro servidor firma \
-             con ella. Se queda, y la clave nueva recibe el selector {selector}."
-        ));
+        signing.notes.push(text!("DNS holds another key at selector {taken} of {domain}; perhaps another server signs with \
+             it. It stays, and the new key gets the selector {selector}."));
     }
     let first = present.own.is_empty() && elsewhere.is_none();
     match unseen.first() {
@@ -92,24 +88,15 @@ pub(super) fn why_now(needs: &[Need]) -> Text {
     });
     let mut worst = standings.filter(|standing| *standing != Standing::Published);
     match worst.next_back() {
-        None => text!(
-            "The records of the new key are published, so receivers can verify it.",
-            "Los registros de la clave nueva están publicados: los receptores pueden verificarla."
-        ),
-        Some(Standing::NotAsked) => text!(
-            "As --sign-now says; whether the records are published was not examined.",
-            "Como dice --sign-now; no se ha examinado si los registros están publicados."
-        ),
+        None => text!("The records of the new key are published, so receivers can verify it."),
+        Some(Standing::NotAsked) => {
+            text!("As --sign-now says; whether the records are published was not examined.")
+        }
         Some(Standing::Unknown) => text!(
             "As --sign-now says; DNS gave no answer, so nobody knows whether the records are \
-             published.",
-            "Como dice --sign-now; el DNS no respondió, así que no se sabe si los registros están \
-             publicados."
+             published."
         ),
-        Some(_) => text!(
-            "As --sign-now says, though the records are not all seen in DNS yet.",
-            "Como dice --sign-now, aunque en el DNS todavía no se ven todos los registros."
-        ),
+        Some(_) => text!("As --sign-now says, though the records are not all seen in DNS yet."),
     }
 }
 
@@ -143,41 +130,27 @@ fn old_selectors(present: &Present) -> String {
 fn waits(domain: &str, present: &Present, new: usize, unseen: &[Unseen]) -> Text {
     let old = old_selectors(present);
     let now = match old.is_empty() {
-        true => text!(
-            "until then this server leaves the domain's mail unsigned",
-            "hasta entonces este servidor no firma el correo del dominio"
-        ),
-        false => text!(
-            "until then mail is signed with {old} as before",
-            "hasta entonces el correo se firma con {old} como antes"
-        ),
+        true => text!("until then this server leaves the domain's mail unsigned"),
+        false => text!("until then mail is signed with {old} as before"),
     };
     let records = Text::new(
         listed(unseen, Lang::En, " and "),
         listed(unseen, Lang::Es, " y "),
     );
     let publish = match unseen.len() {
-        1 => text!(
-            "Publish the record, then run the command below again: it looks for the record",
-            "Publique el registro y repita la orden de abajo: busca el registro",
-        ),
-        _ => text!(
-            "Publish the records, then run the command below again: it looks for the records",
-            "Publique los registros y repita la orden de abajo: busca los registros",
-        ),
+        1 => text!("Publish the record, then run the command below again: it looks for the record"),
+        _ => {
+            text!("Publish the records, then run the command below again: it looks for the records")
+        }
     };
     match new {
         1 => text!(
             "The new key of {domain} does not sign yet: it waits for its record {records}; \
-             {now}. {publish} and lets the key sign. To let it sign without that: --sign-now",
-            "La clave nueva de {domain} todavía no firma: espera a su registro {records}; {now}. \
-             {publish} y hace que la clave firme. Para que firme sin esperar: --sign-now"
+             {now}. {publish} and lets the key sign. To let it sign without that: --sign-now"
         ),
         _ => text!(
             "The new keys of {domain} do not sign yet: they wait, together, for {records}; {now}. \
-             {publish} and lets the keys sign. To let them sign without that: --sign-now",
-            "Las claves nuevas de {domain} todavía no firman: esperan, juntas, a {records}; {now}. \
-             {publish} y hace que las claves firmen. Para que firmen sin esperar: --sign-now"
+             {publish} and lets the keys sign. To let them sign without that: --sign-now"
         ),
     }
 }
@@ -202,23 +175,13 @@ fn listed(unseen: &[Unseen], lang: Lang, and: &str) -> String {
 
 fn why_unseen(standing: Standing, by: &Text, records: usize) -> Text {
     match standing {
-        Standing::NotAsked => text!(
-            "DNS was not asked (--offline), so nobody knows what is published",
-            "no se preguntó al DNS (--offline), así que no se sabe qué está publicado"
-        ),
-        Standing::Unknown => text!(
-            "DNS gave no answer, so nobody knows what is published",
-            "el DNS no respondió, así que no se sabe qué está publicado"
-        ),
-        Standing::Partly if records == 1 => text!(
-            "{by} do not all have it yet",
-            "{by} todavía no lo tienen todos"
-        ),
-        Standing::Partly => text!(
-            "{by} do not all have them yet",
-            "{by} todavía no los tienen todos"
-        ),
-        _ => text!("not seen yet at {by}", "todavía no se ve en {by}"),
+        Standing::NotAsked => {
+            text!("DNS was not asked (--offline), so nobody knows what is published")
+        }
+        Standing::Unknown => text!("DNS gave no answer, so nobody knows what is published"),
+        Standing::Partly if records == 1 => text!("{by} do not all have it yet"),
+        Standing::Partly => text!("{by} do not all have them yet"),
+        _ => text!("not seen yet at {by}"),
     }
 }
 
@@ -227,16 +190,11 @@ fn signs_at_once(domain: &str, standing: Standing) -> Text {
         Standing::NotAsked | Standing::Unknown => text!(
             "This is the first key of {domain} here, so it signs at once. Until its record is published, \
              receivers take the mail for unsigned: publish it soon. Whether DNS holds another key at this \
-             selector is not known.",
-            "Esta es la primera clave de {domain} aquí, así que firma enseguida. Mientras su registro no \
-             esté publicado, los receptores toman el correo por no firmado: publíquelo pronto. No se sabe \
-             si el DNS contiene otra clave en este selector."
+             selector is not known."
         ),
         _ => text!(
             "This is the first key of {domain} here, so it signs at once. Until its record is published, \
-             receivers take the mail for unsigned: publish it soon.",
-            "Esta es la primera clave de {domain} aquí, así que firma enseguida. Mientras su registro no \
-             esté publicado, los receptores toman el correo por no firmado: publíquelo pronto."
+             receivers take the mail for unsigned: publish it soon."
         ),
     }
 }
@@ -244,20 +202,15 @@ fn signs_at_once(domain: &str, standing: Standing) -> Text {
 fn takes_over(domain: &str, present: &Present, insisted: bool) -> Text {
     let old = old_selectors(present);
     let why = if insisted {
-        text!("As --sign-now says", "Como dice --sign-now")
+        text!("As --sign-now says")
     } else {
-        text!("Its record is published", "Su registro está publicado")
+        text!("Its record is published")
     };
     match old.is_empty() {
-        true => text!(
-            "{why}: the new key signs for {domain} from now on.",
-            "{why}: la clave nueva firma por {domain} desde ahora."
-        ),
+        true => text!("{why}: the new key signs for {domain} from now on."),
         false => text!(
             "{why}: the new key signs for {domain} from now on. Leave the records of {old} in DNS for a \
-             week, since mail under way was signed with them.",
-            "{why}: la clave nueva firma por {domain} desde ahora. Deje los registros de {old} en el DNS \
-             una semana, porque el correo en camino se firmó con ellos."
+             week, since mail under way was signed with them."
         ),
     }
 }

@@ -40,8 +40,7 @@ fn judge(host: &Host, seen: &Seen, relay: Option<&str>) -> Vec<Finding> {
     findings.extend(seen.public.iter().filter_map(translated));
     if seen.public.is_empty() && seen.hidden.is_empty() {
         let what = text!(
-            "this host has no address that mail could leave from: no way leads to the internet",
-            "este servidor no tiene ninguna dirección desde la que enviar correo: no hay ruta a internet"
+            "this host has no address that mail could leave from: no way leads to the internet"
         );
         let finding = Finding::fail("address-none", "inet_protocols", what);
         let protocols = host
@@ -68,24 +67,14 @@ fn private(hidden: &LeavingAddress, relay: Option<&str>) -> Finding {
     };
     let what = text!(
         "mail leaves from the private address {address}; which public address receivers see is not \
-         known here",
-        "el correo sale desde la dirección privada {address}; aquí no se sabe qué dirección pública \
-         ven los receptores"
+         known here"
     );
     Finding::new(level, "address-private", address.to_string(), what)
         .evidence(source)
-        .why(text!(
-            "SPF, the reverse name and block lists concern the public address: without it they can't \
-             be checked, and Postfix does not recognise itself behind the router",
-            "SPF, el nombre inverso y las listas de bloqueo atañen a la dirección pública: sin ella no \
-             se pueden comprobar, y Postfix no se reconoce a sí mismo tras el enrutador"
-        ))
-        .advice(text!(
-            "ask the router or the provider for the public address and write it in proxy_interfaces \
-             (postconf -e), then systemctl restart postfix",
-            "pida la dirección pública al enrutador o al proveedor, escríbala en proxy_interfaces \
-             (postconf -e) y ejecute después systemctl restart postfix"
-        ))
+        .why(text!("SPF, the reverse name and block lists concern the public address: without it they can't \
+             be checked, and Postfix does not recognise itself behind the router"))
+        .advice(text!("ask the router or the provider for the public address and write it in proxy_interfaces \
+             (postconf -e), then systemctl restart postfix"))
 }
 
 fn translated(public: &Public) -> Option<Finding> {
@@ -94,15 +83,11 @@ fn translated(public: &Public) -> Option<Finding> {
     let what = match by {
         KnownBy::ProxyInterfaces => text!(
             "mail leaves from {private} behind address translation; proxy_interfaces says that \
-             receivers see {address}",
-            "el correo sale desde {private} tras una traducción de direcciones; proxy_interfaces \
-             dice que los receptores ven {address}"
+             receivers see {address}"
         ),
         KnownBy::HostName(name) => text!(
             "mail leaves from {private} behind address translation; receivers are taken to see \
-             {address}, the address of {name}",
-            "el correo sale desde {private} tras una traducción de direcciones; se supone que los \
-             receptores ven {address}, la dirección de {name}"
+             {address}, the address of {name}"
         ),
     };
     let finding = Finding::info("address-translated", address.to_string(), what);
@@ -118,23 +103,17 @@ fn translated(public: &Public) -> Option<Finding> {
 fn unwanted_ipv6(address: IpAddr, helo: &str) -> Finding {
     let what = text!(
         "mail also leaves by IPv6 from {address}, which is not set up for mail: it has no reverse \
-         name, and {helo} does not lead to it",
-        "el correo sale también por IPv6 desde {address}, que no está preparada para el correo: no \
-         tiene nombre inverso y {helo} no lleva a ella"
+         name, and {helo} does not lead to it"
     );
     let finding = Finding::fail("address-ipv6-unnamed", address.to_string(), what);
     finding
         .evidence(reverse_name(address))
         .why(text!(
-            "Gmail refuses all mail from IPv6 addresses without a reverse name (550 5.7.1)",
-            "Gmail rechaza todo el correo desde direcciones IPv6 sin nombre inverso (550 5.7.1)"
+            "Gmail refuses all mail from IPv6 addresses without a reverse name (550 5.7.1)"
         ))
-        .advice(text!("send by IPv4 alone:", "envíe solo por IPv4:"))
+        .advice(text!("send by IPv4 alone:"))
         .command("postconf -e inet_protocols=ipv4 && systemctl restart postfix")
-        .advice(text!(
-            "or name the address at the provider, and publish:",
-            "o póngale nombre a la dirección en el proveedor y publique:"
-        ))
+        .advice(text!("or name the address at the provider, and publish:"))
         .record(record_line::address(helo, address))
 }
 

@@ -56,15 +56,10 @@ fn judge(facts: &Facts) -> Option<Finding> {
         let finding = Finding::fail(
             "clock-impossible",
             "clock",
-            text!(
-                "this host's clock shows {today}, which can't be",
-                "el reloj de este equipo marca {today}, y eso no puede ser"
-            ),
+            text!("this host's clock shows {today}, which can't be"),
         );
         return Some(mended(finding).why(text!(
-            "signatures with such a time (t=) are refused, certificates seem invalid, DNSSEC fails",
-            "las firmas con esa hora (t=) se rechazan, los certificados parecen inválidos y DNSSEC \
-             falla"
+            "signatures with such a time (t=) are refused, certificates seem invalid, DNSSEC fails"
         )));
     }
     if let Some((file, touched)) = &facts.youngest
@@ -76,34 +71,25 @@ fn judge(facts: &Facts) -> Option<Finding> {
             "clock",
             text!(
                 "this host's clock seems to be {hours} hours behind: {file} was written in its \
-                 future",
-                "el reloj de este equipo parece ir {hours} horas atrasado: {file} se escribió en su \
-                 futuro"
+                 future"
             ),
         )
         .evidence(format!("now {today}, {file} {}", day(*touched)));
         return Some(mended(finding).why(text!(
             "signatures that end (x=) may have ended when they arrive, and certificates seem not \
-             yet valid",
-            "las firmas con caducidad (x=) pueden llegar caducadas, y los certificados parecen no \
-             ser válidos aún"
+             yet valid"
         )));
     }
     if facts.synchronised == Some(false) {
         let finding = Finding::info(
             "clock-unsynchronised",
             "clock",
-            text!(
-                "the kernel knows of nobody who keeps this host's clock right",
-                "según el núcleo, nadie mantiene en hora el reloj de este equipo"
-            ),
+            text!("the kernel knows of nobody who keeps this host's clock right"),
         )
         .evidence("adjtimex: STA_UNSYNC");
         return Some(mended(finding).why(text!(
             "a clock that goes fast dates signatures (t=) in the future, and some receivers do not \
-             accept them; in a container or virtual machine the host may do it",
-            "un reloj adelantado fecha las firmas (t=) en el futuro, y algunos receptores no las \
-             aceptan; en un contenedor o máquina virtual puede encargarse el anfitrión"
+             accept them; in a container or virtual machine the host may do it"
         )));
     }
     None
@@ -114,8 +100,7 @@ fn mended(finding: Finding) -> Finding {
         .command("timedatectl set-ntp true")
         .command("apt-get install systemd-timesyncd")
         .advice(text!(
-            "or chrony, where that is missing: apt-get install chrony",
-            "o chrony, si falta: apt-get install chrony"
+            "or chrony, where that is missing: apt-get install chrony"
         ))
 }
 

@@ -20,10 +20,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         Ok(diagnostics) => report(&host, &diagnostics),
         Err(error) => Report::not_examined(
             Cause::Unavailable,
-            text!(
-                "dkimd check can't be run: {error}",
-                "no se puede ejecutar dkimd check: {error}"
-            ),
+            text!("dkimd check can't be run: {error}"),
         ),
     }
 }
@@ -47,10 +44,7 @@ fn report(host: &Host, diagnostics: &[Diagnostic]) -> Report {
         let config = host.config.display();
         report.omit(
             Cause::Rights,
-            text!(
-                "who may read and write the files that {config} names",
-                "quién puede leer y escribir los archivos que nombra {config}"
-            ),
+            text!("who may read and write the files that {config} names"),
         );
     }
     report
@@ -82,16 +76,10 @@ fn finding(config: &Path, diagnostic: &Diagnostic) -> Finding {
         None => file.display().to_string(),
     };
     let (level, code, why) = if diagnostic.is_error() {
-        let why = text!(
-            "the server does not start with this, or defers mail that needs it",
-            "con esto el servidor no arranca, o aplaza el correo que lo necesita"
-        );
+        let why = text!("the server does not start with this, or defers mail that needs it");
         (Level::Fail, "configuration-error", Some(why))
     } else if diagnostic.unsigned {
-        let why = text!(
-            "mail that this line is for leaves unsigned, or waits",
-            "el correo al que se refiere esta línea sale sin firmar, o espera"
-        );
+        let why = text!("mail that this line is for leaves unsigned, or waits");
         (Level::Fail, "configuration-unsigned", Some(why))
     } else {
         (Level::Warn, "configuration-warning", None)

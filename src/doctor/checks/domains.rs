@@ -18,10 +18,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     if more > 0 {
         report.omit(
             Cause::Limit,
-            text!(
-                "{more} more domains of the configuration; name them: dkimd doctor DOMAIN",
-                "otros {more} dominios de la configuración; nómbrelos: dkimd doctor DOMINIO"
-            ),
+            text!("{more} more domains of the configuration; name them: dkimd doctor DOMAIN"),
         );
     }
     report
@@ -62,42 +59,28 @@ async fn refused_by_validation(
 }
 
 fn missing(domain: &str) -> Finding {
-    let what = text!(
-        "the domain {domain} does not exist in DNS",
-        "el dominio {domain} no existe en el DNS"
-    );
+    let what = text!("the domain {domain} does not exist in DNS");
     Finding::fail("domain-missing", domain, what)
         .evidence(format!("{domain}: NXDOMAIN"))
         .why(text!(
-            "receivers refuse mail from a domain that does not exist",
-            "los receptores rechazan el correo de un dominio que no existe"
+            "receivers refuse mail from a domain that does not exist"
         ))
         .advice(text!(
             "look whether the name is spelt right, the registration has not expired, and the name \
-             servers entered at the registrar are the right ones",
-            "compruebe que el nombre está bien escrito, que el registro no ha caducado y que los \
-             servidores de nombres inscritos en el registrador son los correctos"
+             servers entered at the registrar are the right ones"
         ))
 }
 
 fn bogus(domain: &str, server: SocketAddr) -> Finding {
     let address = server.ip();
     let what = text!(
-        "nobody who validates DNSSEC can see {domain}: its signatures or its DS record are wrong",
-        "quien valida DNSSEC no puede ver {domain}: sus firmas o su registro DS están mal"
+        "nobody who validates DNSSEC can see {domain}: its signatures or its DS record are wrong"
     );
     Finding::fail("dnssec-bogus", domain, what)
         .evidence(format!("dig @{address} {domain} SOA: SERVFAIL"))
         .evidence(format!("dig @{address} {domain} SOA +cd: NOERROR"))
-        .why(text!(
-            "for Gmail and all others who validate, the domain has no addresses, no SPF and no keys",
-            "para Gmail y todos los que validan, el dominio no tiene direcciones, ni SPF, ni claves"
-        ))
+        .why(text!("for Gmail and all others who validate, the domain has no addresses, no SPF and no keys"))
         .command(format!("delv {domain} SOA"))
-        .advice(text!(
-            "sign the zone anew (expired signatures), or correct the DS record at the registrar, or \
-             have it deleted there",
-            "vuelva a firmar la zona (firmas caducadas), o corrija el registro DS en el registrador, \
-             o haga que lo borren allí"
-        ))
+        .advice(text!("sign the zone anew (expired signatures), or correct the DS record at the registrar, or \
+             have it deleted there"))
 }

@@ -72,7 +72,7 @@ mod tests {
         let of = |code: &'static str| async move {
             // The first thing takes longest.
             tokio::time::sleep(Duration::from_secs(if code == "a" { 9 } else { 1 })).await;
-            Report::from(vec![Finding::info(code, "subject", text!("what", "qué"))])
+            Report::from(vec![Finding::info(code, "subject", text!("what"))])
         };
         let report = each(["a", "b", "a", "c"], of).await;
         let codes: Vec<_> = report.findings.iter().map(|found| found.code).collect();

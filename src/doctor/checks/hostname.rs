@@ -59,10 +59,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
                 None => continue,
             },
             None => {
-                report.omit(
-                    Cause::Offline,
-                    text!("the addresses of {name}", "las direcciones de {name}"),
-                );
+                report.omit(Cause::Offline, text!("the addresses of {name}"));
                 None
             }
         };
@@ -111,9 +108,7 @@ fn names(main: &MainCf) -> Vec<(&'static str, String)> {
 fn why() -> Text {
     text!(
         "receivers look up the name that a server greets with, and refuse or distrust one that does \
-         not lead to it",
-        "los receptores consultan el nombre con que saluda un servidor; si no lleva a él, \
-         rechazan su correo o desconfían"
+         not lead to it"
     )
 }
 
@@ -126,20 +121,11 @@ fn is_inner(name: &str) -> bool {
 
 fn unqualified(parameter: &'static str, name: &str) -> Option<Finding> {
     let what = if name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
-        text!(
-            "{parameter} is an address, {name}, not a name",
-            "{parameter} es una dirección, {name}, y no un nombre"
-        )
+        text!("{parameter} is an address, {name}, not a name")
     } else if !name.contains('.') {
-        text!(
-            "{parameter} is “{name}”, which is no full name such as mail.example.com",
-            "{parameter} es «{name}», que no es un nombre completo como mail.example.com"
-        )
+        text!("{parameter} is “{name}”, which is no full name such as mail.example.com")
     } else if is_inner(name) {
-        text!(
-            "{parameter} is {name}, a name that exists only inside a network",
-            "{parameter} es {name}, un nombre que solo existe dentro de una red"
-        )
+        text!("{parameter} is {name}, a name that exists only inside a network")
     } else {
         return None;
     };
@@ -148,12 +134,8 @@ fn unqualified(parameter: &'static str, name: &str) -> Option<Finding> {
         finding
             .evidence(format!("{parameter} = {name}"))
             .why(why())
-            .advice(text!(
-                "choose a name below your domain, give it the server's address in DNS, and write it in \
-                 {parameter} (postconf -e), then systemctl restart postfix",
-                "elija un nombre dentro de su dominio, póngale en el DNS la dirección del servidor, \
-                 escríbalo en {parameter} (postconf -e) y ejecute después systemctl restart postfix"
-            )),
+            .advice(text!("choose a name below your domain, give it the server's address in DNS, and write it in \
+                 {parameter} (postconf -e), then systemctl restart postfix")),
     )
 }
 
@@ -173,18 +155,12 @@ fn judge(facts: &NameFacts) -> Vec<Finding> {
         })
     };
     if addresses.is_empty() {
-        let what = text!(
-            "{name}, the name the server greets with, does not exist in DNS",
-            "{name}, el nombre con que saluda el servidor, no existe en el DNS"
-        );
+        let what = text!("{name}, the name the server greets with, does not exist in DNS");
         let finding = Finding::new(grave, "helo-unresolvable", name, what);
         let finding = finding.evidence(shown).why(why());
         return vec![match facts.seen.is_empty() {
             false => records(finding, &facts.seen),
-            true => finding.advice(text!(
-                "publish the address of the server under this name",
-                "publique la dirección del servidor con este nombre"
-            )),
+            true => finding.advice(text!("publish the address of the server under this name")),
         }];
     }
     let found: Vec<_> = addresses.iter().map(ToString::to_string).collect();
@@ -208,15 +184,11 @@ fn judge(facts: &NameFacts) -> Vec<Finding> {
         let what = match inner {
             true => text!(
                 "{name}, the name the server greets with, has only a private address in DNS; mail \
-                 leaves from {leaving}",
-                "{name}, el nombre con que saluda el servidor, solo tiene una dirección privada en \
-                 el DNS; el correo sale desde {leaving}"
+                 leaves from {leaving}"
             ),
             false => text!(
                 "{name}, the name the server greets with, leads to another address than {leaving}, \
-                 which mail leaves from",
-                "{name}, el nombre con que saluda el servidor, lleva a una dirección distinta de \
-                 {leaving}, desde donde sale el correo"
+                 which mail leaves from"
             ),
         };
         let finding = Finding::new(grave, "helo-elsewhere", name, what);
@@ -224,8 +196,7 @@ fn judge(facts: &NameFacts) -> Vec<Finding> {
         return vec![records(finding, &missing)];
     }
     let what = text!(
-        "mail also leaves from {leaving}, which {name}, the name the server greets with, does not lead to",
-        "el correo sale también desde {leaving}, a la que {name}, el nombre con que saluda el servidor, no lleva"
+        "mail also leaves from {leaving}, which {name}, the name the server greets with, does not lead to"
     );
     let finding = Finding::new(grave.min(Level::Warn), "helo-not-both", name, what);
     let finding = finding.evidence(shown).evidence(found).why(why());
@@ -245,26 +216,15 @@ fn loopback(hosts: &str, name: &str) -> Option<Finding> {
     let (number, line) = line?;
     let (number, line) = (number + 1, line.trim());
     let address = line.split_whitespace().next().unwrap_or_default();
-    let what = text!(
-        "{HOSTS} says that {name} is {address}, the host itself as seen from inside",
-        "{HOSTS} dice que {name} es {address}, el propio equipo visto desde dentro"
-    );
+    let what = text!("{HOSTS} says that {name} is {address}, the host itself as seen from inside");
     let finding = Finding::warn("hosts-loopback", format!("{HOSTS}:{number}"), what);
     Some(
         finding
             .evidence(line)
-            .why(text!(
-                "programs on this host that connect to the mail server by its name reach the loopback \
-                 interface, where other rules hold, or find nothing",
-                "los programas de este equipo que se conectan al servidor de correo por su nombre \
-                 llegan a la interfaz local, donde rigen otras reglas, o no encuentran nada"
-            ))
-            .advice(text!(
-                "write the server's public address in front of that name, or leave the short name \
-                 alone in that line",
-                "escriba delante de ese nombre la dirección pública del servidor, o deje en esa línea \
-                 solo el nombre corto"
-            )),
+            .why(text!("programs on this host that connect to the mail server by its name reach the loopback \
+                 interface, where other rules hold, or find nothing"))
+            .advice(text!("write the server's public address in front of that name, or leave the short name \
+                 alone in that line")),
     )
 }
 
@@ -287,21 +247,16 @@ fn origin(main: &MainCf, host: &Host) -> Option<Finding> {
     let domain = domain.map_or("$mydomain", |domain| domain.as_str());
     let what = text!(
         "mail of local programs and cron leaves as root@{origin}, which is no domain that anybody \
-         knows (myorigin)",
-        "el correo de los programas locales y de cron sale como root@{origin}, que no es un dominio \
-         que nadie conozca (myorigin)"
+         knows (myorigin)"
     );
     let finding = Finding::warn("origin-not-qualified", "myorigin", what);
     let finding = finding.evidence(format!("myorigin = {}", main.value("myorigin")));
     Some(
         finding
             .why(text!(
-                "receivers refuse a sender whose domain does not exist, and no key signs it",
-                "los receptores rechazan un remitente cuyo dominio no existe, y ninguna clave lo firma"
+                "receivers refuse a sender whose domain does not exist, and no key signs it"
             ))
-            .command(format!(
-                "postconf -e 'myorigin={domain}' && postfix reload"
-            )),
+            .command(format!("postconf -e 'myorigin={domain}' && postfix reload")),
     )
 }
 

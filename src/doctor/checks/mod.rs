@@ -84,7 +84,7 @@ pub const GREETED: &[&str] = &["gmail.com", "outlook.com", "yahoo.com", "icloud.
 pub const CHECKS: &[Check] = &[
     Check {
         name: "configuration",
-        title: || text!("options, tables and keys", "opciones, tablas y claves"),
+        title: || text!("options, tables and keys"),
         needs: Needs::Nothing,
         hidden_by: &[],
         limit: USUAL_LIMIT,
@@ -93,12 +93,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "resolver",
-        title: || {
-            text!(
-                "name servers that this host asks",
-                "servidores de nombres que se consultan"
-            )
-        },
+        title: || text!("name servers that this host asks"),
         needs: Needs::Nothing,
         hidden_by: &[],
         limit: USUAL_LIMIT,
@@ -107,7 +102,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "domains",
-        title: || text!("the domains in DNS", "los dominios en el DNS"),
+        title: || text!("the domains in DNS"),
         needs: Needs::Dns,
         hidden_by: &["resolver"],
         limit: USUAL_LIMIT,
@@ -116,7 +111,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "postfix",
-        title: || text!("Postfix", "Postfix"),
+        title: || text!("Postfix"),
         needs: Needs::Nothing,
         hidden_by: &[],
         limit: USUAL_LIMIT,
@@ -125,7 +120,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "hostname",
-        title: || text!("the server's name", "el nombre del servidor"),
+        title: || text!("the server's name"),
         needs: Needs::Nothing,
         hidden_by: &["postfix"],
         limit: USUAL_LIMIT,
@@ -134,12 +129,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "addresses",
-        title: || {
-            text!(
-                "addresses that mail leaves from",
-                "direcciones de las que sale el correo"
-            )
-        },
+        title: || text!("addresses that mail leaves from"),
         needs: Needs::Nothing,
         hidden_by: &["postfix"],
         limit: USUAL_LIMIT,
@@ -148,7 +138,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "reverse",
-        title: || text!("reverse names", "nombres inversos"),
+        title: || text!("reverse names"),
         needs: Needs::Dns,
         hidden_by: &["resolver", "postfix"],
         limit: USUAL_LIMIT,
@@ -157,12 +147,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "milter",
-        title: || {
-            text!(
-                "Postfix's way to the milter",
-                "el camino de Postfix al milter"
-            )
-        },
+        title: || text!("Postfix's way to the milter"),
         needs: Needs::Nothing,
         hidden_by: &["configuration", "postfix"],
         limit: USUAL_LIMIT,
@@ -171,7 +156,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "breakers",
-        title: || text!("what breaks signatures", "qué rompe las firmas"),
+        title: || text!("what breaks signatures"),
         needs: Needs::Nothing,
         hidden_by: &["configuration", "postfix"],
         limit: USUAL_LIMIT,
@@ -180,7 +165,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "self-test",
-        title: || text!("a message signed on trial", "un mensaje firmado de prueba"),
+        title: || text!("a message signed on trial"),
         needs: Needs::Nothing,
         hidden_by: &["configuration"],
         limit: USUAL_LIMIT,
@@ -189,12 +174,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "port25",
-        title: || {
-            text!(
-                "port 25, in and out",
-                "el puerto 25, de entrada y de salida"
-            )
-        },
+        title: || text!("port 25, in and out"),
         needs: Needs::Greetings,
         hidden_by: &["resolver", "postfix"],
         limit: port25::LIMIT,
@@ -203,7 +183,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "relay",
-        title: || text!("open relay", "retransmisión abierta"),
+        title: || text!("open relay"),
         needs: Needs::Nothing,
         hidden_by: &["postfix"],
         limit: USUAL_LIMIT,
@@ -212,7 +192,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "submission",
-        title: || text!("submission by users", "envío de los usuarios"),
+        title: || text!("submission by users"),
         needs: Needs::Nothing,
         hidden_by: &["postfix"],
         limit: USUAL_LIMIT,
@@ -221,7 +201,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "tls",
-        title: || text!("TLS and certificates", "TLS y certificados"),
+        title: || text!("TLS and certificates"),
         needs: Needs::Nothing,
         hidden_by: &["postfix"],
         limit: LONG_LIMIT,
@@ -230,12 +210,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "mx",
-        title: || {
-            text!(
-                "where mail for the domain goes",
-                "adónde va el correo del dominio"
-            )
-        },
+        title: || text!("where mail for the domain goes"),
         needs: Needs::Dns,
         hidden_by: &["resolver", "domains"],
         limit: USUAL_LIMIT,
@@ -244,7 +219,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "spf",
-        title: || text!("SPF records", "registros SPF"),
+        title: || text!("SPF records"),
         needs: Needs::Dns,
         hidden_by: &["resolver", "domains"],
         limit: LONG_LIMIT,
@@ -253,7 +228,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "dkim",
-        title: || text!("DKIM records and keys", "registros y claves DKIM"),
+        title: || text!("DKIM records and keys"),
         needs: Needs::Dns,
         hidden_by: &["configuration", "resolver", "domains"],
         limit: LONG_LIMIT,
@@ -262,7 +237,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "dmarc",
-        title: || text!("DMARC policy", "política DMARC"),
+        title: || text!("DMARC policy"),
         needs: Needs::Dns,
         hidden_by: &["resolver", "domains"],
         limit: LONG_LIMIT,
@@ -271,12 +246,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "policies",
-        title: || {
-            text!(
-                "MTA-STS, TLS reports, DANE, BIMI, CAA",
-                "MTA-STS, informes TLS, DANE, BIMI, CAA"
-            )
-        },
+        title: || text!("MTA-STS, TLS reports, DANE, BIMI, CAA"),
         needs: Needs::Dns,
         hidden_by: &["resolver", "domains"],
         limit: LONG_LIMIT,
@@ -285,12 +255,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "unsubscribe",
-        title: || {
-            text!(
-                "a sample, and one-click unsubscription",
-                "una muestra y la baja con un clic"
-            )
-        },
+        title: || text!("a sample, and one-click unsubscription"),
         needs: Needs::Nothing,
         hidden_by: &[],
         limit: USUAL_LIMIT,
@@ -299,7 +264,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "postmaster",
-        title: || text!("postmaster and abuse", "postmaster y abuse"),
+        title: || text!("postmaster and abuse"),
         needs: Needs::Nothing,
         hidden_by: &["postfix"],
         limit: USUAL_LIMIT,
@@ -308,7 +273,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "block-lists",
-        title: || text!("block lists", "listas de bloqueo"),
+        title: || text!("block lists"),
         needs: Needs::Dns,
         hidden_by: &["resolver"],
         limit: LONG_LIMIT,
@@ -317,7 +282,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "clock",
-        title: || text!("the clock", "el reloj"),
+        title: || text!("the clock"),
         needs: Needs::Nothing,
         hidden_by: &[],
         limit: USUAL_LIMIT,
@@ -326,7 +291,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "queue",
-        title: || text!("the mail queue", "la cola de correo"),
+        title: || text!("the mail queue"),
         needs: Needs::Nothing,
         hidden_by: &["postfix"],
         limit: USUAL_LIMIT,
@@ -335,12 +300,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "reputation",
-        title: || {
-            text!(
-                "reputation with receivers",
-                "la reputación ante los receptores"
-            )
-        },
+        title: || text!("reputation with receivers"),
         needs: Needs::Nothing,
         hidden_by: &[],
         limit: USUAL_LIMIT,
@@ -365,33 +325,18 @@ async fn exists(host: &Host, domain: &str) -> bool {
 fn no_domain() -> Report {
     Report::not_examined(
         Cause::NoDomain,
-        text!(
-            "no domain is known from the configuration: name one after `dkimd doctor`",
-            "por la configuración no se conoce ningún dominio: nombre uno detrás de `dkimd doctor`"
-        ),
+        text!("no domain is known from the configuration: name one after `dkimd doctor`"),
     )
 }
 
 /// The report about a domain that does not exist, as the check of the domains says.
 fn no_such_domain(domain: &str) -> Report {
-    Report::not_examined(
-        Cause::Told,
-        text!(
-            "{domain} does not exist in DNS",
-            "{domain} no existe en el DNS"
-        ),
-    )
+    Report::not_examined(Cause::Told, text!("{domain} does not exist in DNS"))
 }
 
 /// The report of a check that looks at Postfix where its settings can't be read, as its own check says.
 fn no_postfix() -> Report {
-    Report::not_examined(
-        Cause::Told,
-        text!(
-            "Postfix's settings can't be read",
-            "no se pueden leer los ajustes de Postfix"
-        ),
-    )
+    Report::not_examined(Cause::Told, text!("Postfix's settings can't be read"))
 }
 
 /// The report of a check that takes the server's configuration where that can't be used, as its own
@@ -401,17 +346,11 @@ fn no_configuration(host: &Host) -> Report {
     match host.config_is_denied {
         true => Report::not_examined(
             Cause::Rights,
-            text!(
-                "{file}, or a file that it names, can't be read",
-                "no se puede leer {file}, o un archivo que nombra"
-            ),
+            text!("{file}, or a file that it names, can't be read"),
         ),
         false => Report::not_examined(
             Cause::Told,
-            text!(
-                "the server's configuration can't be used",
-                "la configuración del servidor no es utilizable"
-            ),
+            text!("the server's configuration can't be used"),
         ),
     }
 }

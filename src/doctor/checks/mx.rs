@@ -218,9 +218,7 @@ fn postmap_has(table: &str, domain: &str) -> Option<bool> {
 fn unreachable() -> Text {
     text!(
         "nobody can answer, bounces are lost, and many receivers refuse senders that can't be \
-         written to",
-        "nadie puede responder, los rebotes se pierden y muchos receptores rechazan a remitentes \
-         a los que no se puede escribir"
+         written to"
     )
 }
 
@@ -235,10 +233,7 @@ fn judge(facts: &MxFacts) -> Vec<Finding> {
         return vec![without(facts)];
     };
     if facts.exchangers.iter().any(|mx| mx.host == ".") {
-        let what = text!(
-            "{domain} says that it takes no mail at all (null MX)",
-            "{domain} dice que no acepta correo alguno (MX nulo)"
-        );
+        let what = text!("{domain} says that it takes no mail at all (null MX)");
         let finding = Finding::fail("mx-null", domain, what);
         let finding = shown.iter().fold(finding, Finding::evidence);
         return vec![with_record(finding.why(unreachable()), facts)];
@@ -253,10 +248,7 @@ fn judge(facts: &MxFacts) -> Vec<Finding> {
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         let name = twice[0];
-        let what = text!(
-            "{domain} has more than one MX record for {name}",
-            "{domain} tiene más de un registro MX para {name}"
-        );
+        let what = text!("{domain} has more than one MX record for {name}");
         let finding = Finding::info("mx-twice", domain, what);
         findings.push(shown.iter().fold(finding, Finding::evidence));
     }
@@ -285,17 +277,13 @@ fn without(facts: &MxFacts) -> Finding {
             "mx-missing",
             domain,
             text!(
-                "{domain} has neither an MX record nor an address: mail to it can't be delivered",
-                "{domain} no tiene registro MX ni dirección: no se le puede entregar correo"
+                "{domain} has neither an MX record nor an address: mail to it can't be delivered"
             ),
         ),
         Some(address) => Finding::fail(
             "mx-missing",
             domain,
-            text!(
-                "{domain} has no MX record, so its mail goes to its web address {address}",
-                "{domain} no tiene registro MX, así que su correo va a su dirección web {address}"
-            ),
+            text!("{domain} has no MX record, so its mail goes to its web address {address}"),
         )
         .evidence(record_line::address(domain, *address)),
     };
@@ -305,32 +293,24 @@ fn without(facts: &MxFacts) -> Finding {
 fn of_exchanger(facts: &MxFacts, mx: &Exchanger) -> Option<Finding> {
     let (domain, name) = (&facts.domain, &mx.host);
     if name.parse::<IpAddr>().is_ok() {
-        let what = text!(
-            "the MX record of {domain} has the address {name} where a host's name belongs",
-            "el registro MX de {domain} lleva la dirección {name} donde va el nombre de un servidor"
-        );
+        let what =
+            text!("the MX record of {domain} has the address {name} where a host's name belongs");
         let finding = Finding::fail("mx-is-address", domain, what).why(unreachable());
         return Some(with_record(finding, facts));
     }
     if let Some(target) = &mx.alias {
         let what = text!(
-            "the MX record of {domain} names {name}, which is only an alias (CNAME) of {target}",
-            "el registro MX de {domain} apunta a {name}, que solo es un alias (CNAME) de {target}"
+            "the MX record of {domain} names {name}, which is only an alias (CNAME) of {target}"
         );
         let finding = Finding::fail("mx-is-alias", domain, what).why(text!(
             "an MX record must name a host with addresses of its own (RFC 2181 section 10.3); some \
-             servers refuse to deliver there",
-            "un registro MX debe nombrar un servidor con direcciones propias (RFC 2181, sección \
-             10.3); algunos servidores no entregan allí"
+             servers refuse to deliver there"
         ));
         let data = format!("{} {target}.", mx.preference);
         return Some(finding.record(record_line::of_type(domain, "MX", &data)));
     }
     if mx.addresses.is_empty() {
-        let what = text!(
-            "the MX record of {domain} names {name}, which has no address",
-            "el registro MX de {domain} apunta a {name}, que no tiene dirección"
-        );
+        let what = text!("the MX record of {domain} names {name}, which has no address");
         let finding = Finding::fail("mx-without-address", domain, what).why(unreachable());
         let public = facts.here.iter().filter(|address| !is_private(**address));
         return Some(match (facts.host_name.as_ref(), public.clone().next()) {
@@ -344,26 +324,17 @@ fn of_exchanger(facts: &MxFacts, mx: &Exchanger) -> Option<Finding> {
         let address = mx.addresses.first()?;
         let what = text!(
             "the MX record of {domain} names {name}, whose address {address} can't be reached from \
-             the internet",
-            "el registro MX de {domain} apunta a {name}, cuya dirección {address} no es \
-             alcanzable desde internet"
+             the internet"
         );
         let finding = Finding::fail("mx-private", domain, what).why(unreachable());
-        return Some(finding.advice(text!(
-            "give {name} the public address of the server",
-            "ponga a {name} la dirección pública del servidor"
-        )));
+        return Some(finding.advice(text!("give {name} the public address of the server")));
     }
     name.contains('_').then(|| {
         let what = text!(
-            "the MX record of {domain} names {name}; a host's name may not have an underscore",
-            "el registro MX de {domain} apunta a {name}; el nombre de un servidor no admite guion bajo"
+            "the MX record of {domain} names {name}; a host's name may not have an underscore"
         );
         let finding = Finding::warn("mx-underscore", domain, what);
-        finding.advice(text!(
-            "give the host a name of letters, digits and hyphens",
-            "ponga al servidor un nombre de letras, cifras y guiones"
-        ))
+        finding.advice(text!("give the host a name of letters, digits and hyphens"))
     })
 }
 
@@ -378,14 +349,10 @@ fn direction(facts: &MxFacts, first: &Exchanger, shown: &[String]) -> Option<Fin
             let what = text!(
                 "mail for {domain} is sent here ({name}), but Postfix does not know the domain: it \
                  is in none of mydestination, virtual_mailbox_domains, virtual_alias_domains and \
-                 relay_domains",
-                "el correo para {domain} llega aquí ({name}), pero Postfix no conoce el dominio: no \
-                 está en mydestination, virtual_mailbox_domains, virtual_alias_domains ni \
                  relay_domains"
             );
             let finding = Finding::fail("domain-not-local", domain, what).why(text!(
-                "Postfix answers “Relay access denied” to everybody who writes to this domain",
-                "Postfix contesta «Relay access denied» a quien escriba a este dominio"
+                "Postfix answers “Relay access denied” to everybody who writes to this domain"
             ));
             finding.command(format!(
                 "postconf -e \"mydestination = $(postconf -h mydestination), {domain}\" && \
@@ -396,27 +363,19 @@ fn direction(facts: &MxFacts, first: &Exchanger, shown: &[String]) -> Option<Fin
             let name = &first.host;
             let what = text!(
                 "the MX record of {domain} leads to {name}, but {parameter} says that its mail is \
-                 delivered on this host",
-                "el registro MX de {domain} lleva a {name}, pero {parameter} dice que su correo se \
-                 entrega en este servidor"
+                 delivered on this host"
             );
             let finding = Finding::warn("mx-elsewhere", domain, what).why(text!(
-                "mail from this host to the domain stays here, and nobody there sees it",
-                "el correo de este servidor hacia el dominio se queda aquí, y allí nadie lo ve"
+                "mail from this host to the domain stays here, and nobody there sees it"
             ));
             finding.advice(text!(
                 "take {domain} out of {parameter} if the mailboxes are there, or publish an MX \
-                 record that names this host",
-                "quite {domain} de {parameter} si los buzones están allí, o publique un registro \
-                 MX que apunte a este servidor"
+                 record that names this host"
             ))
         }
         (None, _) => {
             let name = &first.host;
-            let what = text!(
-                "mail for {domain} goes to {name}, not to this host",
-                "el correo para {domain} va a {name}, no a este servidor"
-            );
+            let what = text!("mail for {domain} goes to {name}, not to this host");
             Finding::info("mx-other-host", domain, what)
         }
         (Some(_), _) => return None,

@@ -38,10 +38,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     match runs(postfix.queue_directory()) {
         Ok(true) => {}
         Ok(false) => report.add(not_running(postfix)),
-        Err(_) => report.omit(
-            Cause::Rights,
-            text!("whether Postfix runs", "si Postfix está en marcha"),
-        ),
+        Err(_) => report.omit(Cause::Rights, text!("whether Postfix runs")),
     }
     report
 }
@@ -52,25 +49,16 @@ fn unreadable(error: &PostfixError) -> Finding {
         PostfixError::NotInstalled(_) => Finding::warn(
             "postfix-not-installed",
             "postfix",
-            text!(
-                "Postfix is not installed on this host",
-                "Postfix no está instalado en este servidor"
-            ),
+            text!("Postfix is not installed on this host"),
         )
         .command("apt install postfix"),
         _ => Finding::fail(
             "postfix-unreadable",
             "postfix",
-            text!(
-                "the settings of Postfix can't be read: {cause}",
-                "no se pueden leer los ajustes de Postfix: {cause}"
-            ),
+            text!("the settings of Postfix can't be read: {cause}"),
         )
         .evidence(cause)
-        .why(text!(
-            "Postfix itself does not start or reload with them",
-            "con ellos el propio Postfix no arranca ni se recarga"
-        ))
+        .why(text!("Postfix itself does not start or reload with them"))
         .command("postfix check"),
     }
 }
@@ -83,10 +71,7 @@ fn complaints(postfix: &Postfix) -> Vec<Finding> {
         None => Finding::warn(
             "postfix-complaint",
             "postconf",
-            text!(
-                "Postfix complains: {complaint}",
-                "Postfix se queja: {complaint}"
-            ),
+            text!("Postfix complains: {complaint}"),
         )
         .command("postfix check"),
     };
@@ -109,18 +94,13 @@ fn unused(before: &str, setting: &str, known: &[&str], complaint: &str) -> Findi
         return Finding::warn(
             "postfix-complaint",
             name,
-            text!(
-                "Postfix does not know the parameter {name} in {file}",
-                "Postfix no conoce el parámetro {name} de {file}"
-            ),
+            text!("Postfix does not know the parameter {name} in {file}"),
         )
         .evidence(complaint)
         .command(format!("postconf -X {name}"));
     };
-    let what = text!(
-        "Postfix does not know the parameter {name} in {file}; meant is perhaps {meant}",
-        "Postfix no conoce el parámetro {name} de {file}; quizá se quiso decir {meant}"
-    );
+    let what =
+        text!("Postfix does not know the parameter {name} in {file}; meant is perhaps {meant}");
     let weighty = WEIGHTY.iter().any(|part| meant.contains(part));
     let finding = match weighty {
         true => Finding::fail("postfix-complaint", name, what),
@@ -129,8 +109,7 @@ fn unused(before: &str, setting: &str, known: &[&str], complaint: &str) -> Findi
     finding
         .evidence(complaint)
         .why(text!(
-            "Postfix reads {meant} alone, so this line has no effect",
-            "Postfix solo lee {meant}, así que esta línea no tiene efecto"
+            "Postfix reads {meant} alone, so this line has no effect"
         ))
         .command(format!("postconf -e '{meant} = {value}'"))
         .command(format!("postconf -X {name}"))
@@ -182,19 +161,12 @@ fn not_running(postfix: &Postfix) -> Finding {
     Finding::fail(
         "postfix-not-running",
         "postfix",
-        text!(
-            "Postfix does not run: nobody holds the lock on {lock}",
-            "Postfix no está en marcha: nadie tiene el bloqueo de {lock}"
-        ),
+        text!("Postfix does not run: nobody holds the lock on {lock}"),
     )
-    .why(text!(
-        "no mail comes in or goes out",
-        "no entra ni sale ningún correo"
-    ))
+    .why(text!("no mail comes in or goes out"))
     .command("postfix start")
     .advice(text!(
-        "if it does not stay, its last words are in the mail log: journalctl -u 'postfix*' -n 30",
-        "si vuelve a pararse, el registro del correo dice por qué: journalctl -u 'postfix*' -n 30"
+        "if it does not stay, its last words are in the mail log: journalctl -u 'postfix*' -n 30"
     ))
 }
 

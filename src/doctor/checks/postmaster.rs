@@ -67,10 +67,7 @@ fn judge(postfix: &Postfix, domains: &[Domain]) -> Report {
         true => report,
         false => Report::not_examined(
             Cause::Nothing,
-            text!(
-                "this Postfix takes in mail for none of the domains",
-                "este Postfix no recibe correo de ninguno de los dominios"
-            ),
+            text!("this Postfix takes in mail for none of the domains"),
         ),
     }
 }
@@ -147,19 +144,10 @@ fn delivered(postfix: &Postfix, class: Class, mailbox: &str, domain: &str) -> As
 
 fn missing(postfix: &Postfix, class: Class, mailbox: &str, domain: &str) -> Finding {
     let address = format!("{mailbox}@{domain}");
-    let what = text!(
-        "nobody gets mail to {address}: Postfix refuses it",
-        "nadie recibe el correo de {address}: Postfix lo rechaza"
-    );
+    let what = text!("nobody gets mail to {address}: Postfix refuses it");
     let finding = match mailbox {
-        "postmaster" => Finding::warn("postmaster-missing", address.clone(), what).why(text!(
-            "every mail server must have it (RFC 5321); receivers and block lists write there, and some test it",
-            "todo servidor de correo debe tenerlo (RFC 5321); los receptores y las listas de bloqueo escriben allí, y algunos lo prueban"
-        )),
-        _ => Finding::info("postmaster-abuse-missing", address.clone(), what).why(text!(
-            "complaints about spam go there (RFC 2142); feedback loops ask for it",
-            "allí llegan las quejas por spam (RFC 2142); los programas de avisos lo piden"
-        )),
+        "postmaster" => Finding::warn("postmaster-missing", address.clone(), what).why(text!("every mail server must have it (RFC 5321); receivers and block lists write there, and some test it")),
+        _ => Finding::info("postmaster-abuse-missing", address.clone(), what).why(text!("complaints about spam go there (RFC 2142); feedback loops ask for it")),
     };
     let parameter = match class {
         Class::Local => "alias_maps",
@@ -180,13 +168,10 @@ fn missing(postfix: &Postfix, class: Class, mailbox: &str, domain: &str) -> Find
             .command("newaliases"),
         (_, Some(file)) => finding.advice(text!(
             "write a line into {file} that begins with {address} and names the mailbox that is to \
-             have its mail, then run: postmap {file}",
-            "escriba en {file} una línea que empiece por {address} y nombre el buzón que recibirá su \
-             correo y ejecute después: postmap {file}"
+             have its mail, then run: postmap {file}"
         )),
         (_, None) => finding.advice(text!(
-            "add {address} to the table of your mailboxes or aliases",
-            "añada {address} a la tabla de sus buzones o alias"
+            "add {address} to the table of your mailboxes or aliases"
         )),
     }
 }
@@ -196,16 +181,10 @@ fn unreadable(table: &str, error: &PostfixError) -> Finding {
     let finding = Finding::fail(
         "postmaster-table-unreadable",
         table,
-        text!(
-            "Postfix can't read its table {table}",
-            "Postfix no puede leer su tabla {table}"
-        ),
+        text!("Postfix can't read its table {table}"),
     )
     .evidence(cause)
-    .why(text!(
-        "mail for this host is deferred with 451 4.3.0",
-        "el correo para este servidor se aplaza con 451 4.3.0"
-    ));
+    .why(text!("mail for this host is deferred with 451 4.3.0"));
     match table.split_once(':') {
         Some((_, path)) if path.contains("aliases") => finding.command("newaliases"),
         Some((_, path)) => finding.command(format!("postmap {path}")),

@@ -49,17 +49,11 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         Ok(Ok(queue)) => judge(&queue, unix_seconds(host.now)).into(),
         Ok(Err(error)) => Report::not_examined(
             report::Cause::Unavailable,
-            text!(
-                "the queue can't be listed: {error}",
-                "no se puede listar la cola: {error}"
-            ),
+            text!("the queue can't be listed: {error}"),
         ),
         Err(error) => Report::not_examined(
             report::Cause::Unavailable,
-            text!(
-                "the queue can't be listed: {error}",
-                "no se puede listar la cola: {error}"
-            ),
+            text!("the queue can't be listed: {error}"),
         ),
     }
 }
@@ -143,15 +137,9 @@ impl Group<'_> {
         let what = match self.cause {
             Some(cause) => {
                 let meaning = (cause.meaning)();
-                text!(
-                    "mail has waited for up to {age} (recipients: {count}): {meaning}",
-                    "hay correo esperando desde hace {age} (destinatarios: {count}): {meaning}"
-                )
+                text!("mail has waited for up to {age} (recipients: {count}): {meaning}")
             }
-            None => text!(
-                "mail has waited for up to {age} (recipients: {count})",
-                "hay correo esperando desde hace {age} (destinatarios: {count})"
-            ),
+            None => text!("mail has waited for up to {age} (recipients: {count})"),
         };
         let example: String = self.example.chars().take(SHOWN).collect();
         let finding = Finding::new(self.level(), code, subject, what)
@@ -182,20 +170,12 @@ fn maildrop(queue: &Queue, now: u64) -> Option<Finding> {
         Finding::fail(
             "queue-maildrop",
             "maildrop",
-            text!(
-                "mail of local programs (cron, PHP, sendmail) is not taken in: {count} waiting, the \
-                 oldest for {age}",
-                "no se recoge el correo de los programas locales (cron, PHP, sendmail): {count} en \
-                 espera, el más antiguo desde hace {age}"
-            ),
+            text!("mail of local programs (cron, PHP, sendmail) is not taken in: {count} waiting, the \
+                 oldest for {age}"),
         )
         .evidence(format!("maildrop/{}", oldest.queue_id))
-        .why(text!(
-            "a filter in non_smtpd_milters puts them off (ours, if it can't sign, or can't be \
-             reached), or pickup does not run",
-            "los aplaza un filtro de non_smtpd_milters (el nuestro, si no puede firmar o no se \
-             llega a él), o pickup no está en marcha"
-        ))
+        .why(text!("a filter in non_smtpd_milters puts them off (ours, if it can't sign, or can't be \
+             reached), or pickup does not run"))
         .command("dkimd doctor --only milter,configuration,self-test")
         .command("journalctl -t postfix/cleanup -t postfix/pickup -n 20"),
     )
@@ -221,18 +201,12 @@ fn held(queue: &Queue, now: u64) -> Option<Finding> {
             level,
             "queue-held",
             "hold",
-            text!(
-                "mail is on hold: {count}, the oldest for {age}; Postfix does not touch it",
-                "hay correo retenido (hold): {count}, el más antiguo desde hace {age}; Postfix no lo \
-                 toca"
-            ),
+            text!("mail is on hold: {count}, the oldest for {age}; Postfix does not touch it"),
         )
         .evidence(format!("{id} from <{}>", oldest.sender))
         .why(text!(
             "somebody ran postsuper -h, or a filter quarantined them: dkimd does where an On-… \
-             option says quarantine",
-            "alguien ejecutó postsuper -h, o un filtro los puso en cuarentena: dkimd lo hace donde \
-             una opción On-… dice quarantine"
+             option says quarantine"
         ))
         .command(format!("postcat -q {id}   # look at it"))
         .command(format!("postsuper -H {id}   # let it go, or -d to delete")),
@@ -242,9 +216,9 @@ fn held(queue: &Queue, now: u64) -> Option<Finding> {
 fn age(seconds: u64) -> Text {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / DAY_SECONDS);
     match (hours, days) {
-        (0, _) => text!("{minutes} min", "{minutes} min"),
-        (_, 0..2) => text!("{hours} h", "{hours} h"),
-        _ => text!("{days} days", "{days} días"),
+        (0, _) => text!("{minutes} min"),
+        (_, 0..2) => text!("{hours} h"),
+        _ => text!("{days} days"),
     }
 }
 

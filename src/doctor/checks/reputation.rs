@@ -15,26 +15,20 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         domain.as_str(),
         text!(
             "how many of your messages are marked as spam can't be seen from here: Google, Yahoo \
-             and Microsoft show it to the domain's owner, free of charge",
-            "desde aquí no se puede ver cuántos de sus mensajes se marcan como spam: Google, Yahoo \
-             y Microsoft se lo muestran gratis al dueño del dominio"
+             and Microsoft show it to the domain's owner, free of charge"
         ),
     )
     .why(text!(
-        "Google and Yahoo want it under 0.3 %, better under 0.1 %, and refuse mail above",
-        "Google y Yahoo quieren esa tasa por debajo del 0,3 %, mejor del 0,1 %, y por encima rechazan"
+        "Google and Yahoo want it under 0.3 %, better under 0.1 %, and refuse mail above"
     ))
     .advice(text!(
-        "Google Postmaster Tools: https://postmaster.google.com",
         "Google Postmaster Tools: https://postmaster.google.com"
     ))
     .advice(text!(
-        "Yahoo Sender Hub with its complaint feedback loop: https://senders.yahooinc.com",
-        "Yahoo Sender Hub, con su aviso de quejas (feedback loop): https://senders.yahooinc.com"
+        "Yahoo Sender Hub with its complaint feedback loop: https://senders.yahooinc.com"
     ))
     .advice(text!(
-        "Microsoft SNDS and JMRP, by address: https://sendersupport.olc.protection.outlook.com/snds",
-        "Microsoft SNDS y JMRP, por dirección: https://sendersupport.olc.protection.outlook.com/snds"
+        "Microsoft SNDS and JMRP, by address: https://sendersupport.olc.protection.outlook.com/snds"
     ));
     vec![finding].into()
 }

@@ -60,10 +60,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     if seen.public.is_empty() {
         return Report::not_examined(
             Cause::Nothing,
-            text!(
-                "no public address that mail leaves from is known",
-                "no se conoce ninguna dirección pública desde la que salga correo"
-            ),
+            text!("no public address that mail leaves from is known"),
         );
     }
     let helo = host.helo().filter(|helo| helo.contains('.'));
@@ -105,9 +102,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
 fn why() -> Text {
     text!(
         "Gmail refuses mail from addresses without matching forward and reverse names (550 5.7.25 \
-         and 5.7.1), and most others distrust it",
-        "Gmail rechaza el correo desde direcciones cuyos nombres directo e inverso no coinciden \
-         (550 5.7.25 y 5.7.1), y casi todos los demás desconfían de él"
+         and 5.7.1), and most others distrust it"
     )
 }
 
@@ -117,9 +112,7 @@ fn ask_provider(finding: Finding, facts: &ReverseFacts) -> Finding {
         Some(name) => finding
             .advice(text!(
                 "ask the provider of the server (its control panel, often under “reverse DNS”) to \
-                 name {address} {name}",
-                "pida al proveedor del servidor (en su panel suele llamarse «DNS inverso») que a \
-                 {address} le ponga el nombre {name}"
+                 name {address} {name}"
             ))
             .record(record_line::of_type(
                 &reverse_name(address),
@@ -128,15 +121,12 @@ fn ask_provider(finding: Finding, facts: &ReverseFacts) -> Finding {
             )),
         None => finding.advice(text!(
             "give this server a full name first (the check hostname: `dkimd doctor --only \
-             hostname`), then ask the provider of the server to name {address} by it",
-            "dé primero a este servidor un nombre completo (la comprobación hostname: `dkimd doctor \
-             --only hostname`) y después pida al proveedor del servidor que le ponga ese nombre a \
-             {address}"
+             hostname`), then ask the provider of the server to name {address} by it"
         )),
     };
     match address.is_ipv6() && facts.other_family {
         true => finding
-            .advice(text!("or send by IPv4 alone:", "o envíe solo por IPv4:"))
+            .advice(text!("or send by IPv4 alone:"))
             .command("postconf -e inet_protocols=ipv4 && systemctl restart postfix"),
         false => finding,
     }
@@ -151,10 +141,7 @@ fn judge(facts: &ReverseFacts) -> Vec<Finding> {
         false => Level::Fail,
     };
     let Some(name) = facts.names.first() else {
-        let what = text!(
-            "{address}, which mail leaves from, has no reverse name (PTR)",
-            "{address}, desde donde sale el correo, no tiene nombre inverso (PTR)"
-        );
+        let what = text!("{address}, which mail leaves from, has no reverse name (PTR)");
         let finding = Finding::new(grave, "ptr-missing", subject, what);
         let finding = finding.evidence(reverse_name(address)).why(why());
         return vec![ask_provider(finding, facts)];
@@ -164,14 +151,10 @@ fn judge(facts: &ReverseFacts) -> Vec<Finding> {
     if !facts.forward.contains(&address) {
         let forward: Vec<_> = facts.forward.iter().map(ToString::to_string).collect();
         let what = match forward.is_empty() {
-            true => text!(
-                "the reverse name of {address} is {name}, but {name} has no address",
-                "el nombre inverso de {address} es {name}, pero {name} no tiene dirección"
-            ),
-            false => text!(
-                "the reverse name of {address} is {name}, but {name} has another address",
-                "el nombre inverso de {address} es {name}, pero {name} tiene otra dirección"
-            ),
+            true => text!("the reverse name of {address} is {name}, but {name} has no address"),
+            false => {
+                text!("the reverse name of {address} is {name}, but {name} has another address")
+            }
         };
         let mut finding = Finding::new(grave, "ptr-not-confirmed", &subject, what)
             .evidence(shown.clone())
@@ -187,14 +170,10 @@ fn judge(facts: &ReverseFacts) -> Vec<Finding> {
     }
     if facts.names.len() > 1 {
         let count = facts.names.len();
-        let what = text!(
-            "{address} has {count} reverse names; one is right",
-            "{address} tiene {count} nombres inversos; lo correcto es uno"
-        );
+        let what = text!("{address} has {count} reverse names; one is right");
         let finding = Finding::warn("ptr-several", &subject, what);
         let finding = finding.evidence(shown.clone()).why(text!(
-            "receivers look at one of them, and which is left to chance",
-            "los receptores miran uno de ellos, y cuál es queda al azar"
+            "receivers look at one of them, and which is left to chance"
         ));
         findings.push(ask_provider(finding, facts));
     }
@@ -207,27 +186,18 @@ fn judge(facts: &ReverseFacts) -> Vec<Finding> {
         .any(|name| name.eq_ignore_ascii_case(helo));
     if !named_so && is_generic(name, address) {
         let what = text!(
-            "the reverse name of {address} is one that a provider gives out by machine: {name}",
-            "el nombre inverso de {address} es de los que un proveedor pone de forma automática: {name}"
+            "the reverse name of {address} is one that a provider gives out by machine: {name}"
         );
         let finding = Finding::warn("ptr-generic", &subject, what).evidence(shown);
         let finding = finding.why(text!(
-            "many receivers take such names for home connections and refuse or distrust their mail",
-            "muchos receptores toman esos nombres por conexiones domésticas y rechazan su correo o \
-             desconfían de él"
+            "many receivers take such names for home connections and refuse or distrust their mail"
         ));
         findings.push(ask_provider(finding, facts));
     } else if !named_so && !facts.helo_addresses.contains(&address) {
-        let what = text!(
-            "the server greets as {helo}, but {address} is called {name}",
-            "el servidor saluda como {helo}, pero {address} se llama {name}"
-        );
+        let what = text!("the server greets as {helo}, but {address} is called {name}");
         let finding = Finding::warn("ptr-other-name", &subject, what).evidence(shown);
         let finding = finding
-            .why(text!(
-                "filters count a greeting that does not lead to the sender's address as a sign of spam",
-                "para los filtros, un saludo que no lleva a la dirección del remitente es indicio de spam"
-            ))
+            .why(text!("filters count a greeting that does not lead to the sender's address as a sign of spam"))
             .command(format!("postconf -e smtp_helo_name={name} && postfix reload"));
         findings.push(finding);
     }

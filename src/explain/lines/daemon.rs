@@ -6,35 +6,18 @@ use dkimd_advice::{Finding, text};
 
 pub(super) const LINES: &[Line] = &[
     line("OpenDKIM Filter v{version} starting{args}", |_| {
-        note(
-            "starting",
-            text!(
-                "the milter has started and takes mail",
-                "el milter ha arrancado y admite correo"
-            ),
-        )
+        note("starting", text!("the milter has started and takes mail"))
     }),
     line("this is dkimd {version}, in OpenDKIM's place", |parts| {
         let version = parts.get("version");
         note(
             "identity",
-            text!(
-                "the milter is dkimd {version}, which takes OpenDKIM's place",
-                "el milter es dkimd {version}, que ocupa el lugar de OpenDKIM"
-            ),
+            text!("the milter is dkimd {version}, which takes OpenDKIM's place"),
         )
     }),
     line(
         "OpenDKIM Filter v{version} terminating with status 0, errno = {errno}",
-        |_| {
-            note(
-                "stopped",
-                text!(
-                    "the milter was stopped in order",
-                    "el milter se detuvo correctamente"
-                ),
-            )
-        },
+        |_| note("stopped", text!("the milter was stopped in order")),
     ),
     line(
         "OpenDKIM Filter v{version} terminating with status {status}, errno = {errno}",
@@ -43,15 +26,10 @@ pub(super) const LINES: &[Line] = &[
             Finding::fail(
                 "stopped-by-fault",
                 "",
-                text!(
-                    "the milter ended with status {status}: something kept it from going on",
-                    "el milter terminó con estado {status}: algo le impidió continuar"
-                ),
+                text!("the milter ended with status {status}: something kept it from going on"),
             )
             .why(text!(
-                "until it runs again, Postfix does with mail what milter_default_action says",
-                "hasta que vuelva a funcionar, Postfix hace con el correo lo que dice \
-                 milter_default_action"
+                "until it runs again, Postfix does with mail what milter_default_action says"
             ))
             .command("journalctl -u opendkim -n 50")
             .command("dkimd check")
@@ -61,10 +39,7 @@ pub(super) const LINES: &[Line] = &[
         let file = parts.get("file");
         note(
             "reloaded",
-            text!(
-                "the configuration in {file} was taken up",
-                "se aplicó la configuración de {file}"
-            ),
+            text!("the configuration in {file} was taken up"),
         )
     }),
     line(
@@ -74,25 +49,13 @@ pub(super) const LINES: &[Line] = &[
             Finding::fail(
                 "reload-put-off",
                 file,
-                text!(
-                    "{file} ({option}) looks half written or emptied by mistake, so nothing of the changed \
-                     configuration was taken up",
-                    "{file} ({option}) parece escrito a medias o vaciado por error, así que no se aplicó \
-                     nada de la configuración cambiada"
-                ),
+                text!("{file} ({option}) looks half written or emptied by mistake, so nothing of the changed \
+                     configuration was taken up"),
             )
-            .why(text!(
-                "the configuration before stays in force until the file is whole; lists of hosts give way \
-                 after 30 seconds",
-                "la configuración anterior sigue vigente hasta que el archivo esté completo; las listas de \
-                 equipos ceden a los 30 segundos"
-            ))
-            .advice(text!(
-                "write {file} whole, with a line end after its last line; if no entry is meant, write one \
-                 comment line (# none) into it",
-                "escriba {file} completo, con un fin de línea tras la última línea; si no se quiere ninguna \
-                 entrada, escriba en él una línea de comentario (# none)"
-            ))
+            .why(text!("the configuration before stays in force until the file is whole; lists of hosts give way \
+                 after 30 seconds"))
+            .advice(text!("write {file} whole, with a line end after its last line; if no entry is meant, write one \
+                 comment line (# none) into it"))
         },
     ),
     line(
@@ -102,25 +65,13 @@ pub(super) const LINES: &[Line] = &[
             Finding::fail(
                 "started-in-doubt",
                 file,
-                text!(
-                    "{file} ({option}) was being written for two seconds when the milter started, so that \
-                     perhaps only a part of it is in force",
-                    "{file} ({option}) se estuvo escribiendo durante dos segundos al iniciarse el milter, \
-                     así que quizá solo rija una parte"
-                ),
+                text!("{file} ({option}) was being written for two seconds when the milter started, so that \
+                     perhaps only a part of it is in force"),
             )
-            .why(text!(
-                "the milter loads it again by itself until it is whole; until then mail of what is missing \
-                 is treated as if it stood nowhere",
-                "el milter lo vuelve a cargar por sí mismo hasta que esté completo; hasta entonces, lo que \
-                 falta se trata como si no constara"
-            ))
-            .advice(text!(
-                "look for \"configuration reloaded\" later in the log; where that does not come, find out \
-                 what keeps writing {file}",
-                "busque después «configuration reloaded» en el registro; si no aparece, averigüe qué sigue \
-                 escribiendo {file}"
-            ))
+            .why(text!("the milter loads it again by itself until it is whole; until then mail of what is missing \
+                 is treated as if it stood nowhere"))
+            .advice(text!("look for \"configuration reloaded\" later in the log; where that does not come, find out \
+                 what keeps writing {file}"))
         },
     ),
     line(
@@ -130,31 +81,18 @@ pub(super) const LINES: &[Line] = &[
             Finding::fail(
                 "taken-up-in-doubt",
                 file,
-                text!(
-                    "{file} ({option}) looked half written or emptied for 30 seconds and is in force now as \
-                     it is",
-                    "{file} ({option}) pareció escrito a medias o vaciado durante 30 segundos y ya rige tal \
-                     como está"
-                ),
+                text!("{file} ({option}) looked half written or emptied for 30 seconds and is in force now as \
+                     it is"),
             )
-            .why(text!(
-                "mail of hosts that left the list is no longer signed",
-                "el correo de los equipos que salieron de la lista ya no se firma"
-            ))
-            .advice(text!(
-                "write {file} whole, then: systemctl reload opendkim",
-                "escriba {file} completo y después: systemctl reload opendkim"
-            ))
+            .why(text!("mail of hosts that left the list is no longer signed"))
+            .advice(text!("write {file} whole, then: systemctl reload opendkim"))
         },
     ),
     line("ignoring reload signal", |_| {
         Finding::warn(
             "reload-ignored",
             "",
-            text!(
-                "the milter was told to reload, but was started without a configuration file",
-                "se pidió al milter que recargara, pero se inició sin archivo de configuración"
-            ),
+            text!("the milter was told to reload, but was started without a configuration file"),
         )
         .command("systemctl restart opendkim")
     }),
@@ -174,30 +112,24 @@ pub(super) const LINES: &[Line] = &[
         Finding::warn(
             "log-lines-lost",
             "",
-            text!(
-                "{count} log lines were lost: the log daemon did not take them fast enough",
-                "se perdieron {count} líneas de registro: el demonio de registro no las recibió a tiempo"
-            ),
+            text!("{count} log lines were lost: the log daemon did not take them fast enough"),
         )
-        .why(text!(
-            "mail does not wait for the log",
-            "el correo no espera al registro"
-        ))
+        .why(text!("mail does not wait for the log"))
         .command("systemctl status rsyslog systemd-journald")
     }),
     line(
         "cannot accept connections for now: {cause}; {remedy}",
         |_| {
             Finding::fail(
-            "accepting-paused",
-            "",
-            text!(
-                "the milter can't take connections for now: too few files may be open",
-                "el milter no puede aceptar conexiones por ahora: se permiten muy pocos archivos abiertos"
-            ),
-        )
-        .setting("systemctl edit opendkim.service, [Service]", "LimitNOFILE=65536")
-        .command("systemctl restart opendkim")
+                "accepting-paused",
+                "",
+                text!("the milter can't take connections for now: too few files may be open"),
+            )
+            .setting(
+                "systemctl edit opendkim.service, [Service]",
+                "LimitNOFILE=65536",
+            )
+            .command("systemctl restart opendkim")
         },
     ),
     line(
@@ -207,45 +139,30 @@ pub(super) const LINES: &[Line] = &[
             Finding::warn(
                 "peer-not-admitted",
                 address,
-                text!(
-                    "{address} wanted to talk to the milter, and MilterPeers does not list it",
-                    "{address} quiso hablar con el milter, y MilterPeers no la incluye"
-                ),
+                text!("{address} wanted to talk to the milter, and MilterPeers does not list it"),
             )
             .advice(text!(
                 "if it is an MTA of yours, add {address} to MilterPeers and run: systemctl reload \
-                 opendkim; else nothing is to be done but to shut the port to it in the firewall",
-                "si es un MTA suyo, añada {address} a MilterPeers y ejecute: systemctl reload opendkim; \
-                 si no, solo queda cerrarle el puerto en el cortafuegos"
+                 opendkim; else nothing is to be done but to shut the port to it in the firewall"
             ))
         },
     ),
     line("accepting connections again", |_| {
         note(
             "accepting-again",
-            text!(
-                "the milter takes connections again",
-                "el milter vuelve a aceptar conexiones"
-            ),
+            text!("the milter takes connections again"),
         )
     }),
     line("internal fault, one connection was closed: {fault}", |_| {
         Finding::fail(
             "internal-fault",
             "",
-            text!(
-                "a fault of dkimd closed one connection; the others were not touched",
-                "un fallo de dkimd cerró una conexión; las demás no se vieron afectadas"
-            ),
+            text!("a fault of dkimd closed one connection; the others were not touched"),
         )
         .why(text!(
-            "Postfix does with that message what milter_default_action says",
-            "Postfix hace con ese mensaje lo que dice milter_default_action"
+            "Postfix does with that message what milter_default_action says"
         ))
-        .advice(text!(
-            "please report the line to the authors of dkimd",
-            "por favor, comunique la línea a los autores de dkimd"
-        ))
+        .advice(text!("please report the line to the authors of dkimd"))
     }),
     line(
         "stopping with {count} messages unfinished after {limit} s",
@@ -255,8 +172,7 @@ pub(super) const LINES: &[Line] = &[
                 "stopped-unfinished",
                 "",
                 text!(
-                    "the milter stopped while {count} messages were under way; Postfix tries them again",
-                    "el milter se detuvo con {count} mensajes en curso; Postfix los reintenta"
+                    "the milter stopped while {count} messages were under way; Postfix tries them again"
                 ),
             )
         },
@@ -267,10 +183,7 @@ pub(super) const LINES: &[Line] = &[
             Finding::fail(
                 "old-milter-protocol",
                 "milter_protocol",
-                text!(
-                    "Postfix is set to a milter protocol that is too old",
-                    "Postfix tiene configurado un protocolo milter demasiado antiguo"
-                ),
+                text!("Postfix is set to a milter protocol that is too old"),
             )
             .command("postconf -e milter_protocol=6 && postfix reload")
         },
@@ -281,10 +194,7 @@ pub(super) const LINES: &[Line] = &[
             Finding::fail(
                 "milter-actions-missing",
                 "",
-                text!(
-                    "the mail server does not let the milter add header fields",
-                    "el servidor de correo no permite al milter añadir campos de cabecera"
-                ),
+                text!("the mail server does not let the milter add header fields"),
             )
             .command("postconf -e milter_protocol=6 && postfix reload")
         },
@@ -292,28 +202,20 @@ pub(super) const LINES: &[Line] = &[
     line("the MTA was silent for {limit} s", |_| {
         note(
             "mta-silent",
-            text!(
-                "Postfix kept a connection open and said nothing; the milter closed it",
-                "Postfix mantuvo una conexión abierta sin decir nada; el milter la cerró"
-            ),
+            text!("Postfix kept a connection open and said nothing; the milter closed it"),
         )
     }),
     line("milter protocol error: {fault}", |_| {
         Finding::warn(
             "milter-protocol-error",
             "",
-            text!(
-                "what came over the milter's socket is not the milter protocol",
-                "lo que llegó por el socket del milter no es el protocolo milter"
-            ),
+            text!("what came over the milter's socket is not the milter protocol"),
         )
         .why(text!(
-            "usual causes: another program or a port scanner talks to the socket",
-            "causas habituales: otro programa o un escáner de puertos habla con el socket"
+            "usual causes: another program or a port scanner talks to the socket"
         ))
         .advice(text!(
-            "use a Unix socket, or let the port listen on 127.0.0.1 alone",
-            "use un socket Unix, o haga que el puerto escuche solo en 127.0.0.1"
+            "use a Unix socket, or let the port listen on 127.0.0.1 alone"
         ))
     }),
     line("connection to the MTA: {cause}", |_| {
@@ -321,9 +223,7 @@ pub(super) const LINES: &[Line] = &[
             "mta-connection-lost",
             text!(
                 "the connection to Postfix broke; Postfix does with that message what \
-                 milter_default_action says",
-                "se cortó la conexión con Postfix; Postfix hace con ese mensaje lo que dice \
-                 milter_default_action"
+                 milter_default_action says"
             ),
         )
     }),
@@ -334,12 +234,8 @@ pub(super) const LINES: &[Line] = &[
             Finding::warn(
             "dnssec-stripped",
             server,
-            text!(
-                "the name server {server} does not pass DNSSEC records on, so every key counts as \
-                 unprotected",
-                "el servidor DNS {server} no transmite los registros DNSSEC, así que ninguna clave \
-                 cuenta como protegida"
-            ),
+            text!("the name server {server} does not pass DNSSEC records on, so every key counts as \
+                 unprotected"),
         )
         .command("apt install unbound")
         .setting("/etc/resolv.conf", "nameserver 127.0.0.1")
@@ -350,14 +246,10 @@ pub(super) const LINES: &[Line] = &[
         Finding::warn(
             "diagnostic-not-written",
             "DiagnosticDirectory",
-            text!(
-                "a file of DiagnosticDirectory could not be written: {fault}",
-                "no se pudo escribir un archivo de DiagnosticDirectory: {fault}"
-            ),
+            text!("a file of DiagnosticDirectory could not be written: {fault}"),
         )
         .advice(text!(
-            "let the directory of DiagnosticDirectory belong to the user of UserID, and have room",
-            "haga que el directorio de DiagnosticDirectory pertenezca al usuario de UserID, y que tenga espacio"
+            "let the directory of DiagnosticDirectory belong to the user of UserID, and have room"
         ))
     }),
     line("MTACommand {command}: {fault}", |parts| {
@@ -365,16 +257,11 @@ pub(super) const LINES: &[Line] = &[
         Finding::warn(
             "report-not-sent",
             "MTACommand",
-            text!(
-                "a failure report could not be handed to MTACommand: {fault}",
-                "no se pudo entregar un informe de fallo a MTACommand: {fault}"
-            ),
+            text!("a failure report could not be handed to MTACommand: {fault}"),
         )
         .advice(text!(
             "see that MTACommand names a program that the user of UserID may run, such as \
-             /usr/sbin/sendmail; or set SendReports no",
-            "compruebe que MTACommand nombre un programa que pueda ejecutar el usuario de UserID, como \
-             /usr/sbin/sendmail; o ponga SendReports no"
+             /usr/sbin/sendmail; or set SendReports no"
         ))
     }),
     line("can't write pid to {file}: {cause}", |parts| {
@@ -382,10 +269,7 @@ pub(super) const LINES: &[Line] = &[
         Finding::fail(
             "pid-not-written",
             file,
-            text!(
-                "the milter can't write its process number to {file}",
-                "el milter no puede escribir su número de proceso en {file}"
-            ),
+            text!("the milter can't write its process number to {file}"),
         )
         .setting("/etc/opendkim.conf", "PidFile /run/opendkim/opendkim.pid")
         .command("install -d -o opendkim -g opendkim /run/opendkim")
@@ -401,10 +285,7 @@ pub(super) const LINES: &[Line] = &[
         Finding::fail(
             "no-socket",
             "Socket",
-            text!(
-                "the configuration names no Socket for Postfix to talk to",
-                "la configuración no nombra ningún Socket con el que hable Postfix"
-            ),
+            text!("the configuration names no Socket for Postfix to talk to"),
         )
         .setting(
             "/etc/opendkim.conf",
@@ -414,20 +295,14 @@ pub(super) const LINES: &[Line] = &[
     line("statistics recording failed{rest}", |_| {
         note(
             "statistics",
-            text!(
-                "OpenDKIM could not write its statistics; mail is not concerned",
-                "OpenDKIM no pudo escribir sus estadísticas; el correo no se ve afectado"
-            ),
+            text!("OpenDKIM could not write its statistics; mail is not concerned"),
         )
     }),
     line("ChangeRootDirectory without UserID: {rest}", |_| {
         Finding::warn(
             "root-without-user",
             "ChangeRootDirectory",
-            text!(
-                "ChangeRootDirectory protects nothing while the milter runs as root",
-                "ChangeRootDirectory no protege nada mientras el milter funcione como root"
-            ),
+            text!("ChangeRootDirectory protects nothing while the milter runs as root"),
         )
         .setting("/etc/opendkim.conf", "UserID opendkim")
     }),
@@ -457,17 +332,10 @@ fn died(_: &Parts<'_>) -> Finding {
     Finding::fail(
         "died",
         "",
-        text!(
-            "the milter died and is started again (AutoRestart)",
-            "el milter se cayó y se vuelve a iniciar (AutoRestart)"
-        ),
+        text!("the milter died and is started again (AutoRestart)"),
     )
-    .why(text!(
-        "messages under way at that moment got what milter_default_action says: with `accept` they left \
-         unsigned",
-        "los mensajes en curso en ese momento recibieron lo que dice milter_default_action: con \
-         `accept` salieron sin firma"
-    ))
+    .why(text!("messages under way at that moment got what milter_default_action says: with `accept` they left \
+         unsigned"))
     .command("journalctl -u opendkim -n 50")
     .command("postconf -e milter_default_action=tempfail && postfix reload")
 }
@@ -476,10 +344,7 @@ fn gave_up(limit: &str) -> Finding {
     Finding::fail(
         "gave-up",
         limit,
-        text!(
-            "the milter ended and is not started again ({limit})",
-            "el milter terminó y no se vuelve a iniciar ({limit})"
-        ),
+        text!("the milter ended and is not started again ({limit})"),
     )
     .command("dkimd check")
     .command("systemctl restart opendkim")
@@ -490,8 +355,7 @@ fn unbound(_: &Parts<'_>) -> Finding {
         "socket-not-bound",
         "Socket",
         text!(
-            "the milter can't have its socket: another process holds it, or it may not write there",
-            "el milter no puede abrir su socket: lo tiene otro proceso, o no puede escribir allí"
+            "the milter can't have its socket: another process holds it, or it may not write there"
         ),
     )
     .command("ss -lxp | grep opendkim; ss -ltnp")
@@ -504,14 +368,10 @@ fn configuration(parts: &Parts<'_>) -> Finding {
     Finding::fail(
         "configuration-error",
         parts.get("file"),
-        text!(
-            "the configuration has an error: {reason}",
-            "la configuración tiene un error: {reason}"
-        ),
+        text!("the configuration has an error: {reason}"),
     )
     .why(text!(
-        "after a reload the configuration before it stays in force; a start fails",
-        "tras una recarga sigue vigente la configuración anterior; un arranque falla"
+        "after a reload the configuration before it stays in force; a start fails"
     ))
     .command("dkimd check")
 }
@@ -521,10 +381,7 @@ fn configuration_warning(parts: &Parts<'_>) -> Finding {
     Finding::warn(
         "configuration-warning",
         parts.get("file"),
-        text!(
-            "something in the configuration should be mended: {reason}",
-            "algo en la configuración debería corregirse: {reason}"
-        ),
+        text!("something in the configuration should be mended: {reason}"),
     )
     .command("dkimd check")
 }

@@ -10,14 +10,10 @@ pub(super) const LINES: &[Line] = &[
         Finding::info(
             "signed",
             d,
-            text!(
-                "the message was signed for {d} with the key of selector {s}",
-                "el mensaje se firmó en nombre de {d} con la clave del selector {s}"
-            ),
+            text!("the message was signed for {d} with the key of selector {s}"),
         )
         .why(text!(
-            "receivers fetch the public key from {s}._domainkey.{d}",
-            "los receptores buscan la clave pública en {s}._domainkey.{d}"
+            "receivers fetch the public key from {s}._domainkey.{d}"
         ))
     }),
     // The reason may hold parentheses: the word is in the last ones.
@@ -42,29 +38,14 @@ pub(super) const LINES: &[Line] = &[
             Finding::warn(
             "external-host",
             host,
-            text!(
-                "the stranger {host} sent mail in the name of {domain}, which this server signs for; \
-                 it was not signed",
-                "el desconocido {host} envió correo en nombre de {domain}, por el que firma este \
-                 servidor; no se firmó"
-            ),
+            text!("the stranger {host} sent mail in the name of {domain}, which this server signs for; \
+                 it was not signed"),
         )
-        .why(text!(
-            "either a forgery, or a person or server of yours that neither logs in nor is listed in \
-             InternalHosts",
-            "o es una falsificación, o es una persona o un servidor propio que ni inicia sesión ni \
-             está en InternalHosts"
-        ))
-        .advice(text!(
-            "if it is yours: let it log in (port 587), or list its address in InternalHosts; if it may \
-             send in your name but must not be reported: ExternalIgnoreList",
-            "si es suyo: que inicie sesión (puerto 587), o ponga su dirección en InternalHosts; si \
-             puede enviar en su nombre sin avisos: ExternalIgnoreList"
-        ))
-        .advice(text!(
-            "if it is not: a DMARC record with p=reject lets receivers refuse such mail",
-            "si no lo es: un registro DMARC con p=reject permite a los receptores rechazar ese correo"
-        ))
+        .why(text!("either a forgery, or a person or server of yours that neither logs in nor is listed in \
+             InternalHosts"))
+        .advice(text!("if it is yours: let it log in (port 587), or list its address in InternalHosts; if it may \
+             send in your name but must not be reported: ExternalIgnoreList"))
+        .advice(text!("if it is not: a DMARC record with p=reject lets receivers refuse such mail"))
         },
     ),
     line(
@@ -75,17 +56,10 @@ pub(super) const LINES: &[Line] = &[
             Finding::fail(
                 "formerly-internal",
                 host,
-                text!(
-                    "mail of {host} leaves unsigned: the file of InternalHosts was emptied or cut short, and \
-                     its entry {rule} with it",
-                    "el correo de {host} sale sin firmar: el archivo de InternalHosts quedó vacío o cortado, \
-                     y con él su entrada {rule}"
-                ),
+                text!("mail of {host} leaves unsigned: the file of InternalHosts was emptied or cut short, and \
+                     its entry {rule} with it"),
             )
-            .advice(text!(
-                "write the file whole, then: systemctl reload opendkim",
-                "escriba el archivo completo y después: systemctl reload opendkim"
-            ))
+            .advice(text!("write the file whole, then: systemctl reload opendkim"))
         },
     ),
     line("{host} [{ip}] not internal", |parts| {
@@ -109,9 +83,7 @@ pub(super) const LINES: &[Line] = &[
             told,
             text!(
                 "MTA does not list the daemon name {told} that Postfix tells, so the mail does not \
-                 count as ours on that ground",
-                "MTA no contiene el nombre {told} que dice Postfix, así que el correo no cuenta como \
-                 propio por ese motivo"
+                 count as ours on that ground"
             ),
         );
         let name = daemon.unwrap_or("ORIGINATING");
@@ -127,9 +99,7 @@ pub(super) const LINES: &[Line] = &[
             "no-macros-match",
             text!(
                 "none of the macros that Postfix sent fits MacroList, so the mail does not count as \
-                 ours on that ground",
-                "ninguna de las macros que envió Postfix corresponde a MacroList, así que el correo no \
-                 cuenta como propio por ese motivo"
+                 ours on that ground"
             ),
         )
     }),
@@ -155,19 +125,10 @@ pub(super) const LINES: &[Line] = &[
             Finding::warn(
                 "body-length-told",
                 recipient,
-                text!(
-                    "BodyLengthDB lists {recipient}: the signature tells the length of the body (l=)",
-                    "BodyLengthDB contiene {recipient}: la firma dice la longitud del cuerpo (l=)"
-                ),
+                text!("BodyLengthDB lists {recipient}: the signature tells the length of the body (l=)"),
             )
-            .why(text!(
-                "anybody on the way can append text that the signature seems to vouch for",
-                "cualquiera en el camino puede añadir texto por el que la firma parece responder"
-            ))
-            .advice(text!(
-                "take the recipient out of BodyLengthDB and reload",
-                "quite el destinatario de BodyLengthDB y recargue"
-            ))
+            .why(text!("anybody on the way can append text that the signature seems to vouch for"))
+            .advice(text!("take the recipient out of BodyLengthDB and reload"))
         },
     ),
     line("RFC5322 header requirement error: {fault}", |parts| {
@@ -188,27 +149,17 @@ pub(super) const LINES: &[Line] = &[
         Finding::info(
             "field-ignored",
             field,
-            text!(
-                "the field {field} has a name that can't be signed and was left out of h=",
-                "el campo {field} tiene un nombre que no se puede firmar y quedó fuera de h="
-            ),
+            text!("the field {field} has a name that can't be signed and was left out of h="),
         )
     }),
     line("WARNING: symbol 'i' not available", |_| {
         Finding::warn(
             "no-queue-id",
             "",
-            text!(
-                "Postfix does not tell the queue id, so lines about messages begin with \
-                 (unknown-jobid)",
-                "Postfix no comunica el identificador de cola, así que las líneas sobre mensajes \
-                 empiezan por (unknown-jobid)"
-            ),
+            text!("Postfix does not tell the queue id, so lines about messages begin with \
+                 (unknown-jobid)"),
         )
-        .why(text!(
-            "`dkimd explain QUEUE-ID` can then not find what was decided about a message",
-            "entonces `dkimd explain ID-DE-COLA` no puede encontrar lo que se decidió sobre un mensaje"
-        ))
+        .why(text!("`dkimd explain QUEUE-ID` can then not find what was decided about a message"))
         .command("postconf -X milter_mail_macros milter_rcpt_macros milter_data_macros milter_end_of_header_macros milter_end_of_data_macros && postfix reload")
     }),
     line("signer '{signer}' has no @, signing without i=", |parts| {
@@ -219,10 +170,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| signer_dropped(parts.get("signer")),
     ),
     line("done: signed {count}, trust {rest}", |_| {
-        note(
-            "done-signed",
-            text!("the message was signed", "el mensaje se firmó"),
-        )
+        note("done-signed", text!("the message was signed"))
     }),
     line("done: unsigned {word}, trust {rest}", |parts| {
         of_told_word(parts.get("word"), parts.line, &Facts::default())
@@ -238,19 +186,14 @@ pub(super) const LINES: &[Line] = &[
             "done-aborted",
             text!(
                 "Postfix gave the message up before its end: the client hung up, or another check \
-                 refused it",
-                "Postfix abandonó el mensaje antes de su final: el cliente colgó, o lo rechazó otra \
-                 comprobación"
+                 refused it"
             ),
         )
     }),
     line("done: unfinished, trust {rest}", |_| {
         note(
             "done-unfinished",
-            text!(
-                "the message was verified, not signed",
-                "el mensaje se verificó, no se firmó"
-            ),
+            text!("the message was verified, not signed"),
         )
     }),
 ];
@@ -259,26 +202,16 @@ fn signer_dropped(signer: &str) -> Finding {
     Finding::warn(
         "signer-dropped",
         signer,
-        text!(
-            "the signer {signer} in SigningTable can't stand in i=; the signature was made without it",
-            "el firmante {signer} de SigningTable no puede figurar en i=; la firma se hizo sin él"
-        ),
+        text!("the signer {signer} in SigningTable can't stand in i=; the signature was made without it"),
     )
-    .advice(text!(
-        "write it as user@domain or @domain, with the domain of the key or one below it",
-        "escríbalo como usuario@dominio o @dominio, con el dominio de la clave o uno inferior"
-    ))
+    .advice(text!("write it as user@domain or @domain, with the domain of the key or one below it"))
 }
 
 fn sent_unsigned(word: &str) -> Finding {
     let mut finding = of_told_word(word, word, &Facts::default());
-    finding.what = text!(
-        "the message should have been signed and was let out UNSIGNED ({word})",
-        "el mensaje debía firmarse y salió SIN FIRMA ({word})"
-    );
+    finding.what = text!("the message should have been signed and was let out UNSIGNED ({word})");
     finding.why = Some(text!(
-        "the On-* options of the configuration say so; without them it would have waited in the queue",
-        "así lo dicen las opciones On-* de la configuración; sin ellas habría esperado en la cola"
+        "the On-* options of the configuration say so; without them it would have waited in the queue"
     ));
     finding
         .setting("/etc/opendkim.conf", "On-InternalError tempfail")

@@ -17,14 +17,10 @@ pub(super) const LINES: &[Line] = &[
             Finding::fail(
                 "keys-unusable",
                 "",
-                text!(
-                    "{bad} keys of the KeyTable can't be read or used: {names}",
-                    "{bad} claves de la KeyTable no se pueden leer o usar: {names}"
-                ),
+                text!("{bad} keys of the KeyTable can't be read or used: {names}"),
             )
             .why(text!(
-                "mail that they should sign is deferred; all other mail is signed",
-                "el correo que deberían firmar se aplaza; el resto del correo se firma"
+                "mail that they should sign is deferred; all other mail is signed"
             ))
             .command("dkimd check")
         },
@@ -59,14 +55,10 @@ pub(super) const LINES: &[Line] = &[
         Finding::fail(
             "key-not-loaded",
             name,
-            text!(
-                "OpenDKIM could not load the key of the KeyTable entry {name}",
-                "OpenDKIM no pudo cargar la clave de la entrada {name} de KeyTable"
-            ),
+            text!("OpenDKIM could not load the key of the KeyTable entry {name}"),
         )
         .why(text!(
-            "the line before says why: the file is missing, unreadable, or \"not secure\"",
-            "la línea anterior dice por qué: falta el archivo, no se puede leer o no es «seguro»"
+            "the line before says why: the file is missing, unreadable, or \"not secure\""
         ))
         .command("dkimd check")
     }),
@@ -81,9 +73,7 @@ pub(super) const LINES: &[Line] = &[
             finding.level = dkimd_advice::Level::Warn;
             finding.what = text!(
                 "the key file can't be read any more; signing goes on with the key that was read at the \
-             start: {why}",
-                "el archivo de la clave ya no se puede leer; se sigue firmando con la clave leída al \
-             arrancar: {why}"
+             start: {why}"
             );
             finding.fix.clear();
             // Only what dkimd writes: anybody can write a line, and not every remedy is a command.
@@ -137,14 +127,10 @@ pub(super) const LINES: &[Line] = &[
             Finding::warn(
                 "key-weak",
                 origin,
-                text!(
-                    "the RSA key {origin} has only {bits} bits",
-                    "la clave RSA {origin} tiene solo {bits} bits"
-                ),
+                text!("the RSA key {origin} has only {bits} bits"),
             )
             .why(text!(
-                "it works today; RFC 8301 and the large receivers advise 2048 bits",
-                "hoy funciona; la RFC 8301 y los grandes receptores aconsejan 2048 bits"
+                "it works today; RFC 8301 and the large receivers advise 2048 bits"
             ))
             .command("dkimd keygen -b 2048 -d DOMAIN -s NEWSELECTOR")
         },

@@ -93,10 +93,7 @@ fn unknown_word(word: &str, line: &str) -> Finding {
     Finding::warn(
         "unknown-word",
         word,
-        dkimd_advice::text!(
-            "this release does not know the word {word}: {line}",
-            "esta versión no conoce la palabra {word}: {line}"
-        ),
+        dkimd_advice::text!("this release does not know the word {word}: {line}"),
     )
     .command("dkimd explain --codes")
 }

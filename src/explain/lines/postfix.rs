@@ -18,15 +18,12 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let socket = parts.get("socket");
             milter_down(
-            "milter-refused",
-            socket,
-            text!(
-                "nobody listens at {socket}: the milter does not run, or listens elsewhere",
-                "nadie escucha en {socket}: el milter no está en marcha, o escucha en otro sitio"
-            ),
-        )
-        .command("systemctl start opendkim && systemctl status opendkim")
-        .command("dkimd doctor --only milter")
+                "milter-refused",
+                socket,
+                text!("nobody listens at {socket}: the milter does not run, or listens elsewhere"),
+            )
+            .command("systemctl start opendkim && systemctl status opendkim")
+            .command("dkimd doctor --only milter")
         },
     ),
     line(
@@ -36,10 +33,7 @@ pub(super) const LINES: &[Line] = &[
             milter_down(
                 "milter-unreachable",
                 socket,
-                text!(
-                    "Postfix can't connect to the milter at {socket}: {cause}",
-                    "Postfix no puede conectar con el milter en {socket}: {cause}"
-                ),
+                text!("Postfix can't connect to the milter at {socket}: {cause}"),
             )
             .command("dkimd doctor --only milter")
         },
@@ -65,14 +59,11 @@ pub(super) const LINES: &[Line] = &[
                 "non_smtpd_milters",
                 text!(
                     "a milter refused a recipient of mail that was handed in on this host, which \
-                     Postfix can't pass on: the message stays in the queue",
-                    "un milter rechazó un destinatario de un correo entregado en este mismo equipo, y \
-                     Postfix no puede comunicarlo: el mensaje queda en la cola"
+                     Postfix can't pass on: the message stays in the queue"
                 ),
             )
             .advice(text!(
-                "take filters other than the signing milter out of non_smtpd_milters",
-                "quite de non_smtpd_milters los filtros que no sean el milter que firma"
+                "take filters other than the signing milter out of non_smtpd_milters"
             ))
             .command("postconf non_smtpd_milters")
         },
@@ -89,27 +80,17 @@ pub(super) const LINES: &[Line] = &[
         Finding::warn(
             "milter-hold",
             "",
-            text!(
-                "a milter had the message put on hold (quarantine); it stays until it is released",
-                "un milter hizo retener el mensaje (cuarentena); queda ahí hasta que se libere"
-            ),
+            text!("a milter had the message put on hold (quarantine); it stays until it is released"),
         )
-        .advice(text!(
-            "On-BadSignature, On-KeyNotFound, On-NoSignature, On-DNSError or CaptureUnknownErrors ask \
-             for it",
-            "lo piden On-BadSignature, On-KeyNotFound, On-NoSignature, On-DNSError o \
-             CaptureUnknownErrors"
-        ))
+        .advice(text!("On-BadSignature, On-KeyNotFound, On-NoSignature, On-DNSError or CaptureUnknownErrors ask \
+             for it"))
         .command("postcat -q QUEUE-ID | less; postsuper -H QUEUE-ID")
     }),
     line("milter-discard: {stage} from {client}: {rest}", |_| {
         Finding::fail(
             "milter-discard",
             "",
-            text!(
-                "a milter had the message thrown away without telling the sender",
-                "un milter hizo descartar el mensaje sin avisar al remitente"
-            ),
+            text!("a milter had the message thrown away without telling the sender"),
         )
         .setting("/etc/opendkim.conf", "On-InternalError tempfail")
         .command("dkimd check")
@@ -135,36 +116,24 @@ pub(super) const LINES: &[Line] = &[
             let (client, user) = (parts.get("client"), parts.get("user"));
             note(
                 "received-authenticated",
-                text!(
-                    "received from {client}, logged in as {user}",
-                    "recibido de {client}, con sesión iniciada como {user}"
-                ),
+                text!("received from {client}, logged in as {user}"),
             )
         },
     ),
     line("client={client}", |parts| {
         let client = parts.get("client");
-        note(
-            "received",
-            text!("received from {client}", "recibido de {client}"),
-        )
+        note("received", text!("received from {client}"))
     }),
     line("uid={uid} from={sender}", |parts| {
         let (uid, sender) = (parts.get("uid"), parts.get("sender"));
         note(
             "received-locally",
-            text!(
-                "handed in on this host by user number {uid}, as {sender}",
-                "entregado en este mismo equipo por el usuario número {uid}, como {sender}"
-            ),
+            text!("handed in on this host by user number {uid}, as {sender}"),
         )
     }),
     line("message-id={id}", |parts| {
         let id = parts.get("id");
-        note(
-            "message-id",
-            text!("its Message-ID is {id}", "su Message-ID es {id}"),
-        )
+        note("message-id", text!("its Message-ID is {id}"))
     }),
     line(
         "from={sender}, size={size}, nrcpt={count} (queue active)",
@@ -173,10 +142,7 @@ pub(super) const LINES: &[Line] = &[
                 (parts.get("sender"), parts.get("size"), parts.get("count"));
             note(
                 "queued",
-                text!(
-                    "in the queue: sender {sender}, {size} octets, {count} recipients",
-                    "en la cola: remitente {sender}, {size} octetos, {count} destinatarios"
-                ),
+                text!("in the queue: sender {sender}, {size} octets, {count} recipients"),
             )
         },
     ),
@@ -184,14 +150,10 @@ pub(super) const LINES: &[Line] = &[
         Finding::fail(
             "expired-in-queue",
             "maximal_queue_lifetime",
-            text!(
-                "the message lay in the queue too long and was returned to its sender",
-                "el mensaje pasó demasiado tiempo en la cola y se devolvió a su remitente"
-            ),
+            text!("the message lay in the queue too long and was returned to its sender"),
         )
         .advice(text!(
-            "the delivery attempts before say why it could not be delivered",
-            "los intentos de entrega anteriores dicen por qué no se pudo entregar"
+            "the delivery attempts before say why it could not be delivered"
         ))
     }),
     line(
@@ -199,85 +161,48 @@ pub(super) const LINES: &[Line] = &[
         |_| {
             note(
                 "expired-by-hand",
-                text!(
-                    "an administrator had the message returned to its sender",
-                    "un administrador hizo devolver el mensaje a su remitente"
-                ),
+                text!("an administrator had the message returned to its sender"),
             )
         },
     ),
     line("sender {kind} notification: {id}", |parts| {
         let id = parts.get("id");
-        note(
-            "notified",
-            text!(
-                "the sender was told, in message {id}",
-                "se avisó al remitente, en el mensaje {id}"
-            ),
-        )
+        note("notified", text!("the sender was told, in message {id}"))
     }),
     line("postmaster {kind} notification: {id}", |parts| {
         let id = parts.get("id");
         note(
             "postmaster-notified",
-            text!(
-                "the postmaster was told, in message {id}",
-                "se avisó al postmaster, en el mensaje {id}"
-            ),
+            text!("the postmaster was told, in message {id}"),
         )
     }),
     line("removed", |_| {
-        note(
-            "removed",
-            text!("done: out of the queue", "terminado: fuera de la cola"),
-        )
+        note("removed", text!("done: out of the queue"))
     }),
     line("requeued", |_| {
         note(
             "requeued",
-            text!(
-                "an administrator put the message into the queue anew",
-                "un administrador volvió a poner el mensaje en la cola"
-            ),
+            text!("an administrator put the message into the queue anew"),
         )
     }),
     line("placed on hold", |_| {
-        note(
-            "held",
-            text!(
-                "an administrator put the message on hold",
-                "un administrador retuvo el mensaje"
-            ),
-        )
+        note("held", text!("an administrator put the message on hold"))
     }),
     line("released from hold", |_| {
-        note(
-            "released",
-            text!(
-                "an administrator released the message",
-                "un administrador liberó el mensaje"
-            ),
-        )
+        note("released", text!("an administrator released the message"))
     }),
     line("{action}: header {field}", |parts| {
         let action = parts.get("action");
         note(
             "header-check",
-            text!(
-                "header_checks or milter_header_checks acted on a field: {action}",
-                "header_checks o milter_header_checks actuó sobre un campo: {action}"
-            ),
+            text!("header_checks or milter_header_checks acted on a field: {action}"),
         )
     }),
 ];
 
 fn milter_down(code: &'static str, socket: &str, what: text::Text) -> Finding {
-    Finding::fail(code, socket, what).why(text!(
-        "Postfix does with the mail what milter_default_action says: with `accept` it leaves unsigned, \
-         with `tempfail` it waits",
-        "Postfix hace con el correo lo que dice milter_default_action: con `accept` sale sin firma, con \
-         `tempfail` espera"
-    ))
+    Finding::fail(code, socket, what).why(text!("Postfix does with the mail what milter_default_action says: with `accept` it leaves unsigned, \
+         with `tempfail` it waits"))
 }
 
 fn no_socket(parts: &Parts<'_>) -> Finding {
@@ -285,12 +210,8 @@ fn no_socket(parts: &Parts<'_>) -> Finding {
     milter_down(
         "milter-socket-missing",
         socket,
-        text!(
-            "Postfix finds no socket at {socket}: the milter does not run, or its socket is outside the \
-             directory that Postfix's chrooted services see",
-            "Postfix no encuentra ningún socket en {socket}: el milter no está en marcha, o su socket \
-             queda fuera del directorio que ven los servicios de Postfix en su chroot"
-        ),
+        text!("Postfix finds no socket at {socket}: the milter does not run, or its socket is outside the \
+             directory that Postfix's chrooted services see"),
     )
     .setting(
         "/etc/opendkim.conf",
@@ -306,10 +227,7 @@ fn socket_denied(parts: &Parts<'_>) -> Finding {
     milter_down(
         "milter-socket-denied",
         socket,
-        text!(
-            "the user postfix may not open the milter's socket {socket}",
-            "el usuario postfix no puede abrir el socket del milter {socket}"
-        ),
+        text!("the user postfix may not open the milter's socket {socket}"),
     )
     .command("adduser postfix opendkim && systemctl restart postfix")
     .setting("/etc/opendkim.conf", "UMask 007")
@@ -323,15 +241,11 @@ fn timed_out(parts: &Parts<'_>) -> Finding {
         socket,
         text!(
             "the milter at {socket} did not answer in Postfix's time (milter_command_timeout, \
-             milter_content_timeout)",
-            "el milter de {socket} no respondió en el plazo de Postfix (milter_command_timeout, \
              milter_content_timeout)"
         ),
     )
     .advice(text!(
-        "a common cause is a resolver that does not answer: DNSTimeout must be far below 30 seconds",
-        "una causa común es un servidor DNS que no responde: DNSTimeout debe ser muy inferior a 30 \
-         segundos"
+        "a common cause is a resolver that does not answer: DNSTimeout must be far below 30 seconds"
     ))
     .command("dkimd doctor --only resolver,milter")
 }
@@ -341,10 +255,7 @@ fn broke_off(parts: &Parts<'_>) -> Finding {
     milter_down(
         "milter-broke-off",
         socket,
-        text!(
-            "the milter at {socket} broke off in the middle of a message: it crashed or was restarted",
-            "el milter de {socket} se interrumpió a mitad de un mensaje: falló o se reinició"
-        ),
+        text!("the milter at {socket} broke off in the middle of a message: it crashed or was restarted"),
     )
     .command("journalctl -u opendkim -n 50")
     .command("postconf -e milter_default_action=tempfail && postfix reload")
@@ -361,16 +272,11 @@ fn own_refusal(parts: &Parts<'_>) -> Finding {
     Finding::warn(
         "refused-by-postfix",
         client,
-        text!(
-            "this server's Postfix refused mail of {client}: {said}",
-            "el Postfix de este servidor rechazó correo de {client}: {said}"
-        ),
+        text!("this server's Postfix refused mail of {client}: {said}"),
     )
     .why(text!(
         "the rules stand in smtpd_relay_restrictions, smtpd_recipient_restrictions and their like; \
-         milters were not the cause",
-        "las reglas están en smtpd_relay_restrictions, smtpd_recipient_restrictions y similares; la \
-         causa no fueron los milters"
+         milters were not the cause"
     ))
     .command("postconf -n | grep restrictions")
 }

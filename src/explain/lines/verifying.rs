@@ -6,13 +6,7 @@ use dkimd_advice::{Finding, text};
 
 pub(super) const LINES: &[Line] = &[
     line("DKIM verification successful", |_| {
-        note(
-            "verified",
-            text!(
-                "a DKIM signature of the message is good",
-                "una firma DKIM del mensaje es válida"
-            ),
-        )
+        note("verified", text!("a DKIM signature of the message is good"))
     }),
     line("s={s} d={d} a={a} not verified: {reason}", |parts| {
         let reason = parts.get("reason");
@@ -33,47 +27,28 @@ pub(super) const LINES: &[Line] = &[
         Finding::fail(
             "bad-signature",
             "",
-            text!(
-                "the signature does not fit the message: body or header was changed after signing, or \
-                 the published key is another's",
-                "la firma no corresponde al mensaje: se modificó el cuerpo o la cabecera después de \
-                 firmar, o la clave publicada es otra"
-            ),
+            text!("the signature does not fit the message: body or header was changed after signing, or \
+                 the published key is another's"),
         )
-        .why(text!(
-            "for mail from others the fault is theirs or of a list in between; On-BadSignature decides \
-             what happens to it",
-            "en el correo ajeno la culpa es del remitente o de una lista intermedia; On-BadSignature \
-             decide qué se hace con él"
-        ))
-        .advice(text!(
-            "dkimd's next line about the same message says which part was changed; the message as it \
-             arrived says it too: dkimd explain FILE",
-            "la línea siguiente de dkimd sobre el mismo mensaje dice qué parte cambió; el mensaje tal \
-             como llegó también: dkimd explain ARCHIVO"
-        ))
+        .why(text!("for mail from others the fault is theirs or of a list in between; On-BadSignature decides \
+             what happens to it"))
+        .advice(text!("dkimd's next line about the same message says which part was changed; the message as it \
+             arrived says it too: dkimd explain FILE"))
     }),
     line("no signature data", |_| {
         note(
             "no-signature",
-            text!(
-                "the message came without a DKIM signature",
-                "el mensaje llegó sin firma DKIM"
-            ),
+            text!("the message came without a DKIM signature"),
         )
         .why(text!(
-            "nothing to mend for mail from others; On-NoSignature decides whether it is refused",
-            "nada que corregir en el correo ajeno; On-NoSignature decide si se rechaza"
+            "nothing to mend for mail from others; On-NoSignature decides whether it is refused"
         ))
     }),
     line("message has signatures from {domains}", |parts| {
         let domains = parts.get("domains");
         note(
             "several-signatures",
-            text!(
-                "the message carries signatures of {domains}; one good one is enough",
-                "el mensaje lleva firmas de {domains}; con una válida basta"
-            ),
+            text!("the message carries signatures of {domains}; one good one is enough"),
         )
     }),
     line("ignoring signature from {domain}", |parts| {
@@ -130,9 +105,7 @@ pub(super) const LINES: &[Line] = &[
             field,
             text!(
                 "an incoming {field} field can't be read; OpenDKIM leaves such a field in place, dkimd \
-                 removes it if it claims to be this server's",
-                "un campo {field} entrante no se puede leer; OpenDKIM lo deja en su sitio, dkimd lo \
-                 quita si dice ser de este servidor"
+                 removes it if it claims to be this server's"
             ),
         )
     }),
@@ -140,10 +113,7 @@ pub(super) const LINES: &[Line] = &[
         let figures = parts.get("figures");
         note(
             "cache",
-            text!(
-                "how often keys were found in memory: {figures}",
-                "con qué frecuencia se encontraron claves en memoria: {figures}"
-            ),
+            text!("how often keys were found in memory: {figures}"),
         )
     }),
 ];
@@ -161,10 +131,7 @@ fn ssl(parts: &Parts<'_>) -> Finding {
     match parts.some("errors") {
         None => note(
             "crypto-done",
-            text!(
-                "OpenDKIM checked the signature; this line says nothing about the result",
-                "OpenDKIM comprobó la firma; esta línea no dice nada del resultado"
-            ),
+            text!("OpenDKIM checked the signature; this line says nothing about the result"),
         ),
         Some(_) => of_word("signature-wrong", &signature(parts)),
     }
@@ -228,9 +195,7 @@ fn bad_result(parts: &Parts<'_>) -> Finding {
     let mut finding = of_word("body-changed", &signature(parts));
     finding.what = text!(
         "the signature of {domain} does not fit: body or header was changed after signing, or the \
-         published key is another's",
-        "la firma de {domain} no corresponde: se modificó el cuerpo o la cabecera después de firmar, o \
-         la clave publicada es otra"
+         published key is another's"
     );
     finding
 }

@@ -93,19 +93,10 @@ fn passed(told: Finding, result: &SignatureResult) -> Finding {
     Finding::warn(
         "body-partly-signed",
         domain.clone(),
-        text!(
-            "the signature of {domain} is good, but leaves the last {open} octets of the body open (l=)",
-            "la firma de {domain} es válida, pero deja abiertos los últimos {open} octetos del cuerpo (l=)"
-        ),
+        text!("the signature of {domain} is good, but leaves the last {open} octets of the body open (l=)"),
     )
-    .why(text!(
-        "anybody on the way could have written them",
-        "pudo haberlos escrito cualquiera en el camino"
-    ))
-    .advice(text!(
-        "the signer removes BodyLengthDB and MaximumSignedBytes",
-        "quien firma quita BodyLengthDB y MaximumSignedBytes"
-    ))
+    .why(text!("anybody on the way could have written them"))
+    .advice(text!("the signer removes BodyLengthDB and MaximumSignedBytes"))
 }
 
 fn whole_body(signature: &Signature) -> Finding {
@@ -113,21 +104,13 @@ fn whole_body(signature: &Signature) -> Finding {
     Finding::info(
         "body-whole",
         domain.as_str(),
-        text!(
-            "the body is as {domain} signed it; header and key can't be judged without DNS",
-            "el cuerpo está como lo firmó {domain}; la cabecera y la clave no se pueden juzgar sin DNS"
-        ),
+        text!("the body is as {domain} signed it; header and key can't be judged without DNS"),
     )
 }
 
 fn body_changed(body: &[u8], signature: &Signature, facts: &Facts<'_>) -> Finding {
-    let finding = words::explain("body-changed", facts).unwrap_or_else(|| {
-        Finding::fail(
-            "body-changed",
-            "",
-            text!("body changed", "cuerpo modificado"),
-        )
-    });
+    let finding = words::explain("body-changed", facts)
+        .unwrap_or_else(|| Finding::fail("body-changed", "", text!("body changed")));
     match body::find(body, &Wanted::of(signature)) {
         None => finding,
         Some(damage) => named(finding, &damage, signature),
@@ -147,32 +130,22 @@ fn named(mut finding: Finding, damage: &BodyDamage, signature: &Signature) -> Fi
             finding.what = match to_end {
                 true => text!(
                     "{count} lines were added to the end of the body after {domain} signed it: the \
-                     footer of a list, a disclaimer, or a scanner's note",
-                    "se añadieron {count} líneas al final del cuerpo después de que {domain} lo firmara: \
-                     el pie de una lista, un aviso legal o la nota de un antivirus"
+                     footer of a list, a disclaimer, or a scanner's note"
                 ),
                 false => text!(
-                    "{count} lines were added to the body, from line {line} on, after {domain} signed it",
-                    "se añadieron {count} líneas al cuerpo, a partir de la línea {line}, después de que \
-                     {domain} lo firmara"
+                    "{count} lines were added to the body, from line {line} on, after {domain} signed it"
                 ),
             };
             finding.why = Some(text!(
-                "without these lines the signature's body hash fits again, so nothing else was changed",
-                "sin estas líneas el hash del cuerpo vuelve a coincidir; por tanto, no se modificó nada más"
+                "without these lines the signature's body hash fits again, so nothing else was changed"
             ));
             let shown = lines.iter().filter(|line| !line.is_empty());
             finding
                 .evidence
                 .extend(shown.take(MAX_LINES_SHOWN).map(|line| format!("+ {line}")));
-            finding.advice(text!(
-                "if this server adds them: let the milter that signs come after (last in smtpd_milters, or \
+            finding.advice(text!("if this server adds them: let the milter that signs come after (last in smtpd_milters, or \
                  at the listener behind the content filter); if a list does: its From must become the \
-                 list's, or it must not add them",
-                "si las añade este servidor: que el milter que firma vaya después (último en smtpd_milters, \
-                 o en el puerto detrás del filtro de contenido); si las añade una lista: debe poner su \
-                 propio From, o no añadirlas"
-            ))
+                 list's, or it must not add them"))
         }
         BodyDamage::Rewritten(rewriting) => {
             let (what, why) = rewriting_texts(*rewriting, domain.as_str());
@@ -181,27 +154,15 @@ fn named(mut finding: Finding, damage: &BodyDamage, signature: &Signature) -> Fi
             match rewriting {
                 Rewriting::QuotedPrintable | Rewriting::Base64 => finding
                     .command("postconf -e disable_mime_output_conversion=yes && postfix reload")
-                    .advice(text!(
-                        "or let the program that writes the message encode it before it is signed \
-                         (quoted-printable or base64)",
-                        "o haga que el programa que escribe el mensaje lo codifique antes de firmarlo \
-                         (quoted-printable o base64)"
-                    )),
+                    .advice(text!("or let the program that writes the message encode it before it is signed \
+                         (quoted-printable or base64)")),
                 Rewriting::WhiteSpace | Rewriting::BlankLineOnTop | Rewriting::BlankLineGone => finding
                     .setting("/etc/opendkim.conf", "Canonicalization relaxed/relaxed")
                     .command("systemctl reload opendkim"),
-                Rewriting::LinesSplit => finding.advice(text!(
-                    "let the program that writes the message keep lines below 998 octets, or encode them \
-                     as quoted-printable or base64",
-                    "haga que el programa que escribe el mensaje mantenga las líneas por debajo de 998 \
-                     octetos, o las codifique en quoted-printable o base64"
-                )),
-                _ => finding.advice(text!(
-                    "find the server or program on the way that does it: compare copies of the message \
-                     before and behind each hop (Received fields)",
-                    "busque el servidor o programa del camino que lo hace: compare copias del mensaje antes \
-                     y después de cada salto (campos Received)"
-                )),
+                Rewriting::LinesSplit => finding.advice(text!("let the program that writes the message keep lines below 998 octets, or encode them \
+                     as quoted-printable or base64")),
+                _ => finding.advice(text!("find the server or program on the way that does it: compare copies of the message \
+                     before and behind each hop (Received fields)")),
             }
         }
     }
@@ -209,66 +170,43 @@ fn named(mut finding: Finding, damage: &BodyDamage, signature: &Signature) -> Fi
 
 fn rewriting_texts(rewriting: Rewriting, domain: &str) -> (Text, Text) {
     let what = match rewriting {
-        Rewriting::QuotedPrintable => text!(
-            "the body was converted from 8-bit to quoted-printable after {domain} signed it",
-            "el cuerpo se convirtió de 8 bits a quoted-printable después de que {domain} lo firmara"
-        ),
-        Rewriting::Base64 => text!(
-            "the body was converted to base64 after {domain} signed it",
-            "el cuerpo se convirtió a base64 después de que {domain} lo firmara"
-        ),
-        Rewriting::LinesSplit => text!(
-            "lines that were too long were split after {domain} signed them",
-            "se partieron líneas demasiado largas después de que {domain} las firmara"
-        ),
-        Rewriting::FromQuoted => text!(
-            "`From ` at the beginning of a line got or lost its > after {domain} signed it",
-            "`From ` al principio de una línea ganó o perdió su > después de que {domain} lo firmara"
-        ),
-        Rewriting::DotDoubled => text!(
-            "a dot at the beginning of a line was added or lost after {domain} signed it",
-            "un punto al principio de una línea se añadió o se perdió después de que {domain} lo firmara"
-        ),
-        Rewriting::WhiteSpace => text!(
-            "only white space of the body was changed after {domain} signed it",
-            "solo se modificaron espacios en blanco del cuerpo después de que {domain} lo firmara"
-        ),
-        Rewriting::BlankLineOnTop | Rewriting::BlankLineGone => text!(
-            "an empty line at the top of the body came or went after {domain} signed it",
-            "una línea vacía al principio del cuerpo apareció o desapareció después de que {domain} lo \
-             firmara"
-        ),
+        Rewriting::QuotedPrintable => {
+            text!("the body was converted from 8-bit to quoted-printable after {domain} signed it")
+        }
+        Rewriting::Base64 => text!("the body was converted to base64 after {domain} signed it"),
+        Rewriting::LinesSplit => {
+            text!("lines that were too long were split after {domain} signed them")
+        }
+        Rewriting::FromQuoted => {
+            text!("`From ` at the beginning of a line got or lost its > after {domain} signed it")
+        }
+        Rewriting::DotDoubled => {
+            text!("a dot at the beginning of a line was added or lost after {domain} signed it")
+        }
+        Rewriting::WhiteSpace => {
+            text!("only white space of the body was changed after {domain} signed it")
+        }
+        Rewriting::BlankLineOnTop | Rewriting::BlankLineGone => {
+            text!("an empty line at the top of the body came or went after {domain} signed it")
+        }
         Rewriting::ToLatin1 | Rewriting::ToUtf8 => text!(
-            "the character set of the body was converted (UTF-8, Latin-1) after {domain} signed it",
-            "se convirtió el juego de caracteres del cuerpo (UTF-8, Latin-1) después de que {domain} lo \
-             firmara"
+            "the character set of the body was converted (UTF-8, Latin-1) after {domain} signed it"
         ),
-        Rewriting::LineEnds => text!(
-            "line ends of the body were changed after {domain} signed it",
-            "se modificaron los finales de línea del cuerpo después de que {domain} lo firmara"
-        ),
+        Rewriting::LineEnds => text!("line ends of the body were changed after {domain} signed it"),
     };
     let why = match rewriting {
         Rewriting::QuotedPrintable | Rewriting::Base64 => text!(
             "Postfix does so for a next server that does not offer 8BITMIME, after the milters have run; \
-             undone, the body hash fits again",
-            "Postfix lo hace ante un servidor siguiente que no ofrece 8BITMIME, después de los milters; \
-             deshecho, el hash del cuerpo vuelve a coincidir"
+             undone, the body hash fits again"
         ),
         Rewriting::LinesSplit => text!(
             "Postfix splits them at smtp_line_length_limit (998 octets) while it delivers, after the milters \
-             have run; joined, the body hash fits again",
-            "Postfix las parte en smtp_line_length_limit (998 octetos) al entregar, después de los milters; \
-             unidas, el hash del cuerpo vuelve a coincidir"
+             have run; joined, the body hash fits again"
         ),
         Rewriting::WhiteSpace => text!(
-            "body canonicalization `simple` does not forgive that, `relaxed` forgives most of it",
-            "la canonicalización `simple` del cuerpo no lo perdona; `relaxed` perdona casi todo"
+            "body canonicalization `simple` does not forgive that, `relaxed` forgives most of it"
         ),
-        _ => text!(
-            "undone, the body hash fits again, so nothing else was changed",
-            "deshecho, el hash del cuerpo vuelve a coincidir; por tanto, no se modificó nada más"
-        ),
+        _ => text!("undone, the body hash fits again, so nothing else was changed"),
     };
     (what, why)
 }
@@ -312,11 +250,8 @@ fn with_header_state(
         }
         Some(HeaderState::OtherKey) => {
             let name = format!("{}._domainkey.{}", signature.selector, signature.domain);
-            finding.advice(text!(
-                "besides, the key published at {name} is not the one that signed: `dkimd testkey` compares \
-                 them",
-                "además, la clave publicada en {name} no es la que firmó: `dkimd testkey` las compara"
-            ))
+            finding.advice(text!("besides, the key published at {name} is not the one that signed: `dkimd testkey` compares \
+                 them"))
         }
         _ => finding,
     }
@@ -334,13 +269,9 @@ fn header_changed(
         Some(HeaderState::Edited(edits)) => {
             let names: Vec<_> = edits.iter().map(Edit::name).collect();
             let names = names.join(", ");
-            finding.what = text!(
-                "the header was changed after {domain} signed it: {names}",
-                "la cabecera se modificó después de que {domain} la firmara: {names}"
-            );
+            finding.what = text!("the header was changed after {domain} signed it: {names}");
             finding.why = Some(text!(
-                "with this undone the signature fits again: key and body are in order",
-                "deshecho esto, la firma vuelve a coincidir: la clave y el cuerpo están en orden"
+                "with this undone the signature fits again: key and body are in order"
             ));
             finding.evidence.extend(edits.iter().map(shown_edit));
             finding.fix.clear();
@@ -349,24 +280,16 @@ fn header_changed(
         Some(HeaderState::SomeFieldChanged) => {
             let fields = signature.signed_fields.join(", ");
             finding.what = text!(
-                "a signed header field was changed, removed or added after {domain} signed it",
-                "un campo firmado de la cabecera se modificó, se quitó o se añadió después de que {domain} \
-                 lo firmara"
+                "a signed header field was changed, removed or added after {domain} signed it"
             );
             finding.why = Some(text!(
                 "the signature was made with the published key, and the body is whole; the signed fields \
-                 are: {fields}",
-                "la firma se hizo con la clave publicada, y el cuerpo está intacto; los campos firmados son: \
-                 {fields}"
+                 are: {fields}"
             ));
             finding.fix.clear();
             finding
-                .advice(text!(
-                    "compare these fields with those of the message as it left the signing server (a copy \
-                     among the sent mail, or postcat -q)",
-                    "compare estos campos con los del mensaje tal como salió del servidor que firma (una \
-                     copia de enviados, o postcat -q)"
-                ))
+                .advice(text!("compare these fields with those of the message as it left the signing server (a copy \
+                     among the sent mail, or postcat -q)"))
                 .command("dkimd doctor --only breakers")
         }
         Some(HeaderState::OtherKey) => other_key(signature),
@@ -380,17 +303,10 @@ fn other_key(signature: &Signature) -> Finding {
     Finding::fail(
         "other-key",
         name.clone(),
-        text!(
-            "the key published at {name} is not the one that signed the message",
-            "la clave publicada en {name} no es la que firmó el mensaje"
-        ),
+        text!("the key published at {name} is not the one that signed the message"),
     )
-    .why(text!(
-        "the body is whole, and the signature does not open with the published key: the private key was \
-         renewed without its DNS record, the record is of another server, or b= was damaged",
-        "el cuerpo está intacto, y la firma no se abre con la clave publicada: se renovó la clave privada \
-         sin su registro DNS, el registro es de otro servidor, o b= se dañó"
-    ))
+    .why(text!("the body is whole, and the signature does not open with the published key: the private key was \
+         renewed without its DNS record, the record is of another server, or b= was damaged"))
     .command(format!("dkimd testkey -d {domain} -s {selector}"))
     .command(format!("dkimd genzone -d {domain}"))
 }
@@ -404,30 +320,22 @@ fn advice_of_edits(edits: &[Edit]) -> Text {
     if named("Subject") {
         return text!(
             "a list or spam filter marks subjects: let it mark before the message is signed, or write its \
-             mark into a field of its own (X-Spam-Flag)",
-            "una lista o un filtro de spam marca los asuntos: que marque antes de firmar, o que escriba su \
-             marca en un campo propio (X-Spam-Flag)"
+             mark into a field of its own (X-Spam-Flag)"
         );
     }
     if named("From") {
         return text!(
-            "a list rewrites From because of DMARC: then its own signature counts, nothing is to be mended",
-            "una lista reescribe From a causa de DMARC: entonces cuenta la firma de la lista, no hay nada \
-             que corregir"
+            "a list rewrites From because of DMARC: then its own signature counts, nothing is to be mended"
         );
     }
     if edits.iter().any(|edit| matches!(edit, Edit::Added { .. })) {
         return text!(
-            "let the field be written before the message is signed, or take its name out of OversignHeaders",
-            "haga que el campo se escriba antes de firmar el mensaje, o quite su nombre de OversignHeaders"
+            "let the field be written before the message is signed, or take its name out of OversignHeaders"
         );
     }
     text!(
         "header canonicalization `relaxed` forgives other folding: Canonicalization relaxed/relaxed; what \
-         rewrites fields (header_checks, smtp_generic_maps) must run before the signature is made",
-        "la canonicalización `relaxed` de la cabecera perdona otro plegado: Canonicalization \
-         relaxed/relaxed; lo que reescribe campos (header_checks, smtp_generic_maps) debe actuar antes de \
-         firmar"
+         rewrites fields (header_checks, smtp_generic_maps) must run before the signature is made"
     )
 }
 

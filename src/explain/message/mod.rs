@@ -211,16 +211,10 @@ fn not_aligned(author: &str, signers: &str) -> Finding {
     Finding::warn(
         "not-aligned",
         author,
-        text!(
-            "the good signatures are of {signers}, but the author is of {author}: for DMARC they don't \
-             count",
-            "las firmas válidas son de {signers}, pero el autor es de {author}: para DMARC no cuentan"
-        ),
+        text!("the good signatures are of {signers}, but the author is of {author}: for DMARC they don't \
+             count"),
     )
-    .why(text!(
-        "Gmail, Yahoo and Microsoft want SPF or DKIM to pass for the very domain in From",
-        "Gmail, Yahoo y Microsoft exigen que SPF o DKIM resulten válidos para el mismo dominio del From"
-    ))
+    .why(text!("Gmail, Yahoo and Microsoft want SPF or DKIM to pass for the very domain in From"))
     .setting("/etc/opendkim/SigningTable", format!("*@{author} KEYNAME"))
     .setting(
         "/etc/opendkim/KeyTable",
@@ -236,10 +230,7 @@ fn unsigned(args: &ExplainArgs, snapshot: &Snapshot, message: &MessageFile) -> F
     let finding = Finding::fail(
         "unsigned",
         author.clone().unwrap_or_default(),
-        text!(
-            "the message carries no DKIM signature",
-            "el mensaje no lleva ninguna firma DKIM"
-        ),
+        text!("the message carries no DKIM signature"),
     );
     let Some(author) = author else {
         return finding;
@@ -253,11 +244,7 @@ fn unsigned(args: &ExplainArgs, snapshot: &Snapshot, message: &MessageFile) -> F
     match author::foresee(&asked, snapshot, &author) {
         Err(_) => finding,
         Ok((foreseen, exit)) => {
-            let mut finding = finding.why(text!(
-                "the lines above are what this server would do with such a message now, rule by rule",
-                "las líneas de arriba son lo que este servidor haría ahora con ese mensaje, regla por \
-                 regla"
-            ));
+            let mut finding = finding.why(text!("the lines above are what this server would do with such a message now, rule by rule"));
             finding.evidence = author::as_text(&foreseen)
                 .lines()
                 .map(str::to_owned)
@@ -277,9 +264,7 @@ fn unsigned(args: &ExplainArgs, snapshot: &Snapshot, message: &MessageFile) -> F
                 None if exit == ExitCode::Ok => {
                     finding = finding.advice(text!(
                         "this server would sign it: it went another way, or was sent before the \
-                         configuration was mended; see `postconf smtpd_milters non_smtpd_milters`",
-                        "este servidor lo firmaría: salió por otro camino, o se envió antes de corregir \
-                         la configuración; vea `postconf smtpd_milters non_smtpd_milters`"
+                         configuration was mended; see `postconf smtpd_milters non_smtpd_milters`"
                     ));
                 }
                 None => {}

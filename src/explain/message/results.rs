@@ -93,10 +93,7 @@ pub(crate) fn explain(text: &str) -> Vec<Finding> {
         let mut finding = Finding::info(
             "receiver-satisfied",
             receiver.clone(),
-            text!(
-                "the receiver {receiver} found these in order",
-                "el receptor {receiver} encontró esto en orden"
-            ),
+            text!("the receiver {receiver} found these in order"),
         );
         finding.evidence = passed;
         findings.push(finding);
@@ -139,18 +136,10 @@ fn unsigned() -> Finding {
     Finding::fail(
         "receiver-saw-no-signature",
         "",
-        text!(
-            "the receiver saw no DKIM signature: the message left unsigned, or the signature was lost \
-             on the way",
-            "el receptor no vio ninguna firma DKIM: el mensaje salió sin firma, o la firma se perdió \
-             por el camino"
-        ),
+        text!("the receiver saw no DKIM signature: the message left unsigned, or the signature was lost \
+             on the way"),
     )
-    .advice(text!(
-        "look up in the log why: dkimd explain QUEUE-ID, with the id in this server's Received line",
-        "averigüe el motivo en el registro: dkimd explain ID-DE-COLA, con el identificador de la línea \
-         Received de este servidor"
-    ))
+    .advice(text!("look up in the log why: dkimd explain QUEUE-ID, with the id in this server's Received line"))
 }
 
 fn spf(result: &MethodResult, dmarc_passes: bool) -> Finding {
@@ -162,21 +151,13 @@ fn spf(result: &MethodResult, dmarc_passes: bool) -> Finding {
         });
     let address = address_in(&result.remarks).unwrap_or("ADDRESS");
     let what = match result.result.as_str() {
-        "none" => text!(
-            "{domain} publishes no SPF record",
-            "{domain} no publica ningún registro SPF"
-        ),
-        "permerror" => text!(
-            "the SPF record of {domain} is faulty (permerror)",
-            "el registro SPF de {domain} es defectuoso (permerror)"
-        ),
-        "temperror" => text!(
-            "the receiver could not look up the SPF record of {domain} (temperror)",
-            "el receptor no pudo consultar el registro SPF de {domain} (temperror)"
-        ),
+        "none" => text!("{domain} publishes no SPF record"),
+        "permerror" => text!("the SPF record of {domain} is faulty (permerror)"),
+        "temperror" => {
+            text!("the receiver could not look up the SPF record of {domain} (temperror)")
+        }
         _ => text!(
-            "the SPF record of {domain} does not list the address {address} that the mail came from",
-            "el registro SPF de {domain} no contiene la dirección {address} desde la que llegó el correo"
+            "the SPF record of {domain} does not list the address {address} that the mail came from"
         ),
     };
     let finding = match dmarc_passes {
@@ -189,9 +170,7 @@ fn spf(result: &MethodResult, dmarc_passes: bool) -> Finding {
     };
     let finding = finding
         .why(text!(
-            "forwarded mail always fails SPF; then a whole, aligned DKIM signature must carry it",
-            "el correo reenviado siempre falla en SPF; entonces debe sostenerlo una firma DKIM intacta \
-             y alineada"
+            "forwarded mail always fails SPF; then a whole, aligned DKIM signature must carry it"
         ))
         .command("dkimd doctor --only spf");
     match result.result.as_str() {
@@ -199,11 +178,7 @@ fn spf(result: &MethodResult, dmarc_passes: bool) -> Finding {
             "{domain}. IN TXT \"v=spf1 mx {mechanism}:{address} ~all\""
         )),
         "permerror" | "temperror" => finding,
-        _ => finding.advice(text!(
-            "add {mechanism}:{address} to the SPF record that is there; a second record would void both",
-            "añada {mechanism}:{address} al registro SPF que ya existe; un segundo registro anularía \
-             ambos"
-        )),
+        _ => finding.advice(text!("add {mechanism}:{address} to the SPF record that is there; a second record would void both")),
     }
 }
 
@@ -220,35 +195,21 @@ fn dmarc(result: &MethodResult) -> Finding {
         return Finding::warn(
             "receiver-no-dmarc",
             domain,
-            text!(
-                "{domain} publishes no DMARC record",
-                "{domain} no publica ningún registro DMARC"
-            ),
+            text!("{domain} publishes no DMARC record"),
         )
         .why(text!(
-            "Gmail, Yahoo and Microsoft demand one from large senders",
-            "Gmail, Yahoo y Microsoft lo exigen a los grandes remitentes"
+            "Gmail, Yahoo and Microsoft demand one from large senders"
         ))
         .record(format!("_dmarc.{domain}. IN TXT \"v=DMARC1; p=none\""));
     }
     Finding::fail(
         "receiver-dmarc",
         domain,
-        text!(
-            "DMARC failed for {domain}: neither SPF nor a DKIM signature passed for that very domain",
-            "DMARC falló para {domain}: ni SPF ni una firma DKIM resultaron válidos para ese mismo dominio"
-        ),
+        text!("DMARC failed for {domain}: neither SPF nor a DKIM signature passed for that very domain"),
     )
-    .why(text!(
-        "by the domain's policy the receiver refuses such mail or puts it among spam",
-        "según la política del dominio, el receptor rechaza ese correo o lo manda a la carpeta de spam"
-    ))
-    .advice(text!(
-        "sign with d={domain} (SigningTable, KeyTable): `dkimd explain AUTHOR@{domain}` shows what \
-         signs",
-        "firme con d={domain} (SigningTable, KeyTable): `dkimd explain AUTOR@{domain}` muestra qué \
-         firma"
-    ))
+    .why(text!("by the domain's policy the receiver refuses such mail or puts it among spam"))
+    .advice(text!("sign with d={domain} (SigningTable, KeyTable): `dkimd explain AUTHOR@{domain}` shows what \
+         signs"))
     .command("dkimd doctor --only dmarc")
 }
 

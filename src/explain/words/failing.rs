@@ -26,20 +26,11 @@ fn table_unavailable(facts: &Facts<'_>) -> Finding {
     Finding::fail(
         "table-unavailable",
         facts.thing(""),
-        text!(
-            "SigningTable or KeyTable could not be asked, so the mail waits: it is not let out unsigned",
-            "no se pudo consultar SigningTable o KeyTable, así que el correo espera: no sale sin firma"
-        ),
+        text!("SigningTable or KeyTable could not be asked, so the mail waits: it is not let out unsigned"),
     )
-    .why(text!(
-        "the sender sees a temporary failure and tries again; nothing is lost",
-        "el remitente ve un fallo temporal y reintenta; no se pierde nada"
-    ))
+    .why(text!("the sender sees a temporary failure and tries again; nothing is lost"))
     .command("dkimd check")
-    .advice(text!(
-        "see that the file is readable, or that the database behind it answers",
-        "compruebe que el archivo se puede leer, o que responde la base de datos que hay detrás"
-    ))
+    .advice(text!("see that the file is readable, or that the database behind it answers"))
 }
 
 fn key_not_in_table(facts: &Facts<'_>) -> Finding {
@@ -47,14 +38,10 @@ fn key_not_in_table(facts: &Facts<'_>) -> Finding {
     Finding::fail(
         "key-not-in-table",
         facts.thing(""),
-        text!(
-            "SigningTable names the key {name}, and KeyTable has no such entry",
-            "SigningTable nombra la clave {name}, y KeyTable no tiene esa entrada"
-        ),
+        text!("SigningTable names the key {name}, and KeyTable has no such entry"),
     )
     .why(text!(
-        "mail of these authors gets a temporary failure until the tables agree",
-        "el correo de esos autores recibe un fallo temporal hasta que las tablas concuerden"
+        "mail of these authors gets a temporary failure until the tables agree"
     ))
     .setting(
         "/etc/opendkim/KeyTable",
@@ -68,10 +55,7 @@ fn table_entry_unusable(facts: &Facts<'_>) -> Finding {
     Finding::fail(
         "table-entry-unusable",
         facts.thing(""),
-        text!(
-            "an entry of the tables can't be read: {name}",
-            "no se puede leer una entrada de las tablas: {name}"
-        ),
+        text!("an entry of the tables can't be read: {name}"),
     )
     .setting(
         "/etc/opendkim/KeyTable",
@@ -86,18 +70,13 @@ fn bad_domain(facts: &Facts<'_>) -> Finding {
     Finding::fail(
         "bad-domain",
         facts.thing(""),
-        text!(
-            "the author's domain {domain} can't stand in a signature's d=",
-            "el dominio del autor, {domain}, no puede figurar en el d= de una firma"
-        ),
+        text!("the author's domain {domain} can't stand in a signature's d="),
     )
     .why(text!(
-        "KeyTable has % in the place of the domain, so every author's domain is taken",
-        "KeyTable tiene % en el lugar del dominio, así que se toma el dominio de cada autor"
+        "KeyTable has % in the place of the domain, so every author's domain is taken"
     ))
     .advice(text!(
-        "write the domain by name into the KeyTable instead of %",
-        "escriba el dominio por su nombre en KeyTable en lugar de %"
+        "write the domain by name into the KeyTable instead of %"
     ))
 }
 
@@ -106,20 +85,14 @@ fn key_missing(facts: &Facts<'_>) -> Finding {
     Finding::fail(
         "key-missing",
         facts.thing(""),
-        text!(
-            "the private key {path} is not there",
-            "la clave privada {path} no existe"
-        ),
+        text!("the private key {path} is not there"),
     )
     .why(text!(
-        "the mail gets a temporary failure and stays in the queue: nothing leaves unsigned",
-        "el correo recibe un fallo temporal y queda en la cola: nada sale sin firma"
+        "the mail gets a temporary failure and stays in the queue: nothing leaves unsigned"
     ))
     .advice(text!(
         "correct the path in KeyFile or KeyTable, or bring the file back from a backup; a new key \
-         needs a new DNS record",
-        "corrija la ruta en KeyFile o KeyTable, o recupere el archivo de una copia; una clave nueva \
-         necesita un registro DNS nuevo"
+         needs a new DNS record"
     ))
     .command("dkimd check")
 }
@@ -129,14 +102,10 @@ fn key_unreadable(facts: &Facts<'_>) -> Finding {
     Finding::fail(
         "key-unreadable",
         facts.thing(""),
-        text!(
-            "the server may not read the private key {path}",
-            "el servidor no puede leer la clave privada {path}"
-        ),
+        text!("the server may not read the private key {path}"),
     )
     .why(text!(
-        "it runs as the user of UserID (opendkim on Debian), not as root",
-        "funciona con el usuario de UserID (opendkim en Debian), no como root"
+        "it runs as the user of UserID (opendkim on Debian), not as root"
     ))
     .command(format!(
         "chown opendkim {0} && chmod 600 {0}",
@@ -154,16 +123,11 @@ fn key_unusable(facts: &Facts<'_>) -> Finding {
     Finding::fail(
         "key-unusable",
         facts.thing(""),
-        text!(
-            "what stands in {path} is no private key that can sign",
-            "lo que hay en {path} no es una clave privada con la que se pueda firmar"
-        ),
+        text!("what stands in {path} is no private key that can sign"),
     )
     .why(text!(
         "usual causes: the .txt record instead of the .private file, a cut or encrypted file, an \
-         elliptic-curve key",
-        "causas habituales: el registro .txt en lugar del archivo .private, un archivo cortado o \
-         cifrado, una clave de curva elíptica"
+         elliptic-curve key"
     ))
     .command("dkimd check")
 }
@@ -173,14 +137,10 @@ fn published_key_unusable(facts: &Facts<'_>) -> Finding {
     Finding::fail(
         "key-unusable",
         name.clone(),
-        text!(
-            "the p= of the record at {name} holds no key: {detail}",
-            "el p= del registro de {name} no contiene una clave: {detail}"
-        ),
+        text!("the p= of the record at {name} holds no key: {detail}"),
     )
     .why(text!(
-        "usual causes: p= cut when it was pasted, or a key wrapped in another format",
-        "causas habituales: p= cortado al pegarlo, o una clave envuelta en otro formato"
+        "usual causes: p= cut when it was pasted, or a key wrapped in another format"
     ))
     .command("dkimd genzone")
     .command(format!("dig +short TXT {}", shell_word(&name)))
@@ -191,17 +151,10 @@ fn key_unsafe(facts: &Facts<'_>) -> Finding {
     Finding::fail(
         "key-unsafe",
         facts.thing(""),
-        text!(
-            "somebody else may read or replace the private key {path} (\"key data is not secure\")",
-            "otro usuario puede leer o reemplazar la clave privada {path} («key data is not secure»)"
-        ),
+        text!("somebody else may read or replace the private key {path} (\"key data is not secure\")"),
     )
-    .why(text!(
-        "whoever reads the key can sign as your domain; RequireSafeKeys therefore refuses to use it. \
-         The directories above the file count too",
-        "quien lea la clave puede firmar como su dominio; por eso RequireSafeKeys se niega a usarla. \
-         También cuentan los directorios que contienen el archivo"
-    ))
+    .why(text!("whoever reads the key can sign as your domain; RequireSafeKeys therefore refuses to use it. \
+         The directories above the file count too"))
     .command(format!("chown opendkim {0} && chmod 600 {0}", shell_word(path)))
     .command("dkimd check")
 }
@@ -211,14 +164,10 @@ fn key_changing(facts: &Facts<'_>) -> Finding {
     Finding::fail(
         "key-changing",
         facts.thing(""),
-        text!(
-            "the private key {path} keeps changing while it is read",
-            "la clave privada {path} cambia mientras se lee"
-        ),
+        text!("the private key {path} keeps changing while it is read"),
     )
     .advice(text!(
-        "find out what keeps writing to it; put a new key in place with mv",
-        "averigüe qué la reescribe; ponga una clave nueva en su sitio con mv"
+        "find out what keeps writing to it; put a new key in place with mv"
     ))
 }
 
@@ -227,21 +176,11 @@ fn key_too_small(facts: &Facts<'_>) -> Finding {
     Finding::fail(
         "key-too-small",
         facts.domain.unwrap_or_default(),
-        text!(
-            "the RSA key is smaller than MinimumKeyBits allows",
-            "la clave RSA es más pequeña de lo que permite MinimumKeyBits"
-        ),
+        text!("the RSA key is smaller than MinimumKeyBits allows"),
     )
-    .why(text!(
-        "receivers ignore signatures below 1024 bits (RFC 8301) and advise 2048",
-        "los receptores ignoran las firmas de menos de 1024 bits (RFC 8301) y aconsejan 2048"
-    ))
-    .advice(text!(
-        "the signer makes a key of 2048 bits under a new selector, publishes it and then changes the \
-         tables (this one is {selector} of {domain})",
-        "quien firma crea una clave de 2048 bits con un selector nuevo, la publica y después cambia \
-         las tablas (esta es {selector} de {domain})"
-    ))
+    .why(text!("receivers ignore signatures below 1024 bits (RFC 8301) and advise 2048"))
+    .advice(text!("the signer makes a key of 2048 bits under a new selector, publishes it and then changes the \
+         tables (this one is {selector} of {domain})"))
     .command(format!("dkimd keygen -b 2048 -d {} -s NEWSELECTOR", shell_word(domain)))
 }
 
@@ -249,18 +188,13 @@ fn private_key_operation(_: &Facts<'_>) -> Finding {
     Finding::fail(
         "private-key-operation",
         "",
-        text!(
-            "the key was read, but signing with it failed",
-            "la clave se leyó, pero la firma con ella falló"
-        ),
+        text!("the key was read, but signing with it failed"),
     )
     .why(text!(
-        "the key's numbers are damaged; the mail waits in the queue",
-        "los números de la clave están dañados; el correo espera en la cola"
+        "the key's numbers are damaged; the mail waits in the queue"
     ))
     .advice(text!(
-        "bring the key back from a backup, or make a new one under a new selector",
-        "recupere la clave de una copia, o cree otra con un selector nuevo"
+        "bring the key back from a backup, or make a new one under a new selector"
     ))
     .command("dkimd testkey")
 }
@@ -269,38 +203,21 @@ fn too_many_recipients(_: &Facts<'_>) -> Finding {
     Finding::fail(
         "too-many-recipients",
         "",
-        text!(
-            "the message has more recipients than dkimd keeps (1 MB of addresses), and DontSignMailTo, \
-             BodyLengthDB or RedirectFailuresTo asks for each of them",
-            "el mensaje tiene más destinatarios de los que dkimd guarda (1 MB de direcciones), y \
-             DontSignMailTo, BodyLengthDB o RedirectFailuresTo pregunta por cada uno"
-        ),
+        text!("the message has more recipients than dkimd keeps (1 MB of addresses), and DontSignMailTo, \
+             BodyLengthDB or RedirectFailuresTo asks for each of them"),
     )
-    .why(text!(
-        "deciding by some of them could be wrong for the others, so On-InternalError decides: without \
-         it the mail waits",
-        "decidir por algunos podría ser erróneo para los demás, así que decide On-InternalError: sin \
-         esa opción el correo espera"
-    ))
-    .advice(text!(
-        "have the list sent in parts (smtpd_recipient_limit of Postfix is 1000)",
-        "haga que la lista se envíe por partes (smtpd_recipient_limit de Postfix es 1000)"
-    ))
+    .why(text!("deciding by some of them could be wrong for the others, so On-InternalError decides: without \
+         it the mail waits"))
+    .advice(text!("have the list sent in parts (smtpd_recipient_limit of Postfix is 1000)"))
 }
 
 fn memory_short(_: &Facts<'_>) -> Finding {
     Finding::warn(
         "memory-short",
         "",
-        text!(
-            "so much was under way at once that dkimd had no memory for this message; it comes again",
-            "había tanto en curso a la vez que dkimd no tenía memoria para este mensaje; volverá"
-        ),
+        text!("so much was under way at once that dkimd had no memory for this message; it comes again"),
     )
-    .why(text!(
-        "connections that stop in the middle of a large message, or a small limit of memory",
-        "conexiones que se detienen en medio de un mensaje grande, o un límite de memoria pequeño"
-    ))
+    .why(text!("connections that stop in the middle of a large message, or a small limit of memory"))
     .setting("systemctl edit opendkim.service, [Service]", "MemoryMax=256M")
     .command("systemctl restart opendkim")
 }
@@ -309,14 +226,10 @@ fn header_too_large(_: &Facts<'_>) -> Finding {
     Finding::fail(
         "header-too-large",
         "MaximumHeaders",
-        text!(
-            "the header of the message is larger than MaximumHeaders allows",
-            "la cabecera del mensaje es mayor de lo que permite MaximumHeaders"
-        ),
+        text!("the header of the message is larger than MaximumHeaders allows"),
     )
     .why(text!(
-        "mail through Microsoft 365 can carry more than 64 kB of header",
-        "el correo que pasa por Microsoft 365 puede llevar más de 64 kB de cabecera"
+        "mail through Microsoft 365 can carry more than 64 kB of header"
     ))
     .setting(DEFAULT_FILE, "MaximumHeaders 262144")
     .command("systemctl reload opendkim")

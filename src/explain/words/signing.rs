@@ -27,20 +27,14 @@ fn no_author(facts: &Facts<'_>) -> Finding {
     Finding::warn(
         "no-author",
         facts.thing(""),
-        text!(
-            "the message has no From field, so nobody can be signed for",
-            "el mensaje no tiene campo From, así que no hay por quién firmar"
-        ),
+        text!("the message has no From field, so nobody can be signed for"),
     )
     .why(text!(
-        "every message must have one From field (RFC 5322); Gmail refuses mail without it",
-        "todo mensaje debe tener un campo From (RFC 5322); Gmail rechaza el correo sin él"
+        "every message must have one From field (RFC 5322); Gmail refuses mail without it"
     ))
     .advice(text!(
         "mend the program that writes the message (a script of cron or of the web server): it must \
-         write `From: name@domain`",
-        "corrija el programa que escribe el mensaje (un script de cron o del servidor web): debe \
-         escribir `From: nombre@dominio`"
+         write `From: name@domain`"
     ))
     .command("postconf -e always_add_missing_headers=yes && postfix reload")
 }
@@ -50,18 +44,13 @@ fn author_unreadable(facts: &Facts<'_>) -> Finding {
     Finding::warn(
         "author-unreadable",
         facts.thing(""),
-        text!(
-            "the From field holds no address that can be read without guessing: {value}",
-            "el campo From no contiene ninguna dirección que se pueda leer sin adivinar: {value}"
-        ),
+        text!("the From field holds no address that can be read without guessing: {value}"),
     )
     .why(text!(
-        "a guess could sign for the wrong domain, so the message goes on unsigned",
-        "adivinando se podría firmar por otro dominio; por eso el mensaje sigue sin firma"
+        "a guess could sign for the wrong domain, so the message goes on unsigned"
     ))
     .advice(text!(
-        "mend the program that writes the message: `From: \"Name, with comma\" <user@example.com>`",
-        "corrija el programa que escribe el mensaje: `From: \"Nombre, con coma\" <user@example.com>`"
+        "mend the program that writes the message: `From: \"Name, with comma\" <user@example.com>`"
     ))
 }
 
@@ -69,18 +58,13 @@ fn several_from(_: &Facts<'_>) -> Finding {
     Finding::warn(
         "several-from",
         "From",
-        text!(
-            "the message has several From fields and was not signed",
-            "el mensaje tiene varios campos From y no se firmó"
-        ),
+        text!("the message has several From fields and was not signed"),
     )
     .why(text!(
-        "a signature would vouch for one of them by guess; large receivers refuse such mail",
-        "la firma respondería por uno de ellos al azar; los grandes receptores rechazan ese correo"
+        "a signature would vouch for one of them by guess; large receivers refuse such mail"
     ))
     .advice(text!(
-        "mend the program that writes the message: From must stand there once",
-        "corrija el programa que escribe el mensaje: From debe figurar una sola vez"
+        "mend the program that writes the message: From must stand there once"
     ))
 }
 
@@ -89,18 +73,13 @@ fn header_fault(facts: &Facts<'_>) -> Finding {
     Finding::warn(
         "header-fault",
         facts.thing(""),
-        text!(
-            "the header breaks RFC 5322: {fault}",
-            "la cabecera incumple la RFC 5322: {fault}"
-        ),
+        text!("the header breaks RFC 5322: {fault}"),
     )
     .why(text!(
-        "StrictHeaders leaves such mail unsigned, RequiredHeaders refuses it",
-        "StrictHeaders deja ese correo sin firmar, RequiredHeaders lo rechaza"
+        "StrictHeaders leaves such mail unsigned, RequiredHeaders refuses it"
     ))
     .advice(text!(
-        "mend the program that writes the message; Date and From must stand there exactly once",
-        "corrija el programa que escribe el mensaje; Date y From deben figurar exactamente una vez"
+        "mend the program that writes the message; Date and From must stand there exactly once"
     ))
 }
 
@@ -110,13 +89,11 @@ fn exempt_domain(facts: &Facts<'_>) -> Finding {
         "exempt-domain",
         facts.author.unwrap_or_default(),
         text!(
-            "ExemptDomains lists the domain of {author}: its mail is neither signed nor verified",
-            "ExemptDomains contiene el dominio de {author}: su correo ni se firma ni se verifica"
+            "ExemptDomains lists the domain of {author}: its mail is neither signed nor verified"
         ),
     )
     .advice(text!(
-        "if it should be signed, take the domain out of ExemptDomains and reload",
-        "si debe firmarse, quite el dominio de ExemptDomains y recargue"
+        "if it should be signed, take the domain out of ExemptDomains and reload"
     ))
 }
 
@@ -125,25 +102,13 @@ fn not_ours(facts: &Facts<'_>) -> Finding {
     Finding::warn(
         "not-ours",
         facts.client.unwrap_or_default(),
-        text!(
-            "the message was not signed because it counts as a stranger's: its client is neither in \
-             InternalHosts nor authenticated",
-            "el mensaje no se firmó porque cuenta como ajeno: su cliente no está en InternalHosts ni \
-             se autenticó"
-        ),
+        text!("the message was not signed because it counts as a stranger's: its client is neither in \
+             InternalHosts nor authenticated"),
     )
-    .why(text!(
-        "only mail of one's own is signed; anybody could otherwise get a signature of your domain. \
-         For mail that comes in from the Internet this is as it should be",
-        "solo se firma el correo propio; si no, cualquiera obtendría una firma de su dominio. Para el \
-         correo que llega de Internet esto es lo correcto"
-    ))
-    .advice(text!(
-        "if a person sent it: their mail program must log in, on port 587 or 465 with user and \
-         password",
-        "si lo envió una persona: su programa de correo debe iniciar sesión, en el puerto 587 o 465 \
-         con usuario y contraseña"
-    ))
+    .why(text!("only mail of one's own is signed; anybody could otherwise get a signature of your domain. \
+         For mail that comes in from the Internet this is as it should be"))
+    .advice(text!("if a person sent it: their mail program must log in, on port 587 or 465 with user and \
+         password"))
     .setting(INTERNAL_HOSTS, client)
     .command(dry_run(facts))
 }
@@ -153,19 +118,11 @@ fn not_internal(facts: &Facts<'_>) -> Finding {
     Finding::warn(
         "not-internal",
         facts.client.unwrap_or_default(),
-        text!(
-            "InternalHosts does not list the client {client}: its mail is verified, not signed, unless \
-             it authenticates",
-            "InternalHosts no contiene el cliente {client}: su correo se verifica, no se firma, salvo \
-             que se autentique"
-        ),
+        text!("InternalHosts does not list the client {client}: its mail is verified, not signed, unless \
+             it authenticates"),
     )
-    .why(text!(
-        "right for mail from the Internet; for a server, container or VPN of your own it means that \
-         its mail leaves unsigned",
-        "correcto para el correo de Internet; en un servidor, contenedor o VPN propio significa que \
-         su correo sale sin firma"
-    ))
+    .why(text!("right for mail from the Internet; for a server, container or VPN of your own it means that \
+         its mail leaves unsigned"))
     .setting(INTERNAL_HOSTS, client)
     .command("systemctl reload opendkim")
     .command(dry_run(facts))
@@ -175,23 +132,12 @@ fn not_authenticated(facts: &Facts<'_>) -> Finding {
     Finding::warn(
         "not-authenticated",
         facts.client.unwrap_or_default(),
-        text!(
-            "the client did not log in, so its mail is not signed on that ground",
-            "el cliente no inició sesión, así que su correo no se firma por ese motivo"
-        ),
+        text!("the client did not log in, so its mail is not signed on that ground"),
     )
-    .why(text!(
-        "right for mail from other servers; a person's mail program must use port 587 or 465 and log \
-         in to be signed for",
-        "correcto para el correo de otros servidores; el programa de correo de una persona debe usar \
-         el puerto 587 o 465 e iniciar sesión para que se firme"
-    ))
-    .advice(text!(
-        "check in the mail program: outgoing server port 587 (STARTTLS) or 465 (TLS), \
-         authentication by password",
-        "compruebe en el programa de correo: servidor saliente, puerto 587 (STARTTLS) o 465 (TLS), \
-         autenticación con contraseña"
-    ))
+    .why(text!("right for mail from other servers; a person's mail program must use port 587 or 465 and log \
+         in to be signed for"))
+    .advice(text!("check in the mail program: outgoing server port 587 (STARTTLS) or 465 (TLS), \
+         authentication by password"))
     .command("postconf -P '*/inet/milter_macro_daemon_name' '*/inet/smtpd_milters'")
 }
 
@@ -209,15 +155,10 @@ fn no_key_configured(facts: &Facts<'_>) -> Finding {
     Finding::fail(
         "no-key-configured",
         DEFAULT_FILE,
-        text!(
-            "no key is configured: neither Domain nor SigningTable is set, so nothing is signed",
-            "no hay ninguna clave configurada: no se ha definido ni Domain ni SigningTable, así \
-             que no se firma nada"
-        ),
+        text!("no key is configured: neither Domain nor SigningTable is set, so nothing is signed"),
     )
     .why(text!(
-        "Gmail, Yahoo and Microsoft demand a DKIM signature from every larger sender",
-        "Gmail, Yahoo y Microsoft exigen una firma DKIM a todo remitente de cierto volumen"
+        "Gmail, Yahoo and Microsoft demand a DKIM signature from every larger sender"
     ))
     .command(format!("dkimd setup {}", shell_word(domain)))
 }
@@ -230,16 +171,12 @@ fn no_matching_entry(facts: &Facts<'_>) -> Finding {
         facts.author.unwrap_or_default(),
         text!(
             "no entry of SigningTable (or Domain) fits the author {author}, so the message leaves \
-             unsigned",
-            "ninguna entrada de SigningTable (ni Domain) corresponde al autor {author}, así que el \
-             mensaje sale sin firma"
+             unsigned"
         ),
     )
     .why(text!(
         "wildcards such as *@{domain} work only in a table that is written `refile:/path`; \
-         subdomains need an entry of their own",
-        "los comodines como *@{domain} solo funcionan en una tabla escrita `refile:/ruta`; los \
-         subdominios necesitan su propia entrada"
+         subdomains need an entry of their own"
     ))
     .setting(
         DEFAULT_FILE,
@@ -257,10 +194,7 @@ fn signing_off(_: &Facts<'_>) -> Finding {
     Finding::fail(
         "signing-off",
         DEFAULT_FILE,
-        text!(
-            "a key is there, but Mode has no s: this server only verifies",
-            "hay una clave, pero Mode no tiene s: este servidor solo verifica"
-        ),
+        text!("a key is there, but Mode has no s: this server only verifies"),
     )
     .setting(DEFAULT_FILE, "Mode sv")
     .command("systemctl reload opendkim")
@@ -271,13 +205,9 @@ fn recipient_excused(facts: &Facts<'_>) -> Finding {
     Finding::info(
         "recipient-excused",
         facts.thing(""),
-        text!(
-            "not signed because DontSignMailTo lists {recipient}",
-            "no se firmó porque DontSignMailTo contiene {recipient}"
-        ),
+        text!("not signed because DontSignMailTo lists {recipient}"),
     )
     .advice(text!(
-        "if it should be signed, take the recipient out of DontSignMailTo and reload",
-        "si debe firmarse, quite el destinatario de DontSignMailTo y recargue"
+        "if it should be signed, take the recipient out of DontSignMailTo and reload"
     ))
 }

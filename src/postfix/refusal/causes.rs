@@ -7,13 +7,13 @@ pub(super) use self::{delivery::*, sender::*};
 
 macro_rules! causes {
     (in $all:ident; $($name:ident = $word:literal, $turn:ident, $check:expr;
-        $en:literal, $es:literal; $en_remedy:literal, $es_remedy:literal;)*) => {
+        $meaning:expr; $remedy:expr;)*) => {
         $(pub(in crate::refusal) const $name: &Cause = &Cause {
             word: $word,
             turn: Turn::$turn,
             check: $check,
-            meaning: || dkimd_advice::text!($en, $es),
-            remedy: || dkimd_advice::text!($en_remedy, $es_remedy),
+            meaning: || $meaning,
+            remedy: || $remedy,
         };)*
 
         #[cfg(test)]

@@ -235,15 +235,7 @@ fn act(args: &SetupArgs, lang: Lang) -> Result<ExitCode, End> {
 
 /// A full name, in A-labels and lower case.
 fn name(name: &str) -> Result<Domain, End> {
-    let wrong = |cause: String| {
-        End::new(
-            ExitCode::Usage,
-            text!(
-                "the name {name:?} {cause}",
-                "el nombre {name:?} no es válido: {cause}"
-            ),
-        )
-    };
+    let wrong = |cause: String| End::new(ExitCode::Usage, text!("the name {name:?} {cause}"));
     let ascii = to_a_labels(name).map_err(|cause| wrong(cause.to_string()))?;
     let parsed =
         Domain::parse(&ascii.to_ascii_lowercase()).map_err(|cause| wrong(cause.to_string()))?;
@@ -251,25 +243,15 @@ fn name(name: &str) -> Result<Domain, End> {
         true => Ok(parsed),
         false => Err(End::new(
             ExitCode::Usage,
-            text!(
-                "{name} is not a full name; write for instance {name}.com",
-                "{name} no es un nombre completo; escriba por ejemplo {name}.com"
-            ),
+            text!("{name} is not a full name; write for instance {name}.com"),
         )),
     }
 }
 
 fn wanted(args: &SetupArgs, domain: Domain) -> Result<Wanted, End> {
     let selector = args.selector.as_deref().map(|text| {
-        Selector::parse(text).map_err(|cause| {
-            End::new(
-                ExitCode::Usage,
-                text!(
-                    "the selector {text:?} {cause}",
-                    "el selector {text:?} no es válido: {cause}"
-                ),
-            )
-        })
+        Selector::parse(text)
+            .map_err(|cause| End::new(ExitCode::Usage, text!("the selector {text:?} {cause}")))
     });
     Ok(Wanted {
         domain,
@@ -334,9 +316,7 @@ fn mail_waits(socket: &SocketSpec) -> Option<Text> {
     (!services::connects(socket)).then(|| {
         text!(
             "Nobody listens at {socket} yet, and Postfix puts mail off until somebody does: start \
-             the daemon now.",
-            "Todavía no escucha nadie en {socket}, y Postfix aplaza el correo hasta que alguien lo \
-             haga: inicie ya el servicio."
+             the daemon now."
         )
     })
 }
@@ -424,9 +404,7 @@ fn finish(
         let private = private.join(", ");
         notes.push(text!(
             "This host sends from the private address {private}; the internet sees another one. \
-             Name it: --ip ADDRESS",
-            "Este equipo envía desde la dirección privada {private}; en internet se ve otra. \
-             Indíquela: --ip DIRECCIÓN"
+             Name it: --ip ADDRESS"
         ));
     }
     let sheet = sheet(&subject, &published);
@@ -458,15 +436,11 @@ fn unknown(sheet: &Sheet, asked: bool) -> Option<Text> {
     Some(match asked {
         false => text!(
             "DNS was not asked (--offline): publish only what is not there yet; a second v=spf1 or \
-             v=DMARC1 record makes both invalid.",
-            "No se preguntó al DNS (--offline): publique solo lo que todavía no esté; un segundo \
-             registro v=spf1 o v=DMARC1 invalida los dos."
+             v=DMARC1 record makes both invalid."
         ),
         true => text!(
             "DNS gave no answer about {names}: publish of these only what is not there yet; a second \
-             v=spf1 or v=DMARC1 record makes both invalid.",
-            "El DNS no respondió sobre {names}: publique de estos solo lo que todavía no esté; un \
-             segundo registro v=spf1 o v=DMARC1 invalida los dos."
+             v=spf1 or v=DMARC1 record makes both invalid."
         ),
     })
 }
@@ -479,18 +453,12 @@ fn dns(args: &SetupArgs, situation: &Situation, lang: Lang) -> Result<Option<Dns
     let dns = Dns::new(&situation.configuration.snapshot).map_err(|error| {
         End::new(
             ExitCode::OsError,
-            text!(
-                "the operating system refuses: {error}",
-                "el sistema operativo se niega: {error}"
-            ),
+            text!("the operating system refuses: {error}"),
         )
     })?;
     let servers = dns.questions().servers().iter().map(ToString::to_string);
     let servers = servers.collect::<Vec<_>>().join(", ");
-    let asked = text!(
-        "Asking DNS through {servers} what is published.",
-        "Se pregunta al DNS, a través de {servers}, qué está publicado."
-    );
+    let asked = text!("Asking DNS through {servers} what is published.");
     eprintln!("{}", asked.to(lang));
     Ok(Some(dns))
 }
@@ -505,7 +473,7 @@ fn open_journal(args: &SetupArgs) -> Result<Journal, End> {
             if cause.kind() == io::ErrorKind::PermissionDenied);
         match denied && !geteuid().is_root() {
             true => not_root(args),
-            false => End::new(ExitCode::IoError, text!("{error}", "{error}")),
+            false => End::new(ExitCode::IoError, text!("{error}")),
         }
     })
 }
@@ -519,10 +487,7 @@ fn not_root(args: &SetupArgs) -> End {
     };
     End::new(
         ExitCode::NoPermission,
-        text!(
-            "only root may change keys and services: sudo dkimd setup {domain} {option}",
-            "solo root puede cambiar claves y servicios: sudo dkimd setup {domain} {option}"
-        ),
+        text!("only root may change keys and services: sudo dkimd setup {domain} {option}"),
     )
 }
 
@@ -530,23 +495,18 @@ fn not_root(args: &SetupArgs) -> End {
 fn failed(error: &ApplyError, done: &[Step], left: &[Step], args: &SetupArgs, lang: Lang) -> End {
     let domain = args.domain.as_deref().unwrap_or_default();
     let mut details = Vec::new();
-    let done_word = text!("done", "hecho");
-    let left_word = text!("not done", "sin hacer");
+    let done_word = text!("done");
+    let left_word = text!("not done");
     for (word, steps) in [(done_word, done), (left_word, left)] {
         for step in steps {
             details.push(format!("{}: {}", word.to(lang), step.words.what.to(lang)));
         }
     }
     let text = match done.is_empty() {
-        true => text!(
-            "{error}. Nothing was changed.",
-            "{error}. No se cambió nada."
-        ),
+        true => text!("{error}. Nothing was changed."),
         false => text!(
             "{error}. To go on, mend that and run the same command again; to take it back: \
-             dkimd setup {domain} --undo --apply",
-            "{error}. Para seguir, corríjalo y repita la misma orden; para deshacerlo: dkimd setup \
-             {domain} --undo --apply"
+             dkimd setup {domain} --undo --apply"
         ),
     };
     End {

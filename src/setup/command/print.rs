@@ -17,11 +17,11 @@ use dkimd_advice::{
 /// The form's name in a web panel, in both languages.
 fn label(name: &str) -> Text {
     match name {
-        "name" => text!("name", "nombre"),
-        "full name" => text!("full name", "nombre completo"),
-        "type" => text!("type", "tipo"),
-        "priority" => text!("priority", "prioridad"),
-        _ => text!("value", "valor"),
+        "name" => text!("name"),
+        "full name" => text!("full name"),
+        "type" => text!("type"),
+        "priority" => text!("priority"),
+        _ => text!("value"),
     }
 }
 
@@ -30,15 +30,9 @@ pub(super) fn account(account: &Account, form: Form, lang: Lang) -> io::Result<(
     let mut out = io::stdout().lock();
     let domain = &account.domain;
     let head = match (account.steps.is_empty(), account.applied) {
-        (true, _) => text!(
-            "{domain} is set up already; there is nothing to change on this host.",
-            "{domain} ya está configurado; no hay nada que cambiar en este equipo."
-        ),
-        (false, true) => text!("Done for {domain}:", "Hecho para {domain}:"),
-        (false, false) => text!(
-            "Plan for {domain}. Nothing is changed yet.",
-            "Plan para {domain}. Todavía no se cambia nada."
-        ),
+        (true, _) => text!("{domain} is set up already; there is nothing to change on this host."),
+        (false, true) => text!("Done for {domain}:"),
+        (false, false) => text!("Plan for {domain}. Nothing is changed yet."),
     };
     writeln!(out, "{}", head.to(lang))?;
     for (number, step) in (1..).zip(&account.steps) {
@@ -48,7 +42,7 @@ pub(super) fn account(account: &Account, form: Form, lang: Lang) -> io::Result<(
         write_told(&mut out, told, lang)?;
     }
     for note in account.notes.iter().chain(&account.sheet.notes) {
-        let word = text!("Note", "Nota");
+        let word = text!("Note");
         writeln!(out, "\n{}: {}", word.to(lang), note.to(lang))?;
     }
     records(&mut out, account, form, lang)?;
@@ -87,11 +81,8 @@ fn write_step(
 
 pub(super) fn write_told(out: &mut impl Write, told: &Told, lang: Lang) -> io::Result<()> {
     let text = match told {
-        Told::By(command) => text!(
-            "The service has taken it up: {command}",
-            "El servicio ya lo ha aplicado: {command}"
-        ),
-        Told::ToDo(command) => text!("Still to do: {command}", "Queda por hacer: {command}"),
+        Told::By(command) => text!("The service has taken it up: {command}"),
+        Told::ToDo(command) => text!("Still to do: {command}"),
         Told::Failed {
             service: Service::Postfix,
             command,
@@ -100,19 +91,14 @@ pub(super) fn write_told(out: &mut impl Write, told: &Told, lang: Lang) -> io::R
             let check = command.replace(" reload", " check");
             text!(
                 "Failed: {command}: {complaint}. Postfix goes on with its old settings. See why: \
-             {check}; then repeat {command}",
-                "Falló: {command}: {complaint}. Postfix sigue con su configuración anterior. Vea por \
-             qué: {check}; después repita {command}"
+             {check}; then repeat {command}"
             )
         }
         Told::Failed {
             service: Service::Daemon,
             command,
             complaint,
-        } => text!(
-            "Failed: {command}: {complaint}. See why: dkimd check; journalctl -u opendkim",
-            "Falló: {command}: {complaint}. Vea por qué: dkimd check; journalctl -u opendkim"
-        ),
+        } => text!("Failed: {command}: {complaint}. See why: dkimd check; journalctl -u opendkim"),
     };
     writeln!(out, "\n{}", text.to(lang))
 }
@@ -122,14 +108,14 @@ fn records(out: &mut impl Write, account: &Account, form: Form, lang: Lang) -> i
     let to_do: Vec<&Record> = sheet.records.iter().filter(|r| r.is_to_do()).collect();
     let present = sheet.records.len() - to_do.len();
     if !to_do.is_empty() {
-        let head = text!("DNS records to publish", "Registros DNS que publicar");
+        let head = text!("DNS records to publish");
         writeln!(out, "\n{}", head.to(lang))?;
         for record in &to_do {
             let (word, old) = mark(record, account.asked);
             let (name, kind) = (&record.name, record.data.kind());
             writeln!(out, "  [{}] {name} {kind}", word.to(lang))?;
             for old in old {
-                let instead = text!("in the place of {old}", "en lugar de {old}");
+                let instead = text!("in the place of {old}");
                 writeln!(out, "      {}", instead.to(lang))?;
             }
         }
@@ -142,38 +128,30 @@ fn records(out: &mut impl Write, account: &Account, form: Form, lang: Lang) -> i
             .map(|record| format!("{} {}", record.name, record.data.kind()))
             .collect();
         let names = names.join(", ");
-        let text = text!("Published already: {names}", "Ya publicados: {names}");
+        let text = text!("Published already: {names}");
         writeln!(out, "\n{}", text.to(lang))?;
     }
     if account.keys_to_make > 0 {
-        let text = text!(
-            "The DKIM records are printed by --apply, which makes the keys.",
-            "Los registros DKIM los muestra --apply, que crea las claves."
-        );
+        let text = text!("The DKIM records are printed by --apply, which makes the keys.");
         writeln!(out, "\n{}", text.to(lang))?;
     }
     if to_do.is_empty() {
         return Ok(());
     }
     if matches!(form, Form::All) {
-        let text = text!(
-            "The same records in three forms: take one. (--records prints one alone.)",
-            "Los mismos registros en tres formas: use una. (--records muestra una sola.)"
-        );
+        let text =
+            text!("The same records in three forms: take one. (--records prints one alone.)");
         writeln!(out, "\n{}", text.to(lang))?;
     }
     if matches!(form, Form::Zone | Form::All) {
-        let head = text!("For a zone file:", "Para un archivo de zona:");
+        let head = text!("For a zone file:");
         writeln!(out, "\n{}\n", head.to(lang))?;
         for record in &to_do {
             write!(out, "{}", forms::zone(record))?;
         }
     }
     if matches!(form, Form::Lines | Form::All) {
-        let head = text!(
-            "For a web panel (one block is one record; copy each value whole):",
-            "Para un panel web (cada bloque es un registro; copie cada valor entero):"
-        );
+        let head = text!("For a web panel (one block is one record; copy each value whole):");
         writeln!(out, "\n{}", head.to(lang))?;
         for record in &to_do {
             writeln!(out)?;
@@ -183,16 +161,14 @@ fn records(out: &mut impl Write, account: &Account, form: Form, lang: Lang) -> i
         }
     }
     if matches!(form, Form::Nsupdate | Form::All) {
-        let head = text!("For nsupdate:", "Para nsupdate:");
+        let head = text!("For nsupdate:");
         writeln!(out, "\n{}\n", head.to(lang))?;
         let wrong: Vec<_> = sheet.reverse.iter().filter(|r| !r.is_right()).collect();
         let known = |record: &&Record| record.state != State::Unknown;
         if !to_do.iter().all(known) || wrong.iter().any(|reverse| reverse.present.is_none()) {
             let text = text!(
                 "(Lines with prereq let the server refuse, with YXRRSET, what would come beside a \
-                 record of the same name and type: look at that record then.)",
-                "(Las líneas con prereq hacen que el servidor rechace, con YXRRSET, lo que se \
-                 añadiría a un registro del mismo nombre y tipo: mire entonces ese registro.)"
+                 record of the same name and type: look at that record then.)"
             );
             writeln!(out, "{}\n", text.to(lang))?;
         }
@@ -204,12 +180,12 @@ fn records(out: &mut impl Write, account: &Account, form: Form, lang: Lang) -> i
 /// The word for a record's state, and what it replaces.
 fn mark(record: &Record, asked: bool) -> (Text, Vec<String>) {
     match &record.state {
-        State::Unknown if asked => (text!("no answer", "sin respuesta"), Vec::new()),
-        State::Unknown => (text!("not asked", "no consultado"), Vec::new()),
-        State::Present => (text!("present", "presente"), Vec::new()),
-        State::New => (text!("new", "nuevo"), Vec::new()),
+        State::Unknown if asked => (text!("no answer"), Vec::new()),
+        State::Unknown => (text!("not asked"), Vec::new()),
+        State::Present => (text!("present"), Vec::new()),
+        State::New => (text!("new"), Vec::new()),
         State::Change(old) => (
-            text!("change", "cambio"),
+            text!("change"),
             old.iter().map(forms::presentation).collect(),
         ),
     }
@@ -225,19 +201,13 @@ fn reverse(out: &mut impl Write, sheet: &Sheet, lang: Lang) -> io::Result<()> {
     let text = text!(
         "Ask the provider of this server's addresses (in its panel: reverse DNS, rDNS or PTR):\n\n  \
          Please set the reverse name (PTR record) of {addresses} to {host}.\n\nGmail, Outlook and \
-         others refuse mail from an address without it.",
-        "Pida al proveedor de las direcciones de este servidor (en su panel: DNS inverso, rDNS o \
-         PTR):\n\n  Por favor, configuren {host} como nombre inverso (registro PTR) de \
-         {addresses}.\n\nGmail, Outlook y otros rechazan el correo de una dirección que no lo tiene."
+         others refuse mail from an address without it."
     );
     writeln!(out, "\n{}", text.to(lang))?;
     for reverse in wrong {
         if let Some(present) = reverse.present.as_deref().filter(|names| !names.is_empty()) {
             let (address, present) = (reverse.address, present.join(", "));
-            let text = text!(
-                "{address} is called {present} now.",
-                "Ahora {address} se llama {present}."
-            );
+            let text = text!("{address} is called {present} now.");
             writeln!(out, "{}", text.to(lang))?;
         }
     }
@@ -249,24 +219,15 @@ fn next(out: &mut impl Write, account: &Account, lang: Lang) -> io::Result<()> {
     let planned = !account.applied && !account.steps.is_empty();
     let command = &account.command;
     if account.waiting {
-        let text = text!(
-            "Next, when the records are published: {command} --apply",
-            "Después, con los registros publicados: {command} --apply"
-        );
+        let text = text!("Next, when the records are published: {command} --apply");
         // The plan has the same command to begin with.
         if !planned {
             return writeln!(out, "\n{}", text.to(lang));
         }
     }
     let text = match planned {
-        true => text!(
-            "To do it: {command} --apply",
-            "Para hacerlo: {command} --apply"
-        ),
-        false => text!(
-            "Next, when the records are published: dkimd doctor {domain}",
-            "Después, con los registros publicados: dkimd doctor {domain}"
-        ),
+        true => text!("To do it: {command} --apply"),
+        false => text!("Next, when the records are published: dkimd doctor {domain}"),
     };
     writeln!(out, "\n{}", text.to(lang))
 }

@@ -39,19 +39,19 @@ impl Extent {
     fn of(meant: Meant<'_>, preview: &Preview) -> Self {
         match meant.domain {
             Some(domain) => Self {
-                planned: text!("for {domain}", "lo de {domain}"),
-                done: text!(" for {domain}", " para {domain}"),
+                planned: text!("for {domain}"),
+                done: text!(" for {domain}"),
             },
             None if meant.all => Self {
-                planned: text!("for all domains", "lo de todos los dominios"),
-                done: text!(" for all domains", " para todos los dominios"),
+                planned: text!("for all domains"),
+                done: text!(" for all domains"),
             },
             None => {
                 let of = preview.domains.iter().map(String::as_str);
                 let of = of.collect::<Vec<_>>().join(", ");
                 Self {
-                    planned: text!("of the last run ({of})", "lo de la última ejecución ({of})"),
-                    done: text!(", the last run ({of})", " lo de la última ejecución ({of})"),
+                    planned: text!("of the last run ({of})"),
+                    done: text!(", the last run ({of})"),
                 }
             }
         }
@@ -73,13 +73,10 @@ pub(super) fn run(args: &SetupArgs, domain: Option<&str>, lang: Lang) -> Result<
             let text = match domain {
                 Some(domain) => text!(
                     "Nothing to take back for {domain}: nothing was set up here, or it was taken \
-                     back already.",
-                    "No hay nada que deshacer para {domain}: no se configuró nada aquí, o ya se \
-                     deshizo."
+                     back already."
                 ),
                 None => text!(
-                    "Nothing to take back: nothing was set up here, or it was taken back already.",
-                    "No hay nada que deshacer: no se configuró nada aquí, o ya se deshizo."
+                    "Nothing to take back: nothing was set up here, or it was taken back already."
                 ),
             };
             println!("{}", text.to(lang));
@@ -132,13 +129,11 @@ fn unsigned(args: &SetupArgs, preview: &Preview) -> Vec<Text> {
         Ok(domains) => {
             let domains = domains.join(", ");
             texts.push(text!(
-                "Attention: with this, mail of {domains} leaves unsigned.",
-                "Atención: con esto, el correo de {domains} sale sin firmar."
+                "Attention: with this, mail of {domains} leaves unsigned."
             ));
         }
         Err(error) => texts.push(text!(
-            "Attention: whose mail leaves unsigned with this could not be tried ({error}).",
-            "Atención: no se pudo comprobar qué correo sale sin firmar con esto ({error})."
+            "Attention: whose mail leaves unsigned with this could not be tried ({error})."
         )),
     }
     let asks = |content: &Option<Vec<u8>>| {
@@ -153,12 +148,8 @@ fn unsigned(args: &SetupArgs, preview: &Preview) -> Vec<Text> {
     for file in &preview.files {
         if file.path.ends_with("main.cf") && asks(&file.after) < asks(&file.now) {
             let path = file.path.display();
-            texts.push(text!(
-                "Attention: with {path} as before, Postfix no longer asks the daemon for everything that \
-                 it asks now; such mail leaves unsigned, whatever the domain.",
-                "Atención: con {path} como antes, Postfix deja de preguntar al demonio por todo lo que \
-                 pregunta ahora; ese correo sale sin firmar, sea cual sea el dominio."
-            ));
+            texts.push(text!("Attention: with {path} as before, Postfix no longer asks the daemon for everything that \
+                 it asks now; such mail leaves unsigned, whatever the domain."));
         }
     }
     texts
@@ -170,16 +161,13 @@ fn write_plan(extent: &Extent, preview: &Preview, unsigned: &[Text], lang: Lang)
     let (back, stay) = preview.runs;
     let runs = back + stay;
     let planned = &extent.planned;
-    let head = text!(
-        "Plan of an undo {planned}: {back} of {runs} runs. Nothing is changed yet.",
-        "Plan para deshacer {planned}: {back} de {runs} ejecuciones. Todavía no se cambia nada."
-    );
+    let head = text!("Plan of an undo {planned}: {back} of {runs} runs. Nothing is changed yet.");
     writeln!(out, "{}", head.to(lang))?;
     for file in &preview.files {
         let shown = file.path.display();
         let now = file.now.as_deref().unwrap_or_default();
         let Some(after) = &file.after else {
-            let text = text!("{shown}: removed", "{shown}: se elimina");
+            let text = text!("{shown}: removed");
             writeln!(out, "\n  {}", text.to(lang))?;
             continue;
         };
@@ -198,21 +186,16 @@ fn write_plan(extent: &Extent, preview: &Preview, unsigned: &[Text], lang: Lang)
     for (change, reversal) in &preview.others {
         let path = change.path().display();
         lines.extend(match (reversal, change) {
-            (Reversal::RemoveDirectory | Reversal::KeepDirectory, _) => Some(text!(
-                "{path}: removed, if nothing is left in it",
-                "{path}: se elimina, si no queda nada dentro"
-            )),
-            (Reversal::GiveBack(attributes), _) => Some(text!(
-                "{path}: owner and mode as before ({attributes})",
-                "{path}: propietario y permisos como antes ({attributes})"
-            )),
-            (Reversal::Leave, Change::Member { user, group }) => Some(text!(
-                "user {user} leaves the group {group}",
-                "el usuario {user} sale del grupo {group}"
-            )),
-            (Reversal::KeepKey, _) => {
-                Some(text!("{path}: the key stays", "{path}: la clave se queda"))
+            (Reversal::RemoveDirectory | Reversal::KeepDirectory, _) => {
+                Some(text!("{path}: removed, if nothing is left in it"))
             }
+            (Reversal::GiveBack(attributes), _) => {
+                Some(text!("{path}: owner and mode as before ({attributes})"))
+            }
+            (Reversal::Leave, Change::Member { user, group }) => {
+                Some(text!("user {user} leaves the group {group}"))
+            }
+            (Reversal::KeepKey, _) => Some(text!("{path}: the key stays")),
             _ => None,
         });
     }
@@ -227,24 +210,16 @@ fn write_plan(extent: &Extent, preview: &Preview, unsigned: &[Text], lang: Lang)
     }
     for other in &preview.relied_on_by {
         let text = text!(
-            "Configuration, socket and Postfix stay: {other} was set up later and needs them.",
-            "La configuración, el socket y Postfix se quedan: {other} se configuró después y los \
-             necesita."
+            "Configuration, socket and Postfix stay: {other} was set up later and needs them."
         );
         writeln!(out, "\n{}", text.to(lang))?;
     }
     if stay > 0 {
-        let text = text!(
-            "Earlier runs stay: {stay}. To take them back, too: --all",
-            "Se quedan ejecuciones anteriores: {stay}. Para deshacerlas también: --all"
-        );
+        let text = text!("Earlier runs stay: {stay}. To take them back, too: --all");
         writeln!(out, "\n{}", text.to(lang))?;
     }
     let command = super::command_line();
-    let text = text!(
-        "To do it: {command} --apply",
-        "Para hacerlo: {command} --apply"
-    );
+    let text = text!("To do it: {command} --apply");
     writeln!(out, "\n{}", text.to(lang))
 }
 
@@ -254,10 +229,7 @@ fn end(error: UndoError) -> End {
             text: text!(
                 "nothing was taken back, because these files were changed since, at the very \
                  places that setup changed. Bring those places back as they were, or undo by hand; \
-                 what setup changed is written down in the journal.",
-                "no se deshizo nada, porque estos archivos cambiaron después en los mismos lugares \
-                 que cambió setup. Devuelva esos lugares a como estaban, o deshágalo a mano; lo \
-                 que cambió setup está escrito en el diario."
+                 what setup changed is written down in the journal."
             ),
             details: paths
                 .iter()
@@ -267,10 +239,7 @@ fn end(error: UndoError) -> End {
         },
         error => End::new(
             ExitCode::IoError,
-            text!(
-                "{error}. Mend that and run the same command again.",
-                "{error}. Corríjalo y repita la misma orden."
-            ),
+            text!("{error}. Mend that and run the same command again."),
         ),
     }
 }
@@ -314,53 +283,40 @@ fn write_account(extent: &Extent, undone: &Undone, told: &[Told], lang: Lang) ->
     let head = match undone.is_empty() {
         true => {
             let planned = &extent.planned;
-            text!(
-                "Nothing was left to take back {planned}.",
-                "No quedaba nada que deshacer en {planned}."
-            )
+            text!("Nothing was left to take back {planned}.")
         }
         false => {
             let done = &extent.done;
-            text!("Taken back{done}:", "Deshecho{done}:")
+            text!("Taken back{done}:")
         }
     };
     writeln!(out, "{}", head.to(lang))?;
     let mut line = |text: Text| writeln!(out, "  {}", text.to(lang));
     for path in &undone.restored {
         let path = path.display();
-        line(text!("{path}: as before", "{path}: como antes"))?;
+        line(text!("{path}: as before"))?;
     }
     for path in &undone.removed {
         let path = path.display();
-        line(text!("{path}: removed", "{path}: eliminado"))?;
+        line(text!("{path}: removed"))?;
     }
     for (user, group) in &undone.left {
-        line(text!(
-            "user {user} left the group {group}",
-            "el usuario {user} salió del grupo {group}"
-        ))?;
+        line(text!("user {user} left the group {group}"))?;
     }
     for path in &undone.keys {
         let path = path.display();
         line(text!(
             "{path}: the key stays, since its record may be published and mail under way may need \
-             it",
-            "{path}: la clave se queda, porque su registro puede estar publicado y el correo en \
-             camino puede necesitarla"
+             it"
         ))?;
     }
     for path in &undone.directories {
         let path = path.display();
-        line(text!(
-            "{path}: stays, there is something in it",
-            "{path}: se queda, contiene algo"
-        ))?;
+        line(text!("{path}: stays, there is something in it"))?;
     }
     for other in &undone.relied_on_by {
         line(text!(
-            "configuration, socket and Postfix stay: {other} was set up later and needs them",
-            "la configuración, el socket y Postfix se quedan: {other} se configuró después y los \
-             necesita"
+            "configuration, socket and Postfix stay: {other} was set up later and needs them"
         ))?;
     }
     for told in told {

@@ -105,9 +105,7 @@ pub fn sheet(subject: &Subject, published: &Published) -> Sheet {
     if subject.addresses.is_empty() && subject.relay.is_none() {
         sheet.notes.push(text!(
             "No public address of this host is known, so A, AAAA, SPF and reverse names are left \
-             out or incomplete. Name it: --ip ADDRESS",
-            "No se conoce ninguna dirección pública de este equipo, así que A, AAAA, SPF y nombres \
-             inversos faltan o están incompletos. Indíquela: --ip DIRECCIÓN"
+             out or incomplete. Name it: --ip ADDRESS"
         ));
     }
     sheet
@@ -188,8 +186,7 @@ fn mx(subject: &Subject, published: &Published, sheet: &mut Sheet) -> bool {
             let hosts: Vec<_> = found.iter().map(|(_, host)| host.as_str()).collect();
             let hosts = hosts.join(", ");
             sheet.notes.push(text!(
-                "Mail for {domain} is received by {hosts}; that MX record is left as it is.",
-                "El correo para {domain} lo recibe {hosts}; ese registro MX se deja como está."
+                "Mail for {domain} is received by {hosts}; that MX record is left as it is."
             ));
             false
         }
@@ -202,9 +199,7 @@ fn domain_spf(subject: &Subject, published: &Published, receives_here: bool, she
     if let (Some(relay), None) = (&subject.relay, include) {
         sheet.notes.push(text!(
             "Mail leaves through {relay}: ask its operator which include: belongs into the SPF \
-             record.",
-            "El correo sale por {relay}: pregunte a su operador qué include: debe llevar el \
-             registro SPF."
+             record."
         ));
     }
     let own_address = published.domain_addresses.as_deref().unwrap_or_default();
@@ -335,8 +330,7 @@ fn dmarc(subject: &Subject, published: &Published, sheet: &mut Sheet) {
         if *name != record.name {
             let domain = &subject.domain;
             sheet.notes.push(text!(
-                "{domain} is covered by the DMARC record of {name}: {first}",
-                "{domain} queda cubierto por el registro DMARC de {name}: {first}"
+                "{domain} is covered by the DMARC record of {name}: {first}"
             ));
             return;
         }

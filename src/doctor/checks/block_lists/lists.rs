@@ -168,22 +168,14 @@ impl BlockList {
 /// What Spamhaus's error codes mean: none of them means listed.
 pub(super) fn refusal(answer: Ipv4Addr) -> Option<Text> {
     match answer.octets() {
-        [127, 255, 255, 252] => Some(text!(
-            "the zone's name is misspelt",
-            "el nombre de la zona está mal escrito"
-        )),
+        [127, 255, 255, 252] => Some(text!("the zone's name is misspelt")),
         [127, 255, 255, 254] => Some(text!(
-            "asked through a public or shared resolver, which the list does not answer",
-            "preguntada a través de un resolutor público o compartido, al que la lista no responde"
+            "asked through a public or shared resolver, which the list does not answer"
         )),
-        [127, 255, 255, 255] => Some(text!(
-            "the resolver asked too often",
-            "el resolutor preguntó demasiadas veces"
-        )),
-        [127, 255, 255, _] => Some(text!("an error code", "un código de error")),
+        [127, 255, 255, 255] => Some(text!("the resolver asked too often")),
+        [127, 255, 255, _] => Some(text!("an error code")),
         [127, 0, 1, 255] => Some(text!(
-            "the list was asked about an address, and it lists names",
-            "se preguntó a la lista por una dirección, y solo contiene nombres"
+            "the list was asked about an address, and it lists names"
         )),
         _ => None,
     }

@@ -100,46 +100,32 @@ fn listing(list: &BlockList, listed: &Listed) -> Finding {
             subject,
             text!(
                 "{subject} is on {zone} ({kinds}), a list of addresses that should not send mail \
-                 directly; that is policy, not an accusation",
-                "{subject} figura en {zone} ({kinds}), una lista de direcciones que no deberían \
-                 enviar correo directamente; es una norma, no una acusación"
+                 directly; that is policy, not an accusation"
             ),
         )
         .why(text!(
             "the provider declared the address as one of homes or as not in use for mail; most \
-             receivers refuse mail from there",
-            "el proveedor declaró la dirección como doméstica o no destinada al correo; la mayoría \
-             de los receptores rechazan el correo que sale de ella"
+             receivers refuse mail from there"
         ))
         .advice(text!(
             "with a fixed address of your own take it out yourself there; on a home line send \
-             through the provider's relay (relayhost)",
-            "si es una dirección fija y suya, retírela usted mismo allí; en una línea doméstica, \
-             envíe por el servidor de salida del proveedor (relayhost)"
+             through the provider's relay (relayhost)"
         )),
         (false, true) => Finding::warn(
             "listed-domain",
             subject,
-            text!(
-                "the domain {subject} is on the block list {zone} ({kinds})",
-                "el dominio {subject} figura en la lista de bloqueo {zone} ({kinds})"
-            ),
+            text!("the domain {subject} is on the block list {zone} ({kinds})"),
         )
         .why(text!(
-            "many receivers refuse mail that names the domain anywhere, even in a link",
-            "muchos receptores rechazan el correo que nombra el dominio, aunque sea en un enlace"
+            "many receivers refuse mail that names the domain anywhere, even in a link"
         )),
         (false, false) => Finding::warn(
             "listed-address",
             subject,
-            text!(
-                "{subject}, which mail leaves from, is on the block list {zone} ({kinds})",
-                "{subject}, de donde sale el correo, figura en la lista de bloqueo {zone} ({kinds})"
-            ),
+            text!("{subject}, which mail leaves from, is on the block list {zone} ({kinds})"),
         )
         .why(text!(
-            "receivers that use the list refuse the mail or put it into the spam folder",
-            "los receptores que usan la lista rechazan el correo o lo mandan a la carpeta de spam"
+            "receivers that use the list refuse the mail or put it into the spam folder"
         )),
     };
     let removal = list.page(Some(subject));
@@ -149,9 +135,7 @@ fn listing(list: &BlockList, listed: &Listed) -> Finding {
     });
     finding.advice(text!(
         "find what sent spam first (a hacked account, a web form: look at the queue and the log), \
-         then ask for removal at {removal}",
-        "primero encuentre qué envió spam (una cuenta o un formulario web comprometidos: mire la \
-         cola y el registro del correo) y después solicite la retirada en {removal}"
+         then ask for removal at {removal}"
     ))
 }
 
@@ -163,24 +147,17 @@ fn not_asked(unusable: &[(&BlockList, Unusable)], subjects: &Subjects) -> Option
     let finding = Finding::info(
         "block-lists-unusable",
         first.zone,
-        text!(
-            "these block lists can't be asked from here, so nothing is known of them: {zones}",
-            "desde aquí no se puede preguntar a estas listas de bloqueo, así que no se sabe nada \
-             de ellas: {zones}"
-        ),
+        text!("these block lists can't be asked from here, so nothing is known of them: {zones}"),
     );
     let finding = unusable.iter().fold(finding, |finding, (list, why)| {
         finding.evidence(format!("{}: {}", list.zone, shown(*why)))
     });
     Some(match why {
         Unusable::Refused(code) => {
-            let meaning =
-                refusal(*code).unwrap_or_else(|| text!("an error code", "un código de error"));
+            let meaning = refusal(*code).unwrap_or_else(|| text!("an error code"));
             finding.why(meaning).advice(text!(
                 "run a resolver on this host (apt-get install unbound, nameserver 127.0.0.1 in \
-                 /etc/resolv.conf), or look the address up at https://check.spamhaus.org",
-                "instale un resolutor en este equipo (apt-get install unbound, nameserver 127.0.0.1 \
-                 en /etc/resolv.conf), o consulte la dirección en https://check.spamhaus.org"
+                 /etc/resolv.conf), or look the address up at https://check.spamhaus.org"
             ))
         }
         _ => {
@@ -189,10 +166,7 @@ fn not_asked(unusable: &[(&BlockList, Unusable)], subjects: &Subjects) -> Option
                 false => subjects.addresses.first().map(ToString::to_string),
             };
             let page = first.page(subject.as_deref());
-            finding.advice(text!(
-                "look it up on the list's own page: {page}",
-                "consúltelo en la página de la propia lista: {page}"
-            ))
+            finding.advice(text!("look it up on the list's own page: {page}"))
         }
     })
 }

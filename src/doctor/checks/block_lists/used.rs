@@ -79,17 +79,12 @@ impl Used {
             Finding::warn(
                 "block-lists-dead",
                 zone,
-                text!(
-                    "Postfix asks {zone} about senders, a block list that is no more",
-                    "Postfix consulta {zone}, una lista de bloqueo que ya no existe"
-                ),
+                text!("Postfix asks {zone} about senders, a block list that is no more"),
             )
             .evidence(format!("{parameter}: {}", self.written))
             .why(text!(
                 "each mail waits for an answer that does not come, and the day the name answers \
-                 everything, all incoming mail is refused",
-                "cada correo espera una respuesta que no llega, y el día en que el nombre responda a \
-                 todo se rechazará todo el correo entrante"
+                 everything, all incoming mail is refused"
             ))
             .command(format!("postconf {parameter}"))
             .advice(self.take_out())
@@ -104,35 +99,25 @@ impl Used {
             zone,
             text!(
                 "Postfix refuses all incoming mail because of {zone}: the list answers even about \
-                 what is never listed",
-                "Postfix rechaza todo el correo entrante por {zone}: la lista responde incluso sobre \
-                 lo que nunca está incluido"
+                 what is never listed"
             ),
         )
         .evidence(answer)
         .evidence(format!("{parameter}: {}", self.written))
         .why(text!(
             "lists answer 127.255.255.x to resolvers that they don't serve, and dead lists answer \
-             anything; Postfix takes that for a listing unless the answers are named",
-            "las listas responden 127.255.255.x a los resolutores que no atienden, y las listas \
-             muertas responden cualquier cosa; Postfix lo toma por una inclusión salvo que se \
-             indiquen las respuestas"
+             anything; Postfix takes that for a listing unless the answers are named"
         ))
         .advice(self.take_out())
         .advice(text!(
             "or ask through a resolver of your own, and count its answers only: \
-             reject_rbl_client zen.spamhaus.org=127.0.0.[2..11]",
-            "o pregunte con un resolutor propio y cuente solo sus respuestas: reject_rbl_client \
-             zen.spamhaus.org=127.0.0.[2..11]"
+             reject_rbl_client zen.spamhaus.org=127.0.0.[2..11]"
         ))
     }
 
     fn take_out(&self) -> Text {
         let (parameter, written) = (self.parameter, &self.written);
-        text!(
-            "take `{written}` out of {parameter} (postconf -e), then postfix reload",
-            "quite `{written}` de {parameter} (postconf -e) y ejecute postfix reload"
-        )
+        text!("take `{written}` out of {parameter} (postconf -e), then postfix reload")
     }
 }
 

@@ -34,10 +34,7 @@ pub(super) fn content_filter(postfix: &Postfix, socket: Option<&SocketSpec>) -> 
         .map_or_else(String::new, |service| service.arguments.clone());
     let text = format!("{filter} {program}").to_ascii_lowercase();
     let changes = CHANGERS.iter().any(|changer| text.contains(changer));
-    let what = text!(
-        "mail is signed at {service} before the content filter {filter} sees it",
-        "el correo se firma en {service} antes de que lo vea el filtro de contenido {filter}"
-    );
+    let what = text!("mail is signed at {service} before the content filter {filter} sees it");
     let finding = match changes {
         true => Finding::warn("breakers-content-filter", "content_filter", what),
         false => Finding::info("breakers-content-filter", "content_filter", what),
@@ -45,14 +42,8 @@ pub(super) fn content_filter(postfix: &Postfix, socket: Option<&SocketSpec>) -> 
     Some(
         finding
             .evidence(format!("content_filter = {filter}"))
-            .why(text!(
-                "whatever the filter changes, in the body or in signed fields, breaks the signature",
-                "todo lo que el filtro cambie, en el cuerpo o en los campos firmados, rompe la firma"
-            ))
-            .advice(text!(
-                "sign after it: take the milter away from {service} (-o smtpd_milters=) and give it to the listener where mail comes back",
-                "firme después: quite el milter de {service} (-o smtpd_milters=) y póngalo en el puerto por donde vuelve el correo"
-            )),
+            .why(text!("whatever the filter changes, in the body or in signed fields, breaks the signature"))
+            .advice(text!("sign after it: take the milter away from {service} (-o smtpd_milters=) and give it to the listener where mail comes back")),
     )
 }
 
@@ -84,17 +75,11 @@ pub(super) async fn amazon(
             Finding::fail(
                 "breakers-ses",
                 "relayhost",
-                text!(
-                    "mail of {domain} gets {count} signatures, and Amazon SES, its relay, refuses more than one",
-                    "el correo de {domain} lleva {count} firmas, y Amazon SES, su servidor de salida, rechaza más de una"
-                ),
+                text!("mail of {domain} gets {count} signatures, and Amazon SES, its relay, refuses more than one"),
             )
             .evidence(format!("relayhost = {relay}"))
             .evidence(keys.join(", "))
-            .why(text!(
-                "the reply is 554 Transaction failed: Duplicate header 'DKIM-Signature'",
-                "la respuesta es 554 Transaction failed: Duplicate header 'DKIM-Signature'"
-            ))
+            .why(text!("the reply is 554 Transaction failed: Duplicate header 'DKIM-Signature'"))
             .setting(config.display().to_string(), "MultipleSignatures no")
             .command("systemctl reload opendkim"),
         );

@@ -22,10 +22,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         return super::no_configuration(&host);
     };
     if !server.settings.decision.mode.sign {
-        return Report::not_examined(
-            Cause::Nothing,
-            text!("nothing is signed", "no se firma nada"),
-        );
+        return Report::not_examined(Cause::Nothing, text!("nothing is signed"));
     }
     let mut report = Report::default();
     if let Some(postfix) = host.postfix() {

@@ -91,14 +91,8 @@ fn senders(postfix: &Postfix) -> impl Iterator<Item = &Service> {
 
 fn breaks(signature: bool) -> Text {
     match signature {
-        true => text!(
-            "mail leaves without its signature",
-            "el correo sale sin su firma"
-        ),
-        false => text!(
-            "it is changed after it was signed, so the signature does not fit any more",
-            "se cambia después de firmar, así que la firma deja de ser válida"
-        ),
+        true => text!("mail leaves without its signature"),
+        false => text!("it is changed after it was signed, so the signature does not fit any more"),
     }
 }
 
@@ -118,10 +112,7 @@ fn added_by_filters(postfix: &Postfix, signed: &[(String, String)]) -> Option<Fi
         Finding::fail(
             "breakers-milter-header-checks",
             PARAMETER,
-            text!(
-                "milter_header_checks takes the signature away that dkimd adds ({place})",
-                "milter_header_checks quita la firma que añade dkimd ({place})"
-            ),
+            text!("milter_header_checks takes the signature away that dkimd adds ({place})"),
         )
         .evidence(rule.shown())
         .why(breaks(true))
@@ -132,10 +123,7 @@ fn added_by_filters(postfix: &Postfix, signed: &[(String, String)]) -> Option<Fi
 
 fn removal(rule: &Rule) -> Text {
     let place = &rule.place;
-    text!(
-        "remove or narrow the rule at {place}",
-        "quite o acote la regla de {place}"
-    )
+    text!("remove or narrow the rule at {place}")
 }
 
 fn header_tables(
@@ -150,10 +138,8 @@ fn header_tables(
             Some((rule, field))
         })?;
         let whole = field == SIGNATURE;
-        let what = text!(
-            "{parameter} changes {field} while mail is delivered, after it was signed",
-            "{parameter} cambia {field} al entregar el correo, después de firmarlo"
-        );
+        let what =
+            text!("{parameter} changes {field} while mail is delivered, after it was signed");
         let finding = match whole {
             true => Finding::fail("breakers-header-checks", *parameter, what),
             false => Finding::warn("breakers-header-checks", *parameter, what),
@@ -163,8 +149,7 @@ fn header_tables(
                 .evidence(rule.shown())
                 .why(breaks(whole))
                 .advice(text!(
-                    "move the rule to header_checks, which comes before signing",
-                    "pase la regla a header_checks, que actúa antes de firmar"
+                    "move the rule to header_checks, which comes before signing"
                 ))
                 .command("postfix reload"),
         )
@@ -181,17 +166,11 @@ fn body_tables(postfix: &Postfix, service: &Service) -> Option<Finding> {
         Finding::warn(
             "breakers-body-checks",
             PARAMETER,
-            text!(
-                "smtp_body_checks changes lines of the body while mail is delivered, after it was signed",
-                "smtp_body_checks cambia líneas del cuerpo al entregar el correo, después de firmarlo"
-            ),
+            text!("smtp_body_checks changes lines of the body while mail is delivered, after it was signed"),
         )
         .evidence(rule.shown())
         .why(breaks(false))
-        .advice(text!(
-            "move the rule to body_checks, which comes before signing",
-            "pase la regla a body_checks, que actúa antes de firmar"
-        ))
+        .advice(text!("move the rule to body_checks, which comes before signing"))
         .command("postfix reload"),
     )
 }
@@ -217,17 +196,11 @@ async fn generic(postfix: &Postfix, server: &Snapshot) -> Option<Finding> {
                     Finding::warn(
                         "breakers-generic-maps",
                         PARAMETER,
-                        text!(
-                            "smtp_generic_maps rewrites {key} while mail is delivered, after it was signed",
-                            "smtp_generic_maps reescribe {key} al entregar el correo, después de firmarlo"
-                        ),
+                        text!("smtp_generic_maps rewrites {key} while mail is delivered, after it was signed"),
                     )
                     .evidence(format!("{place}: {key} {value}"))
                     .why(breaks(false))
-                    .advice(text!(
-                        "move the entry to canonical_maps, which comes before signing",
-                        "pase la entrada a canonical_maps, que actúa antes de firmar"
-                    ))
+                    .advice(text!("move the entry to canonical_maps, which comes before signing"))
                     .command(format!("postconf -e 'canonical_maps = {maps}' '{PARAMETER} ='"))
                     .command("postfix reload"),
                 );
@@ -239,15 +212,11 @@ async fn generic(postfix: &Postfix, server: &Snapshot) -> Option<Finding> {
             "breakers-generic-maps",
             PARAMETER,
             text!(
-                "smtp_generic_maps rewrites addresses while mail is delivered, after it was signed",
-                "smtp_generic_maps reescribe direcciones al entregar el correo, después de firmarlo"
+                "smtp_generic_maps rewrites addresses while mail is delivered, after it was signed"
             ),
         )
         .evidence(format!("{PARAMETER} = {maps}"))
-        .why(text!(
-            "signatures of rewritten authors break",
-            "se rompen las firmas de los autores reescritos"
-        ))
+        .why(text!("signatures of rewritten authors break"))
     })
 }
 
@@ -302,10 +271,7 @@ fn split_lines(postfix: &Postfix) -> Option<Finding> {
         Finding::warn(
             "breakers-line-length",
             PARAMETER,
-            text!(
-                "Postfix splits lines of more than {limit} characters while it delivers mail",
-                "Postfix parte las líneas de más de {limit} caracteres al entregar el correo"
-            ),
+            text!("Postfix splits lines of more than {limit} characters while it delivers mail"),
         )
         .evidence(format!("{PARAMETER} = {limit}"))
         .why(breaks(false))
@@ -325,10 +291,7 @@ fn no_eight_bits(postfix: &Postfix) -> Option<Finding> {
         Finding::warn(
             "breakers-8bit",
             PARAMETER,
-            text!(
-                "Postfix ignores that others take 8-bit mail, and converts it while it delivers, after it was signed",
-                "Postfix ignora que otros aceptan correo de 8 bits y lo convierte al entregarlo, después de firmarlo"
-            ),
+            text!("Postfix ignores that others take 8-bit mail, and converts it while it delivers, after it was signed"),
         )
         .evidence(format!("{PARAMETER} = {}", postfix.main.value(PARAMETER)))
         .why(breaks(false))

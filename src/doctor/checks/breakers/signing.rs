@@ -19,10 +19,7 @@ pub(super) async fn judge(server: &Snapshot, config: &Path) -> Vec<Finding> {
             Finding::warn(
                 "breakers-canonicalization",
                 file.clone(),
-                text!(
-                    "headers are signed in simple form: any server that folds a line anew breaks the signature",
-                    "las cabeceras se firman en forma simple: cualquier servidor que pliegue una línea de otro modo rompe la firma"
-                ),
+                text!("headers are signed in simple form: any server that folds a line anew breaks the signature"),
             )
             .evidence(shown(server))
             .setting(file.clone(), "Canonicalization relaxed/relaxed")
@@ -33,16 +30,10 @@ pub(super) async fn judge(server: &Snapshot, config: &Path) -> Vec<Finding> {
             Finding::info(
                 "breakers-canonicalization",
                 file.clone(),
-                text!(
-                    "bodies are signed in simple form: white space that is changed on the way breaks the signature",
-                    "los cuerpos se firman en forma simple: un espacio que cambie por el camino rompe la firma"
-                ),
+                text!("bodies are signed in simple form: white space that is changed on the way breaks the signature"),
             )
             .evidence(shown(server))
-            .why(text!(
-                "forwarded mail suffers: in one measurement 8 of 22 forwarded messages lost their signature",
-                "el correo reenviado lo sufre: en una medición 8 de 22 mensajes reenviados perdieron la firma"
-            ))
+            .why(text!("forwarded mail suffers: in one measurement 8 of 22 forwarded messages lost their signature"))
             .setting(file.clone(), "Canonicalization relaxed/relaxed")
             .command("systemctl reload opendkim"),
         );
@@ -52,19 +43,10 @@ pub(super) async fn judge(server: &Snapshot, config: &Path) -> Vec<Finding> {
             Finding::warn(
                 "breakers-body-length",
                 file.clone(),
-                text!(
-                    "only a part of the body is signed (l=): anybody may add text to a signed message",
-                    "solo se firma una parte del cuerpo (l=): cualquiera puede añadir texto a un mensaje firmado"
-                ),
+                text!("only a part of the body is signed (l=): anybody may add text to a signed message"),
             )
-            .why(text!(
-                "Gmail and others do not trust such signatures",
-                "Gmail y otros no se fían de esas firmas"
-            ))
-            .advice(text!(
-                "remove BodyLengths, MaximumSignedBytes and BodyLengthDB from {file}",
-                "quite BodyLengths, MaximumSignedBytes y BodyLengthDB de {file}"
-            ))
+            .why(text!("Gmail and others do not trust such signatures"))
+            .advice(text!("remove BodyLengths, MaximumSignedBytes and BodyLengthDB from {file}"))
             .command("systemctl reload opendkim"),
         );
     }
@@ -105,10 +87,7 @@ fn oversigned(server: &Snapshot, file: &str) -> Option<Finding> {
         Finding::warn(
             "breakers-list-fields",
             file,
-            text!(
-                "OversignHeaders names {bad}: every mailing list adds such fields and so breaks the signature",
-                "OversignHeaders nombra {bad}: toda lista de correo añade esos campos y rompe así la firma"
-            ),
+            text!("OversignHeaders names {bad}: every mailing list adds such fields and so breaks the signature"),
         )
         .evidence(format!("OversignHeaders {}", names.join(",")))
         .setting(file, format!("OversignHeaders {}", good.join(",")))

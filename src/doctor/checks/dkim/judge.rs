@@ -36,9 +36,7 @@ pub(super) fn judge(key: &OwnKey, served: &Served) -> Vec<Finding> {
 fn why() -> Text {
     text!(
         "receivers then count the signature as broken: Gmail, Outlook and Yahoo refuse such mail \
-         or put it into the spam folder",
-        "entonces los receptores dan la firma por inválida: Gmail, Outlook y Yahoo rechazan ese \
-         correo o lo mandan a la carpeta de spam"
+         or put it into the spam folder"
     )
 }
 
@@ -77,17 +75,14 @@ fn unused(key: &OwnKey, served: &Served) -> Option<Finding> {
     let first = answers.first()?;
     let name = key.name();
     if answers.iter().all(|answer| is_good(key, answer)) {
-        let what = text!(
-            "no line of the SigningTable uses the key {name}; its record is published",
-            "ninguna línea de la SigningTable usa la clave {name}; su registro está publicado"
-        );
+        let what =
+            text!("no line of the SigningTable uses the key {name}; its record is published");
         return Some(found_in(key, Finding::info("dkim-key-unused", name, what)));
     }
     if answers.iter().all(|answer| is_revoked(answer)) {
         let what = text!(
             "no line of the SigningTable uses the key {name}, and its record says that it is no longer \
-             valid",
-            "ninguna línea de la SigningTable usa la clave {name}, y su registro dice que ya no es válida"
+             valid"
         );
         return Some(found_in(key, Finding::info("dkim-key-unused", name, what)));
     }
@@ -95,18 +90,13 @@ fn unused(key: &OwnKey, served: &Served) -> Option<Finding> {
     let what = match (somewhere, first.texts.is_empty()) {
         (true, _) => text!(
             "the record of the key {name}, which no line of the SigningTable uses yet, is not published \
-             everywhere yet",
-            "el registro de la clave {name}, que ninguna línea de la SigningTable usa aún, todavía no está \
-             publicado en todas partes"
+             everywhere yet"
         ),
         (false, true) => text!(
-            "the record of the key {name}, which no line of the SigningTable uses yet, is not published yet",
-            "el registro de la clave {name}, que ninguna línea de la SigningTable usa aún, todavía no está \
-             publicado"
+            "the record of the key {name}, which no line of the SigningTable uses yet, is not published yet"
         ),
         (false, false) => text!(
-            "the record at {name}, whose key no line of the SigningTable uses yet, is not that of the key",
-            "el registro de {name}, cuya clave ninguna línea de la SigningTable usa aún, no es el de la clave"
+            "the record at {name}, whose key no line of the SigningTable uses yet, is not that of the key"
         ),
     };
     let finding = found_in(key, Finding::warn("dkim-not-yet-published", &name, what));
@@ -128,19 +118,14 @@ fn unused(key: &OwnKey, served: &Served) -> Option<Finding> {
             }
         });
     let finding = finding.why(text!(
-        "whoever lets it sign before every receiver can see the record sends broken signatures",
-        "quien la haga firmar antes de que todos los receptores vean el registro envía firmas inválidas"
+        "whoever lets it sign before every receiver can see the record sends broken signatures"
     ));
     let finding = match somewhere {
         true => finding,
         false => publish(finding, key),
     };
-    Some(finding.advice(text!(
-        "let the SigningTable lead to it when this is no longer found; a key that will sign no more is \
-         taken out of the KeyTable",
-        "no la ponga en la SigningTable hasta que esto desaparezca; una clave que ya no va a firmar se quita \
-         de la KeyTable"
-    )))
+    Some(finding.advice(text!("let the SigningTable lead to it when this is no longer found; a key that will sign no more is \
+         taken out of the KeyTable")))
 }
 
 fn found_in(key: &OwnKey, finding: Finding) -> Finding {
@@ -163,13 +148,9 @@ fn size(key: &OwnKey, private: &dyn PrivateKey) -> Option<Finding> {
         LEAST_RSA_BITS..ADVISED_RSA_BITS => (Level::Warn, "dkim-key-small"),
         _ => return None,
     };
-    let what = text!(
-        "the RSA key {name} has only {bits} bits",
-        "la clave RSA {name} solo tiene {bits} bits"
-    );
+    let what = text!("the RSA key {name} has only {bits} bits");
     let finding = Finding::new(level, code, &name, what).why(text!(
-        "receivers ignore keys below 1024 bits; Google and Yahoo ask for 2048",
-        "los receptores no aceptan claves de menos de 1024 bits; Google y Yahoo piden 2048"
+        "receivers ignore keys below 1024 bits; Google and Yahoo ask for 2048"
     ));
     let (selector, domain) = (&key.selector, &key.domain);
     Some(
@@ -178,8 +159,7 @@ fn size(key: &OwnKey, private: &dyn PrivateKey) -> Option<Finding> {
                 "dkimd keygen -b 2048 -s {selector}-2048 -d {domain}"
             ))
             .advice(text!(
-                "publish the new record, then name the new selector and key in the KeyTable",
-                "publique el registro nuevo y después ponga el selector y la clave nuevos en la KeyTable"
+                "publish the new record, then name the new selector and key in the KeyTable"
             )),
     )
 }
@@ -231,8 +211,7 @@ fn is_good(key: &OwnKey, answer: &Answered) -> bool {
 fn disagreement(key: &OwnKey, answers: &[(&Server, &Answered)]) -> Finding {
     let name = key.name();
     let what = text!(
-        "the name servers do not agree about {name}: some serve the right record, some do not",
-        "los servidores de nombres no coinciden sobre {name}: unos sirven el registro correcto y otros no"
+        "the name servers do not agree about {name}: some serve the right record, some do not"
     );
     let mut finding = Finding::fail("dkim-servers-disagree", &name, what);
     for (server, answer) in answers {
@@ -246,9 +225,7 @@ fn disagreement(key: &OwnKey, answers: &[(&Server, &Answered)]) -> Finding {
     }
     finding.why(why()).advice(text!(
         "wait for the zone's transfer to the servers that lag; if it does not come, raise the \
-         serial number of the SOA record and look into their logs",
-        "espere a que la zona se transfiera a los servidores atrasados; si no llega, aumente el \
-         número de serie del registro SOA y mire los registros de actividad de esos servidores"
+         serial number of the SOA record and look into their logs"
     ))
 }
 
@@ -256,9 +233,7 @@ fn remembered(key: &OwnKey, answer: &Answered) -> Finding {
     let (name, ttl) = (key.name(), answer.ttl.as_secs());
     let what = text!(
         "all name servers serve the right record of {name}, but the resolver still remembers the \
-         old answer",
-        "todos los servidores de nombres sirven ya el registro correcto de {name}, pero el \
-         resolutor aún recuerda la respuesta anterior"
+         old answer"
     );
     let finding = Finding::warn("dkim-resolver-stale", &name, what);
     let finding = match answer.texts.first() {
@@ -266,8 +241,7 @@ fn remembered(key: &OwnKey, answer: &Answered) -> Finding {
         None => finding,
     };
     finding.advice(text!(
-        "wait until its time to live is over: other receivers remember it as long",
-        "espere a que venza su tiempo de vida: otros receptores la recuerdan el mismo tiempo"
+        "wait until its time to live is over: other receivers remember it as long"
     ))
 }
 
@@ -292,44 +266,24 @@ fn silent_server(key: &OwnKey, zone: &str, server: &Server, failure: DnsFailure)
         _ if server.lacks_tcp => (
             "dkim-server-no-tcp",
             text!(
-                "the name server {name} of {zone} cuts long answers off and does not answer over TCP",
-                "el servidor de nombres {name} de {zone} recorta las respuestas largas y no responde \
-                 por TCP"
+                "the name server {name} of {zone} cuts long answers off and does not answer over TCP"
             ),
-            text!(
-                "open TCP port 53 of this server in its firewall",
-                "abra el puerto 53 TCP de este servidor en su cortafuegos"
-            ),
+            text!("open TCP port 53 of this server in its firewall"),
         ),
         DnsFailure::Refused | DnsFailure::ServerFailure => (
             "dkim-server-lame",
-            text!(
-                "the name server {name} is named for {zone}, but does not serve it",
-                "el servidor de nombres {name} figura para {zone}, pero no la sirve"
-            ),
-            text!(
-                "set the zone up on this server, or take it out of the NS records",
-                "configure la zona en este servidor o quítelo de los registros NS"
-            ),
+            text!("the name server {name} is named for {zone}, but does not serve it"),
+            text!("set the zone up on this server, or take it out of the NS records"),
         ),
         _ => (
             "dkim-server-silent",
-            text!(
-                "the name server {name} of {zone} does not answer",
-                "el servidor de nombres {name} de {zone} no responde"
-            ),
-            text!(
-                "mend the server, or take it out of the NS records",
-                "repare el servidor o quítelo de los registros NS"
-            ),
+            text!("the name server {name} of {zone} does not answer"),
+            text!("mend the server, or take it out of the NS records"),
         ),
     };
     Finding::warn(code, &key.domain, what)
         .evidence(format!("{name} ({}): {failure}", server.address))
-        .why(text!(
-            "receivers that ask this one wait, and some give up",
-            "los receptores que le preguntan a este esperan, y algunos desisten"
-        ))
+        .why(text!("receivers that ask this one wait, and some give up"))
         .advice(advice)
 }
 
@@ -359,26 +313,19 @@ fn missing(key: &OwnKey, served: &Served) -> Finding {
     });
     if let Some(target) = &served.dangling {
         let what = text!(
-            "there is no DKIM record at {name}: it is an alias (CNAME) of {target}, where nothing is",
-            "no hay registro DKIM en {name}: es un alias (CNAME) de {target}, donde no hay nada"
+            "there is no DKIM record at {name}: it is an alias (CNAME) of {target}, where nothing is"
         );
         let finding = Finding::fail("dkim-missing", &name, what)
             .evidence(record_line::of_type(&name, "CNAME", &format!("{target}.")))
             .why(why())
-            .advice(text!(
-                "publish this at the alias's target, or take the CNAME away and publish it at {name}:",
-                "publique esto en el destino del alias, o quite el CNAME y publíquelo en {name}:"
-            ));
+            .advice(text!("publish this at the alias's target, or take the CNAME away and publish it at {name}:"));
         return match key.expected() {
             Some(text) => finding.record(record_line::txt(target, &text)),
             None => finding,
         };
     }
     let Some((other, text)) = wrong else {
-        let what = text!(
-            "there is no DKIM record at {name}",
-            "no hay registro DKIM en {name}"
-        );
+        let what = text!("there is no DKIM record at {name}");
         let finding = Finding::fail("dkim-missing", &name, what).why(why());
         return publish(finding, key);
     };
@@ -388,26 +335,18 @@ fn missing(key: &OwnKey, served: &Served) -> Finding {
             "dkim-name-doubled",
             text!(
                 "the DKIM record was published with the domain twice, at {other}: the panel adds \
-                 {domain} by itself",
-                "el registro DKIM se publicó con el dominio repetido, en {other}: el panel añade \
-                 {domain} por su cuenta"
+                 {domain} by itself"
             ),
         )
     } else if !of_this_selector(other) {
         (
             "dkim-wrong-selector",
-            text!(
-                "the record of this key is published at {other}, but mail is signed for {name}",
-                "el registro de esta clave está publicado en {other}, pero el correo se firma para {name}"
-            ),
+            text!("the record of this key is published at {other}, but mail is signed for {name}"),
         )
     } else {
         (
             "dkim-wrong-name",
-            text!(
-                "the DKIM record is published at {other} instead of {name}",
-                "el registro DKIM está publicado en {other} en lugar de {name}"
-            ),
+            text!("the DKIM record is published at {other} instead of {name}"),
         )
     };
     let finding = Finding::fail(code, &name, what)
@@ -416,10 +355,7 @@ fn missing(key: &OwnKey, served: &Served) -> Finding {
     let finding = match code {
         "dkim-name-doubled" => {
             let label = format!("{}._domainkey", key.selector);
-            finding.advice(text!(
-                "type only {label} into the panel's name field",
-                "escriba solo {label} en el campo del nombre del panel"
-            ))
+            finding.advice(text!("type only {label} into the panel's name field"))
         }
         _ => finding,
     };
@@ -428,23 +364,16 @@ fn missing(key: &OwnKey, served: &Served) -> Finding {
 
 fn several(key: &OwnKey, texts: &[Vec<u8>]) -> Finding {
     let (name, count) = (key.name(), texts.len());
-    let what = text!(
-        "there are {count} TXT records at {name}; there may be only one",
-        "hay {count} registros TXT en {name}; solo puede haber uno"
-    );
+    let what = text!("there are {count} TXT records at {name}; there may be only one");
     let finding = Finding::fail("dkim-several-records", &name, what);
     let finding = texts.iter().fold(finding, |finding, text| {
         finding.evidence(shown("TXT", text))
     });
     let finding = finding
         .why(text!(
-            "which of them a receiver takes is left to chance (RFC 6376 section 3.6.2.2)",
-            "cuál de ellos toma el receptor queda al azar (RFC 6376, sección 3.6.2.2)"
+            "which of them a receiver takes is left to chance (RFC 6376 section 3.6.2.2)"
         ))
-        .advice(text!(
-            "delete all but this one",
-            "bórrelos todos menos este"
-        ));
+        .advice(text!("delete all but this one"));
     publish(finding, key)
 }
 
@@ -473,10 +402,7 @@ fn of_text(key: &OwnKey, text: &[u8], answer: &Answered) -> Vec<Finding> {
 
 fn broken(key: &OwnKey, from: &str, text: &[u8], error: &str) -> Finding {
     let name = key.name();
-    let what = text!(
-        "the DKIM record at {name} can't be read: {error}",
-        "el registro DKIM de {name} no se puede leer: {error}"
-    );
+    let what = text!("the DKIM record at {name} can't be read: {error}");
     let finding = Finding::fail("dkim-bad-record", &name, what)
         .evidence(shown(from, text))
         .why(why());
@@ -488,8 +414,7 @@ fn of_traits(key: &OwnKey, text: &[u8], traits: Traits) -> Vec<Finding> {
     let mut findings = Vec::new();
     if traits.not_for_email {
         let what = text!(
-            "the record at {name} keeps its key from signing mail (s= names neither email nor *)",
-            "el registro de {name} impide usar la clave para correo (s= no nombra ni email ni *)"
+            "the record at {name} keeps its key from signing mail (s= names neither email nor *)"
         );
         let finding = Finding::fail("dkim-not-for-email", &name, what);
         findings.push(publish(
@@ -498,10 +423,7 @@ fn of_traits(key: &OwnKey, text: &[u8], traits: Traits) -> Vec<Finding> {
         ));
     }
     if traits.not_for_sha256 {
-        let what = text!(
-            "the record at {name} forbids SHA-256 (h=), with which mail is signed",
-            "el registro de {name} prohíbe SHA-256 (h=), con el que se firma el correo"
-        );
+        let what = text!("the record at {name} forbids SHA-256 (h=), with which mail is signed");
         let finding = Finding::fail("dkim-not-for-sha256", &name, what);
         findings.push(publish(
             finding.evidence(shown(&name, text)).why(why()),
@@ -509,13 +431,9 @@ fn of_traits(key: &OwnKey, text: &[u8], traits: Traits) -> Vec<Finding> {
         ));
     }
     if traits.testing {
-        let what = text!(
-            "the record at {name} says that the domain is only testing DKIM (t=y)",
-            "el registro de {name} dice que el dominio solo está probando DKIM (t=y)"
-        );
+        let what = text!("the record at {name} says that the domain is only testing DKIM (t=y)");
         let finding = Finding::warn("dkim-testing", &name, what).why(text!(
-            "receivers may treat the mail as if it were not signed (RFC 6376 section 3.6.1)",
-            "los receptores pueden tratar el correo como si no estuviera firmado (RFC 6376, sección 3.6.1)"
+            "receivers may treat the mail as if it were not signed (RFC 6376 section 3.6.1)"
         ));
         findings.push(publish(finding.evidence(shown(&name, text)), key));
     }

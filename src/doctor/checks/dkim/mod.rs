@@ -36,10 +36,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     if !server.settings.decision.mode.sign {
         return Report::not_examined(
             Cause::Nothing,
-            text!(
-                "the option Mode lets nothing be signed",
-                "la opción Mode no permite firmar nada"
-            ),
+            text!("the option Mode lets nothing be signed"),
         );
     }
     let mut all = Report::idle();
@@ -64,20 +61,14 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     if more > 0 {
         all.omit(
             Cause::Limit,
-            text!(
-                "{more} more keys; name their domains: dkimd doctor DOMAIN",
-                "otras {more} claves; nombre sus dominios: dkimd doctor DOMINIO"
-            ),
+            text!("{more} more keys; name their domains: dkimd doctor DOMAIN"),
         );
     }
     for key in keys.iter().filter(|key| key.denied) {
         let name = key.name();
         all.omit(
             Cause::Rights,
-            text!(
-                "whether the record at {name} is that of the private key",
-                "si el registro de {name} es el de la clave privada"
-            ),
+            text!("whether the record at {name} is that of the private key"),
         );
     }
     let of_keys = each(keys, |key| {
@@ -106,10 +97,7 @@ async fn of_key(host: &Host, key: &OwnKey) -> Report {
 fn no_key(host: &Host, server: &Snapshot, domain: &Domain) -> Finding {
     let name = domain.as_str();
     let config = host.config.display().to_string();
-    let what = text!(
-        "the configuration has no key that signs the mail of {name}",
-        "la configuración no tiene ninguna clave que firme el correo de {name}"
-    );
+    let what = text!("the configuration has no key that signs the mail of {name}");
     let known: Vec<_> = server.keys().filter_map(|key| key.domain).take(5).collect();
     let finding = Finding::fail("dkim-no-key", name, what).evidence(config);
     let finding = match known.is_empty() {
@@ -118,8 +106,7 @@ fn no_key(host: &Host, server: &Snapshot, domain: &Domain) -> Finding {
     };
     finding
         .why(text!(
-            "Gmail, Outlook and Yahoo demand a DKIM signature of everybody who sends in bulk",
-            "Gmail, Outlook y Yahoo exigen una firma DKIM a quien hace envíos masivos"
+            "Gmail, Outlook and Yahoo demand a DKIM signature of everybody who sends in bulk"
         ))
         .command(format!("dkimd setup {name} --apply"))
 }

@@ -60,10 +60,7 @@ pub(super) fn judge(facts: &DmarcFacts) -> Vec<Finding> {
 }
 
 fn demanded() -> Text {
-    text!(
-        "Gmail, Yahoo and Microsoft demand a DMARC record of everybody who sends in bulk",
-        "Gmail, Yahoo y Microsoft exigen un registro DMARC a quien hace envíos masivos"
-    )
+    text!("Gmail, Yahoo and Microsoft demand a DMARC record of everybody who sends in bulk")
 }
 
 fn begin_with(domain: &str) -> String {
@@ -82,20 +79,14 @@ fn absent(facts: &DmarcFacts) -> Finding {
     match facts.elsewhere.first() {
         Some((other, text)) => finding
             .evidence(format!("{other}: {text}"))
-            .advice(text!(
-                "move the record from {other} to {name}:",
-                "mueva el registro de {other} a {name}:"
-            ))
+            .advice(text!("move the record from {other} to {name}:"))
             .record(record_line::txt(&name, text)),
         None => finding.record(record_line::txt(&name, &begin_with(domain))),
     }
 }
 
 fn missing(name: &str, domain: &str) -> Finding {
-    let what = text!(
-        "{domain} has no DMARC record: there is none at {name}",
-        "{domain} no tiene registro DMARC: no hay ninguno en {name}"
-    );
+    let what = text!("{domain} has no DMARC record: there is none at {name}");
     Finding::warn("dmarc-missing", domain, what)
 }
 
@@ -103,10 +94,7 @@ fn twice(facts: &DmarcFacts, step: &Step) -> Finding {
     let name = format!("_dmarc.{}", step.domain);
     let records: Vec<&String> = step.texts.iter().filter(|text| is_dmarc(text)).collect();
     let count = records.len();
-    let what = text!(
-        "there are {count} DMARC records at {name}; receivers then use none of them",
-        "hay {count} registros DMARC en {name}; entonces los receptores no usan ninguno"
-    );
+    let what = text!("there are {count} DMARC records at {name}; receivers then use none of them");
     let finding = Finding::warn("dmarc-several", &facts.domain, what);
     let finding = records
         .iter()
@@ -118,10 +106,9 @@ fn twice(facts: &DmarcFacts, step: &Step) -> Finding {
         _ => 0,
     };
     let best = records.iter().max_by_key(|text| rank(text));
-    let finding = finding.why(demanded()).advice(text!(
-        "delete all but one of them, such as:",
-        "bórrelos todos menos uno, por ejemplo:"
-    ));
+    let finding = finding
+        .why(demanded())
+        .advice(text!("delete all but one of them, such as:"));
     match best {
         Some(text) => finding.record(record_line::txt(&name, text)),
         None => finding,
@@ -138,8 +125,7 @@ fn syntax(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
     );
     let finding = Finding::warn("dmarc-syntax", name, what).evidence(text);
     let finding = finding.why(text!(
-        "receivers ignore a record or a tag that they can't read",
-        "los receptores pasan por alto el registro o la etiqueta que no pueden leer"
+        "receivers ignore a record or a tag that they can't read"
     ));
     Some(finding.record(record_line::txt(name, &policy.mended())))
 }
@@ -159,24 +145,18 @@ fn not_aligned(facts: &DmarcFacts, name: &str, text: &str, policy: &Policy) -> O
     let what = match strict {
         true => text!(
             "mail of {domain} is signed with {signers}, which does not count for its DMARC: adkim=s \
-             asks for the very same domain",
-            "el correo de {domain} se firma con {signers}, que no vale para su DMARC: adkim=s exige \
-             exactamente el mismo dominio"
+             asks for the very same domain"
         ),
         false => text!(
             "mail of {domain} is signed with {signers}, which does not count for its DMARC: that is \
-             another organisation",
-            "el correo de {domain} se firma con {signers}, que no vale para su DMARC: es otra \
-             organización"
+             another organisation"
         ),
     };
     let finding = Finding::fail("dmarc-not-aligned", domain, what)
         .evidence(format!("{name}: {text}"))
         .why(text!(
             "DMARC then hangs on SPF alone, which breaks with every forwarding; with p=reject or \
-             p=quarantine such mail is lost",
-            "DMARC depende entonces solo de SPF, que se rompe con cada reenvío; con p=reject o \
-             p=quarantine ese correo se pierde"
+             p=quarantine such mail is lost"
         ))
         .command(format!("dkimd setup {domain} --apply"));
     let would_be = facts
@@ -189,7 +169,7 @@ fn not_aligned(facts: &DmarcFacts, name: &str, text: &str, policy: &Policy) -> O
     let relaxed = policy.mended().replace("; adkim=s", "");
     Some(
         finding
-            .advice(text!("or ask for less:", "o exija menos:"))
+            .advice(text!("or ask for less:"))
             .record(record_line::txt(name, &relaxed)),
     )
 }
@@ -202,13 +182,11 @@ fn bad_report_addresses(name: &str, text: &str, policy: &Policy) -> Option<Findi
     });
     let (tag, uri) = tag?;
     let what = text!(
-        "{tag}= in the DMARC record at {name} needs mailto: in front of an address, and has “{uri}”",
-        "{tag}= en el registro DMARC de {name} necesita mailto: delante de la dirección, y lleva «{uri}»"
+        "{tag}= in the DMARC record at {name} needs mailto: in front of an address, and has “{uri}”"
     );
     let finding = Finding::warn("dmarc-report-address", name, what).evidence(text);
     let finding = finding.why(text!(
-        "no report ever comes, so nobody sees what goes wrong",
-        "no llega ningún informe, así que nadie ve lo que falla"
+        "no report ever comes, so nobody sees what goes wrong"
     ));
     Some(finding.record(record_line::txt(name, &policy.mended())))
 }
@@ -218,20 +196,11 @@ fn strangers(facts: &DmarcFacts, name: &str, step: &Step, text: &str) -> Vec<Fin
     refused
         .map(|(stranger, _)| {
             let permission = format!("{}._report._dmarc.{stranger}", step.domain);
-            let what = text!(
-                "reports are to go to {stranger}, which has not agreed: there is no record at {permission}",
-                "los informes deben ir a {stranger}, que no lo ha autorizado: no hay registro en {permission}"
-            );
+            let what = text!("reports are to go to {stranger}, which has not agreed: there is no record at {permission}");
             Finding::warn("dmarc-report-not-allowed", name, what)
                 .evidence(text)
-                .why(text!(
-                    "receivers send reports to another domain only if it agrees (RFC 9990)",
-                    "los receptores solo envían informes a otro dominio si este lo autoriza (RFC 9990)"
-                ))
-                .advice(text!(
-                    "have {stranger} publish this, or name an address of your own in rua=",
-                    "haga que {stranger} publique esto, o ponga en rua= una dirección propia"
-                ))
+                .why(text!("receivers send reports to another domain only if it agrees (RFC 9990)"))
+                .advice(text!("have {stranger} publish this, or name an address of your own in rua="))
                 .record(record_line::txt(&permission, "v=DMARC1"))
         })
         .collect()
@@ -254,18 +223,11 @@ fn removed_tags(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
             .is_some_and(|p| !p.eq_ignore_ascii_case("none"));
     let level = if weighed { Level::Warn } else { Level::Info };
     let tags = removed.join("=, ") + "=";
-    let what = text!(
-        "the DMARC record at {name} has {tags}, which RFC 9989 took away",
-        "el registro DMARC de {name} lleva {tags}, que la RFC 9989 eliminó"
-    );
+    let what = text!("the DMARC record at {name} has {tags}, which RFC 9989 took away");
     let finding = Finding::new(level, "dmarc-removed-tags", name, what).evidence(text);
     let finding = match weighed {
-        true => finding.why(text!(
-            "receivers that follow it apply the policy to all mail, not to a share; t=y is what asks \
-             them to be lenient",
-            "los receptores que la siguen aplican la política a todo el correo, no a una parte; para \
-             pedir indulgencia está t=y"
-        )),
+        true => finding.why(text!("receivers that follow it apply the policy to all mail, not to a share; t=y is what asks \
+             them to be lenient")),
         false => finding,
     };
     Some(finding.record(record_line::txt(name, &policy.mended())))
@@ -278,15 +240,12 @@ fn public_suffix(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
     says_so.then(|| {
         let what = text!(
             "the DMARC record at {name} says psd=y: that this is a registry's domain, with \
-             strangers below it",
-            "el registro DMARC de {name} dice psd=y: que es el dominio de un registro público, con \
-             terceros por debajo"
+             strangers below it"
         );
         Finding::warn("dmarc-psd", name, what)
             .evidence(text)
             .why(text!(
-                "signatures of the domain then do not count for its subdomains",
-                "las firmas del dominio no valen entonces para sus subdominios"
+                "signatures of the domain then do not count for its subdomains"
             ))
             .record(record_line::txt(name, &policy.mended()))
     })
@@ -303,21 +262,13 @@ fn lenient(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
         return None;
     }
     let what = match none {
-        true => text!(
-            "the DMARC policy at {name} only watches (p=none): forged mail is delivered",
-            "la política DMARC de {name} solo observa (p=none): el correo falsificado se entrega"
-        ),
-        false => text!(
-            "the DMARC policy at {name} is only a test (t=y)",
-            "la política DMARC de {name} es solo una prueba (t=y)"
-        ),
+        true => text!("the DMARC policy at {name} only watches (p=none): forged mail is delivered"),
+        false => text!("the DMARC policy at {name} is only a test (t=y)"),
     };
     let finding = Finding::info("dmarc-lenient", name, what).evidence(text);
     Some(finding.advice(text!(
         "once the reports show nothing but your own servers passing, publish p=quarantine, later \
-         p=reject",
-        "cuando los informes muestren que pasan todos sus servidores, publique p=quarantine y más \
-         adelante p=reject"
+         p=reject"
     )))
 }
 

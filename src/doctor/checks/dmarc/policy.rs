@@ -74,9 +74,7 @@ impl Policy {
                     let name = name.trim().to_ascii_lowercase();
                     policy.tags.push((name, value.trim().to_owned()));
                 }
-                None => policy
-                    .faults
-                    .push(text!("“{part}” has no = in it", "a «{part}» le falta el =")),
+                None => policy.faults.push(text!("“{part}” has no = in it")),
             }
         }
         policy.judge(text);
@@ -98,10 +96,8 @@ impl Policy {
     fn judge(&mut self, text: &str) {
         if !is_dmarc(text) {
             let first = text.split(';').next().unwrap_or_default().trim();
-            self.faults.push(text!(
-                "it must begin with v=DMARC1, not with “{first}”",
-                "debe empezar por v=DMARC1, no por «{first}»"
-            ));
+            self.faults
+                .push(text!("it must begin with v=DMARC1, not with “{first}”"));
         }
         for (name, value) in &self.tags {
             let allowed: &[&str] = match name.as_str() {
@@ -113,10 +109,8 @@ impl Policy {
             };
             if !allowed.iter().any(|word| word.eq_ignore_ascii_case(value)) {
                 let choices = allowed.join(", ");
-                self.faults.push(text!(
-                    "{name}={value} is none of {choices}",
-                    "{name}={value} no es ninguno de {choices}"
-                ));
+                self.faults
+                    .push(text!("{name}={value} is none of {choices}"));
             }
         }
         let unknown = self
@@ -126,20 +120,15 @@ impl Policy {
         let has_policy = self.value("p").is_some();
         match unknown {
             Some((name, value)) if !has_policy => self.faults.push(text!(
-                "there is no p=; {name}={value} is a tag that DMARC does not know",
-                "falta p=; {name}={value} es una etiqueta que DMARC no conoce"
+                "there is no p=; {name}={value} is a tag that DMARC does not know"
             )),
-            None if !has_policy => self.faults.push(text!(
-                "there is no p= (none, quarantine or reject)",
-                "falta p= (none, quarantine o reject)"
-            )),
+            None if !has_policy => self
+                .faults
+                .push(text!("there is no p= (none, quarantine or reject)")),
             _ => {}
         }
         if self.faults.is_empty() && Dmarc::parse(text.as_bytes()).is_err() {
-            self.faults.push(text!(
-                "its tags can't be read",
-                "sus etiquetas no se pueden leer"
-            ));
+            self.faults.push(text!("its tags can't be read"));
         }
     }
 

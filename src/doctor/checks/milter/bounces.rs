@@ -49,9 +49,7 @@ pub(super) async fn judge(
             let finding = ruled(unfiltered(postfix), server, config, &origin);
             Some(finding.advice(text!(
                 "no signing rule fits {author}; once one does, hand the bounces to the signer \
-                 ({FILTERED} in main.cf)",
-                "ninguna regla de firma encaja con {author}; cuando la haya, haga que los rebotes \
-                 pasen por el firmante ({FILTERED} en main.cf)"
+                 ({FILTERED} in main.cf)"
             )))
         }
     }
@@ -73,15 +71,11 @@ fn unfiltered(postfix: &Postfix) -> Finding {
     Finding::info(
         "milter-bounces-unsigned",
         "internal_mail_filter_classes",
-        text!(
-            "bounces and notices of Postfix itself are not signed",
-            "los rebotes y avisos del propio Postfix salen sin firmar"
-        ),
+        text!("bounces and notices of Postfix itself are not signed"),
     )
     .evidence(format!("internal_mail_filter_classes = {value}"))
     .why(text!(
-        "they seldom matter, but under a DMARC policy of reject they do not arrive",
-        "rara vez importan, pero con una política DMARC reject no llegan"
+        "they seldom matter, but under a DMARC policy of reject they do not arrive"
     ))
 }
 
@@ -89,15 +83,9 @@ fn without_rule(server: &Snapshot, config: &Path, host: &str, author: &str) -> F
     let finding = Finding::warn(
         "milter-bounces-unsigned",
         host,
-        text!(
-            "bounces come from {author}, and no signing rule fits {host}: they go out unsigned",
-            "los rebotes salen de {author}, y ninguna regla de firma encaja con {host}: salen sin firmar"
-        ),
+        text!("bounces come from {author}, and no signing rule fits {host}: they go out unsigned"),
     )
-    .why(text!(
-        "under a DMARC policy of reject they do not arrive",
-        "con una política DMARC reject no llegan"
-    ));
+    .why(text!("under a DMARC policy of reject they do not arrive"));
     ruled(finding, server, config, host)
 }
 
@@ -126,8 +114,7 @@ fn ruled(finding: Finding, server: &Snapshot, config: &Path, host: &str) -> Find
                     .setting(config, "SubDomains yes")
                     .command("systemctl reload opendkim"),
                 false => finding.advice(text!(
-                    "write {host} behind the other domains of Domain in {config}",
-                    "escriba {host} detrás de los demás dominios de Domain en {config}"
+                    "write {host} behind the other domains of Domain in {config}"
                 )),
             }
         }

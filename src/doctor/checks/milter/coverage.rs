@@ -70,8 +70,7 @@ fn wanted_address(site: &Site<'_>, callers: &[Caller<'_>], chroot: bool) -> Opti
 
 fn unsigned() -> Text {
     text!(
-        "mail that takes this way is not signed; Gmail, Yahoo and Microsoft refuse unsigned bulk mail",
-        "el correo que pasa por aquí sale sin firmar; Gmail, Yahoo y Microsoft rechazan los envíos masivos sin firma"
+        "mail that takes this way is not signed; Gmail, Yahoo and Microsoft refuse unsigned bulk mail"
     )
 }
 
@@ -80,10 +79,7 @@ fn not_configured(site: &Site<'_>, callers: &[Caller<'_>]) -> Mended {
     let finding = Finding::fail(
         "milter-not-configured",
         "smtpd_milters",
-        text!(
-            "Postfix does not hand any mail to dkimd: smtpd_milters does not name its socket",
-            "Postfix no entrega ningún correo a dkimd: smtpd_milters no nombra su socket"
-        ),
+        text!("Postfix does not hand any mail to dkimd: smtpd_milters does not name its socket"),
     )
     .evidence(format!("smtpd_milters = {value}"))
     .why(unsigned());
@@ -182,11 +178,8 @@ fn switched_on(caller: &Caller<'_>, postfix: &Postfix) -> Edit {
 }
 
 fn unknown_address(finding: Finding) -> Mended {
-    Mended::from(finding.advice(text!(
-        "name the server's socket in smtpd_milters and non_smtpd_milters; where it listens is not known \
-         here",
-        "nombre el socket del servidor en smtpd_milters y non_smtpd_milters; aquí no se sabe dónde escucha"
-    )))
+    Mended::from(finding.advice(text!("name the server's socket in smtpd_milters and non_smtpd_milters; where it listens is not known \
+         here")))
 }
 
 fn service_without(
@@ -196,10 +189,7 @@ fn service_without(
     signs: bool,
 ) -> Mended {
     let id = caller.service.id();
-    let what = text!(
-        "the service {id} does not hand its mail to dkimd",
-        "el servicio {id} no entrega su correo a dkimd"
-    );
+    let what = text!("the service {id} does not hand its mail to dkimd");
     let finding = match signs {
         true => Finding::fail("milter-service-without", id.clone(), what).why(unsigned()),
         false => Finding::info("milter-service-without", id.clone(), what),
@@ -236,10 +226,7 @@ fn port_without(caller: &Caller<'_>) -> Finding {
     Finding::info(
         "milter-service-without",
         id.clone(),
-        text!(
-            "the service {id} does not hand its mail to dkimd: arriving mail is not verified, and clients in mynetworks are not signed",
-            "el servicio {id} no entrega su correo a dkimd: no se verifica el correo entrante ni se firma el de los clientes de mynetworks"
-        ),
+        text!("the service {id} does not hand its mail to dkimd: arriving mail is not verified, and clients in mynetworks are not signed"),
     )
     .evidence(evidence(caller))
 }
@@ -249,10 +236,7 @@ fn local_unsigned(site: &Site<'_>, callers: &[Caller<'_>]) -> Mended {
     let finding = Finding::fail(
         "milter-local-mail-unsigned",
         "non_smtpd_milters",
-        text!(
-            "mail that programs of this host send (sendmail, cron, PHP) is not signed: non_smtpd_milters does not name dkimd",
-            "el correo que envían los programas de este servidor (sendmail, cron, PHP) sale sin firmar: non_smtpd_milters no nombra dkimd"
-        ),
+        text!("mail that programs of this host send (sendmail, cron, PHP) is not signed: non_smtpd_milters does not name dkimd"),
     )
     .evidence(format!("non_smtpd_milters = {value}"))
     .why(unsigned());
@@ -287,10 +271,7 @@ fn named_twice(site: &Site<'_>, caller: &Caller<'_>) -> Option<Mended> {
     let finding = Finding::warn(
         "milter-double-signing",
         parameter.clone(),
-        text!(
-            "{parameter} names {written} twice: every message is signed twice",
-            "{parameter} nombra dos veces {written}: cada mensaje se firma dos veces"
-        ),
+        text!("{parameter} names {written} twice: every message is signed twice"),
     )
     .evidence(evidence(caller));
     let endpoint = endpoint_of(&milter.written).to_owned();
@@ -317,16 +298,10 @@ fn twice(postfix: &Postfix, caller: &Caller<'_>) -> Mended {
     let finding = Finding::warn(
         "milter-double-signing",
         id.clone(),
-        text!(
-            "mail that comes back from the content filter through {id} is signed a second time",
-            "el correo que vuelve del filtro de contenido por {id} se firma por segunda vez"
-        ),
+        text!("mail that comes back from the content filter through {id} is signed a second time"),
     )
     .evidence(evidence(caller))
-    .why(text!(
-        "the first signature is broken by what the filter changed, and Amazon SES refuses mail with two (554 Duplicate header)",
-        "la primera firma queda rota por los cambios del filtro, y Amazon SES rechaza el correo con dos (554 Duplicate header)"
-    ));
+    .why(text!("the first signature is broken by what the filter changed, and Amazon SES refuses mail with two (554 Duplicate header)"));
     Mended::from(finding).with(Edit::service(&id, OPTIONS, &options.join(",")))
 }
 
@@ -356,15 +331,13 @@ fn disabled_for_clients(postfix: &Postfix) -> Option<Finding> {
         "milter-disabled-for-clients",
         "smtpd_milter_maps",
         text!(
-            "smtpd_milter_maps switches the filters off for some clients: their mail is not signed",
-            "smtpd_milter_maps desactiva los filtros para algunos clientes: su correo sale sin firmar"
+            "smtpd_milter_maps switches the filters off for some clients: their mail is not signed"
         ),
     )
     .evidence(format!("smtpd_milter_maps = {maps}"));
     let finding = lines.into_iter().fold(finding, Finding::evidence);
     Some(finding.advice(text!(
-        "leave clients whose mail is to be signed out of the table",
-        "quite de la tabla a los clientes cuyo correo deba firmarse"
+        "leave clients whose mail is to be signed out of the table"
     )))
 }
 

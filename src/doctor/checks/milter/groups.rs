@@ -72,15 +72,9 @@ fn finding(service: &Running, visitor: &Visitor, gid: u32) -> Finding {
     Finding::fail(
         "milter-group-not-in-effect",
         group.clone(),
-        text!(
-            "user {name} is in the group {group}, but {process}[{pid}] was started before and does not know",
-            "el usuario {name} está en el grupo {group}, pero {process}[{pid}] arrancó antes y no lo sabe"
-        ),
+        text!("user {name} is in the group {group}, but {process}[{pid}] was started before and does not know"),
     )
-    .why(text!(
-        "that process can't reach the milter's socket until it is replaced",
-        "ese proceso no llega al socket del milter hasta que se reinicie"
-    ))
+    .why(text!("that process can't reach the milter's socket until it is replaced"))
     .command("postfix reload")
 }
 

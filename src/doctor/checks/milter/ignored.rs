@@ -51,25 +51,19 @@ fn judge(place: &Elsewhere, config: &Path, socket: &SocketSpec, systemd: bool) -
     let ignored = place.file == Path::new(DEFAULTS) && systemd;
     let what = match ignored {
         true => text!(
-            "{file} sets the socket {written}, but nobody reads that file: {config} says {socket}",
-            "{file} indica el socket {written}, pero nadie lee ese archivo: {config} dice {socket}"
+            "{file} sets the socket {written}, but nobody reads that file: {config} says {socket}"
         ),
-        false => text!(
-            "the socket is set twice: {written} in {file}, {socket} in {config}",
-            "el socket está indicado dos veces: {written} en {file}, {socket} en {config}"
-        ),
+        false => text!("the socket is set twice: {written} in {file}, {socket} in {config}"),
     };
     let subject = format!("{file}:{}", place.line);
     let finding = Finding::warn("milter-settings-ignored", subject, what)
         .evidence(format!("{file}:{}: {written}", place.line))
         .evidence(format!("{config}: Socket {socket}"))
         .why(text!(
-            "whoever changes the one place wonders why nothing happens",
-            "quien cambie uno de los dos sitios no entenderá por qué no pasa nada"
+            "whoever changes the one place wonders why nothing happens"
         ))
         .advice(text!(
-            "keep the socket in {config} alone and remove the line from {file}",
-            "deje el socket solo en {config} y quite la línea de {file}"
+            "keep the socket in {config} alone and remove the line from {file}"
         ));
     if place.file == Path::new(DEFAULTS) {
         return finding.command(format!("sed -i '/^[[:space:]]*SOCKET=/s/^/#/' {DEFAULTS}"));

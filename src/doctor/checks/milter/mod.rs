@@ -179,10 +179,7 @@ async fn knock_everywhere(
     if !nix::unistd::geteuid().is_root() {
         report.omit(
             Cause::Rights,
-            text!(
-                "whether Postfix's services reach the socket of the milter",
-                "si los servicios de Postfix llegan al socket del milter"
-            ),
+            text!("whether Postfix's services reach the socket of the milter"),
         );
         return Vec::new();
     }
@@ -209,10 +206,7 @@ async fn knock_everywhere(
             Err(cause) | Ok(Knocked::NotAsPostfix { step: cause }) => {
                 report.omit(
                     Cause::Unavailable,
-                    text!(
-                        "whether Postfix's services reach the socket of the milter: {cause}",
-                        "si los servicios de Postfix llegan al socket del milter: {cause}"
-                    ),
+                    text!("whether Postfix's services reach the socket of the milter: {cause}"),
                 );
                 continue;
             }
@@ -225,24 +219,21 @@ async fn knock_everywhere(
                 knocked,
             },
         };
-        let finding = match cause_is_known(host) {
-            true => {
-                report.omit(
+        let finding =
+            match cause_is_known(host) {
+                true => {
+                    report.omit(
                     Cause::Told,
-                    text!(
-                        "whether Postfix's services reach the milter, which can't start with its \
-                         configuration",
-                        "si los servicios de Postfix llegan al milter, que no puede arrancar con su \
-                         configuración"
-                    ),
+                    text!("whether Postfix's services reach the milter, which can't start with its \
+                         configuration"),
                 );
-                None
-            }
-            false => reach::judge(&door, &scene).or_else(|| {
-                let server = host.server.as_deref()?;
-                strangers::shut_out(&door, &scene, server).map(Mended::from)
-            }),
-        };
+                    None
+                }
+                false => reach::judge(&door, &scene).or_else(|| {
+                    let server = host.server.as_deref()?;
+                    strangers::shut_out(&door, &scene, server).map(Mended::from)
+                }),
+            };
         open &= finding.is_none();
         mended.extend(finding);
     }

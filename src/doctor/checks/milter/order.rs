@@ -85,16 +85,10 @@ fn results_too_late(
     let finding = Finding::warn(
         "milter-order",
         parameter,
-        text!(
-            "{other} stands before dkimd in {parameter}, so it judges mail before dkimd has verified it",
-            "{other} está antes que dkimd en {parameter}, así que juzga el correo antes de que dkimd lo verifique"
-        ),
+        text!("{other} stands before dkimd in {parameter}, so it judges mail before dkimd has verified it"),
     )
     .evidence(format!("{parameter} = {}", list(caller)))
-    .why(text!(
-        "DMARC then sees no DKIM result, and good mail fails",
-        "DMARC no ve entonces ningún resultado de DKIM y el correo bueno falla"
-    ));
+    .why(text!("DMARC then sees no DKIM result, and good mail fails"));
     exchanged(finding, site, caller, (dmarc, milter))
 }
 
@@ -108,15 +102,11 @@ fn changed_after(
     let finding = Finding::warn(
         "milter-order",
         parameter,
-        text!(
-            "{other} stands after dkimd in {parameter} and may change what has been signed",
-            "{other} está después de dkimd en {parameter} y puede cambiar lo ya firmado"
-        ),
+        text!("{other} stands after dkimd in {parameter} and may change what has been signed"),
     )
     .evidence(format!("{parameter} = {}", list(caller)))
     .why(text!(
-        "a changed body breaks the signature: the signer comes last",
-        "un cuerpo cambiado rompe la firma: el firmante va al final"
+        "a changed body breaks the signature: the signer comes last"
     ));
     exchanged(finding, site, caller, (milter, rewriter))
 }

@@ -94,22 +94,16 @@ impl Door<'_> {
 /// What happens to mail while the filter can't be reached.
 pub(super) fn consequence(default_action: &str) -> Text {
     match default_action {
-        "accept" => text!(
-            "Postfix sends all mail unsigned meanwhile (milter_default_action = accept)",
-            "mientras tanto Postfix envía todo el correo sin firmar (milter_default_action = accept)"
-        ),
-        "reject" | "shutdown" => text!(
-            "Postfix refuses all mail meanwhile (milter_default_action = {default_action})",
-            "mientras tanto Postfix rechaza todo el correo (milter_default_action = {default_action})"
-        ),
+        "accept" => {
+            text!("Postfix sends all mail unsigned meanwhile (milter_default_action = accept)")
+        }
+        "reject" | "shutdown" => {
+            text!("Postfix refuses all mail meanwhile (milter_default_action = {default_action})")
+        }
         "quarantine" => text!(
-            "Postfix holds all mail in its queue meanwhile (milter_default_action = quarantine)",
-            "mientras tanto Postfix retiene todo el correo en su cola (milter_default_action = quarantine)"
+            "Postfix holds all mail in its queue meanwhile (milter_default_action = quarantine)"
         ),
-        _ => text!(
-            "Postfix answers 451 4.7.1 Service unavailable to every message meanwhile",
-            "mientras tanto Postfix responde 451 4.7.1 Service unavailable a todos los mensajes"
-        ),
+        _ => text!("Postfix answers 451 4.7.1 Service unavailable to every message meanwhile"),
     }
 }
 
@@ -157,28 +151,18 @@ fn silent(door: &Door<'_>) -> Finding {
     let place = &door.milter.written;
     door.fail(
         "milter-timeout",
-        text!(
-            "nobody answers at {place}: Postfix waits there in vain",
-            "nadie responde en {place}: Postfix espera allí en vano"
-        ),
+        text!("nobody answers at {place}: Postfix waits there in vain"),
     )
     .advice(text!(
-        "see whether a firewall drops the packets (nft list ruleset), and whether the server hangs",
-        "mire si un cortafuegos descarta los paquetes (nft list ruleset) y si el servidor está colgado"
+        "see whether a firewall drops the packets (nft list ruleset), and whether the server hangs"
     ))
     .command("systemctl restart opendkim")
 }
 
 fn unresolvable(door: &Door<'_>, scene: &Scene<'_>, host: &str, cause: &str) -> Mended {
     let what = match door.chroot {
-        true => text!(
-            "Postfix's chrooted service does not find the address of {host}",
-            "el servicio de Postfix, encerrado en su chroot, no encuentra la dirección de {host}"
-        ),
-        false => text!(
-            "Postfix does not find the address of {host}",
-            "Postfix no encuentra la dirección de {host}"
-        ),
+        true => text!("Postfix's chrooted service does not find the address of {host}"),
+        false => text!("Postfix does not find the address of {host}"),
     };
     let finding = door
         .fail("milter-host-unresolvable", what)
@@ -190,10 +174,7 @@ fn unresolvable(door: &Door<'_>, scene: &Scene<'_>, host: &str, cause: &str) -> 
                 scene.site,
                 &format!("inet:127.0.0.1:{port}"),
             ),
-        _ => Mended::from(finding.advice(text!(
-            "write the address instead of the name",
-            "escriba la dirección en lugar del nombre"
-        ))),
+        _ => Mended::from(finding.advice(text!("write the address instead of the name"))),
     }
 }
 
@@ -210,27 +191,15 @@ fn denied(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Finding {
         return door
             .fail(
                 "milter-socket-denied",
-                text!(
-                    "Postfix may not connect to {shown}, though its permissions allow it",
-                    "Postfix no puede conectarse a {shown}, aunque los permisos lo permiten"
-                ),
+                text!("Postfix may not connect to {shown}, though its permissions allow it"),
             )
             .evidence(way.steps.last().map_or_else(String::new, |step| step.shown()))
-            .advice(text!(
-                "see what AppArmor, SELinux or an access list forbids: journalctl -k | grep -i denied; getfacl {shown}",
-                "vea qué prohíbe AppArmor, SELinux o una lista de acceso: journalctl -k | grep -i denied; getfacl {shown}"
-            ));
+            .advice(text!("see what AppArmor, SELinux or an access list forbids: journalctl -k | grep -i denied; getfacl {shown}"));
     };
     let (name, at) = (&visitor.name, barrier.path.display());
     let what = match barrier.kind {
-        Kind::Directory => text!(
-            "user {name} may not enter {at}, where the milter's socket is",
-            "el usuario {name} no puede entrar en {at}, donde está el socket del milter"
-        ),
-        _ => text!(
-            "user {name} may not write to the milter's socket {at}",
-            "el usuario {name} no puede escribir en el socket del milter {at}"
-        ),
+        Kind::Directory => text!("user {name} may not enter {at}, where the milter's socket is"),
+        _ => text!("user {name} may not write to the milter's socket {at}"),
     };
     let mut finding = door
         .fail("milter-socket-denied", what)
@@ -273,10 +242,7 @@ fn missing(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Mended {
             let part = part.display();
             door.fail(
                 "milter-socket-missing",
-                text!(
-                    "there is no socket at {shown}: {part} does not exist",
-                    "no hay ningún socket en {shown}: {part} no existe"
-                ),
+                text!("there is no socket at {shown}: {part} does not exist"),
             )
             .command("systemctl restart opendkim")
             .into()
@@ -290,12 +256,10 @@ fn across_the_chroot(door: &Door<'_>, scene: &Scene<'_>, path: &Path, outside: &
     let (inside, outside_shown) = (path.display(), outside.display());
     let what = match door.chroot {
         true => text!(
-            "{services} sees nothing but {queue} (chroot), so it looks for the socket at {inside}; the server's is {outside_shown}",
-            "{services} no ve más que {queue} (chroot), así que busca el socket en {inside}; el del servidor es {outside_shown}"
+            "{services} sees nothing but {queue} (chroot), so it looks for the socket at {inside}; the server's is {outside_shown}"
         ),
         false => text!(
-            "{services} is not in the chroot, so it looks for the socket at {inside}; the server's is {outside_shown}",
-            "{services} no está en el chroot, así que busca el socket en {inside}; el del servidor es {outside_shown}"
+            "{services} is not in the chroot, so it looks for the socket at {inside}; the server's is {outside_shown}"
         ),
     };
     let finding = door.fail("milter-chroot", what);
@@ -349,10 +313,7 @@ fn listens_elsewhere(door: &Door<'_>, scene: &Scene<'_>, place: &Place) -> Mende
     let (written, found) = (&door.milter.written, place.for_postfix());
     let finding = door.fail(
         "milter-socket-differs",
-        text!(
-            "Postfix connects to {written}, but the server listens at {found}",
-            "Postfix se conecta a {written}, pero el servidor escucha en {found}"
-        ),
+        text!("Postfix connects to {written}, but the server listens at {found}"),
     );
     let finding = scene.servers.iter().fold(finding, |finding, server| {
         finding.evidence(format!(
@@ -369,10 +330,7 @@ fn set_up_elsewhere(door: &Door<'_>, scene: &Scene<'_>, socket: &SocketSpec) -> 
     let finding = door
         .fail(
             "milter-socket-differs",
-            text!(
-                "Postfix connects to {written}, but {config} has Socket {socket}",
-                "Postfix se conecta a {written}, pero {config} tiene Socket {socket}"
-            ),
+            text!("Postfix connects to {written}, but {config} has Socket {socket}"),
         )
         .evidence(format!("{config}: Socket {socket}"));
     let mut mended = leading_to(door, scene, finding, socket);
@@ -384,10 +342,7 @@ fn not_running(door: &Door<'_>, code: &'static str, at: &Path) -> Finding {
     let at = at.display();
     door.fail(
         code,
-        text!(
-            "the server does not run: nobody listens at {at}",
-            "el servidor no está en marcha: nadie escucha en {at}"
-        ),
+        text!("the server does not run: nobody listens at {at}"),
     )
     .command("systemctl start opendkim")
     .command("journalctl -u opendkim -n 20")
@@ -398,10 +353,7 @@ fn nobody_behind(door: &Door<'_>, scene: &Scene<'_>, path: &Path, errno: Errno) 
     let shown = path.display();
     if errno != Errno::ECONNREFUSED || !is_socket(path) {
         return door
-            .fail(
-                "milter-socket-missing",
-                text!("{shown} is no socket", "{shown} no es un socket"),
-            )
+            .fail("milter-socket-missing", text!("{shown} is no socket"))
             .evidence(format!("connect: {}", errno.desc()))
             .command(format!("rm {}", quoted_path(&path.to_string_lossy())))
             .command("systemctl restart opendkim")
@@ -422,15 +374,9 @@ fn closed_port(door: &Door<'_>, scene: &Scene<'_>, errno: Errno) -> Mended {
         return door
             .fail(
                 "milter-socket-denied",
-                text!(
-                    "the system forbids Postfix to connect to the milter's port",
-                    "el sistema prohíbe a Postfix conectarse al puerto del milter"
-                ),
+                text!("the system forbids Postfix to connect to the milter's port"),
             )
-            .advice(text!(
-                "see what the firewall or SELinux forbids: nft list ruleset; semanage port -l | grep milter",
-                "vea qué prohíben el cortafuegos o SELinux: nft list ruleset; semanage port -l | grep milter"
-            ))
+            .advice(text!("see what the firewall or SELinux forbids: nft list ruleset; semanage port -l | grep milter"))
             .into();
     }
     if let Some(place) = elsewhere(scene, |_| true) {

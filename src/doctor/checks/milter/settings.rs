@@ -96,12 +96,10 @@ fn action(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<Men
     let action = default_action(postfix, caller, milter);
     let what = match action.as_str() {
         "accept" => text!(
-            "whenever dkimd is away, Postfix sends mail unsigned: milter_default_action = accept",
-            "cuando dkimd no responde, Postfix envía el correo sin firmar: milter_default_action = accept"
+            "whenever dkimd is away, Postfix sends mail unsigned: milter_default_action = accept"
         ),
         "reject" | "shutdown" => text!(
-            "whenever dkimd is away, Postfix refuses mail for good: milter_default_action = {action}",
-            "cuando dkimd no responde, Postfix rechaza el correo definitivamente: milter_default_action = {action}"
+            "whenever dkimd is away, Postfix refuses mail for good: milter_default_action = {action}"
         ),
         _ => return None,
     };
@@ -113,10 +111,7 @@ fn action(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<Men
     let finding = Finding::warn("milter-default-action", parameter, what)
         .evidence(format!("{}: {}", caller.service.id(), milter.written))
         .evidence(format!("milter_default_action = {action}"))
-        .why(text!(
-            "a signature that is missing now and then costs reputation, and nobody notices; with tempfail mail waits at its sender until dkimd is back",
-            "una firma que falta de vez en cuando cuesta reputación y nadie lo nota; con tempfail el correo espera en su origen hasta que dkimd vuelve"
-        ));
+        .why(text!("a signature that is missing now and then costs reputation, and nobody notices; with tempfail mail waits at its sender until dkimd is back"));
     let others = caller.used().len() > 1 || of_itself;
     let edit = match others {
         // The other filters keep what they have.
@@ -176,16 +171,10 @@ fn protocol(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<M
         let finding = Finding::warn(
             "milter-protocol-old",
             "milter_protocol",
-            text!(
-                "Postfix speaks version {version} of the milter protocol to dkimd",
-                "Postfix habla con dkimd la versión {version} del protocolo milter"
-            ),
+            text!("Postfix speaks version {version} of the milter protocol to dkimd"),
         )
         .evidence(format!("milter_protocol = {written}"))
-        .why(text!(
-            "before version 6 white space at the beginning of header values gets lost, and signatures with a simple header break",
-            "antes de la versión 6 se pierden los espacios iniciales de las cabeceras y se rompen las firmas con cabecera simple"
-        ));
+        .why(text!("before version 6 white space at the beginning of header values gets lost, and signatures with a simple header break"));
         let edit = changed(postfix, caller, milter, "protocol", &PROTOCOL.to_string());
         Mended::from(finding).with(edit)
     })
@@ -208,14 +197,10 @@ fn patience(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<M
     let finding = Finding::warn(
         "milter-timeout-short",
         parameter,
-        text!(
-            "Postfix waits only {written} for dkimd, which may wait {deadline} s for DNS",
-            "Postfix espera a dkimd solo {written}, y dkimd puede esperar {deadline} s al DNS"
-        ),
+        text!("Postfix waits only {written} for dkimd, which may wait {deadline} s for DNS"),
     )
     .why(text!(
-        "when DNS is slow, Postfix gives dkimd up and defers the message",
-        "cuando el DNS va lento, Postfix da a dkimd por perdido y aplaza el mensaje"
+        "when DNS is slow, Postfix gives dkimd up and defers the message"
     ));
     let finding = short
         .iter()
@@ -244,18 +229,14 @@ fn macros(postfix: &Postfix, server: Option<&Snapshot>) -> Option<Mended> {
     let (parameter, name) = missing.next()?;
     let value = postfix.plain.value(parameter);
     let finding = Finding::fail(
-            "milter-macro-missing",
-            *parameter,
-            text!(
-                "Postfix does not tell dkimd the macro {name}, by which it knows mail of your users",
-                "Postfix no comunica a dkimd la macro {name}, con la que reconoce el correo de sus usuarios"
-            ),
-        )
-        .evidence(format!("{parameter} = {value}"))
-        .why(text!(
-            "mail of authenticated users counts as a stranger's and is not signed",
-            "el correo de los usuarios autenticados pasa por ajeno y no se firma"
-        ));
+        "milter-macro-missing",
+        *parameter,
+        text!("Postfix does not tell dkimd the macro {name}, by which it knows mail of your users"),
+    )
+    .evidence(format!("{parameter} = {value}"))
+    .why(text!(
+        "mail of authenticated users counts as a stranger's and is not signed"
+    ));
     let value = format!("{value} {name}");
     Some(Mended::from(finding).with(Edit::main(parameter, value.trim_start())))
 }
@@ -280,10 +261,7 @@ fn daemon_names(
         let finding = Finding::fail(
             "milter-signs-strangers",
             id.clone(),
-            text!(
-                "MTA names {name}, the daemon of {id}: mail of strangers that forges your domain gets your signature",
-                "MTA nombra {name}, el demonio de {id}: el correo ajeno que falsifica su dominio recibe su firma"
-            ),
+            text!("MTA names {name}, the daemon of {id}: mail of strangers that forges your domain gets your signature"),
         )
         .evidence(format!("MTA {shown}"))
         .evidence(format!("{id}: {NAME} = {name}"))
@@ -318,22 +296,15 @@ fn daemon_names(
     let finding = Finding::warn(
         "milter-daemon-name",
         NAME,
-        text!(
-            "MTA names {shown}, but no service of Postfix goes by that name",
-            "MTA nombra {shown}, pero ningún servicio de Postfix lleva ese nombre"
-        ),
+        text!("MTA names {shown}, but no service of Postfix goes by that name"),
     )
     .evidence(format!("MTA {shown}"));
     let services: Vec<_> = of(Role::Submission)
         .map(|caller| caller.service.id())
         .collect();
     if services.is_empty() {
-        return Some(Mended::from(finding.advice(text!(
-            "there is no submission service that could have this name: take MTA out of the configuration, \
-             or give the name to the service that your users send through",
-            "no hay servicio de envío que pueda llevar ese nombre: quite MTA de la configuración, o dele el \
-             nombre al servicio por el que envían sus usuarios"
-        ))));
+        return Some(Mended::from(finding.advice(text!("there is no submission service that could have this name: take MTA out of the configuration, \
+             or give the name to the service that your users send through"))));
     }
     let named = |mended: Mended, id: &String| mended.with(Edit::service(id, NAME, first));
     Some(services.iter().fold(Mended::from(finding), named))

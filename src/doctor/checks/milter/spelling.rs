@@ -71,17 +71,14 @@ fn finding(place: ListPlace, list: &str, repair: Repair) -> Mended {
     let (written, shown) = (repair.wrong, place.shown());
     let what = text!(
         "Postfix does not understand {shown} at {written}: it writes inet:HOST:PORT and unix:PATH, \
-         without quotes, and knows no comment behind a value",
-        "Postfix no entiende {shown} en {written}: escribe inet:HOST:PUERTO y unix:RUTA, sin comillas, \
-         y no conoce comentarios detrás de un valor"
+         without quotes, and knows no comment behind a value"
     );
     let finding = Finding::fail("milter-address-spelling", shown.clone(), what)
         .evidence(format!("{shown} = {list}"));
     match repair.right {
         Some(right) => Mended::list(finding, place, How::Whole(right)),
         None => Mended::from(finding.advice(text!(
-            "write every filter of {shown} as inet:HOST:PORT or unix:PATH",
-            "escriba cada filtro de {shown} como inet:HOST:PUERTO o unix:RUTA"
+            "write every filter of {shown} as inet:HOST:PORT or unix:PATH"
         ))),
     }
 }

@@ -80,15 +80,9 @@ pub(super) fn judge(
     let finding = Finding::warn(
         "milter-serves-everybody",
         first.clone(),
-        text!(
-            "whoever reaches {first} can have any mail signed: dkimd serves every address that connects there",
-            "cualquiera que llegue a {first} puede hacer firmar cualquier correo: dkimd atiende a toda dirección que se conecte"
-        ),
+        text!("whoever reaches {first} can have any mail signed: dkimd serves every address that connects there"),
     )
-    .why(text!(
-        "the milter protocol knows no password; a stranger only has to say that a message comes from 127.0.0.1",
-        "el protocolo milter no conoce contraseñas; a un extraño le basta decir que un mensaje viene de 127.0.0.1"
-    ))
+    .why(text!("the milter protocol knows no password; a stranger only has to say that a message comes from 127.0.0.1"))
     .setting(config, format!("MilterPeers {}", peers.collect::<Vec<_>>().join(", ")))
     .command("systemctl reload opendkim");
     Some(places.iter().fold(finding, |finding, place| {
@@ -119,10 +113,7 @@ pub(super) fn shut_out(door: &Door<'_>, scene: &Scene<'_>, server: &Snapshot) ->
     };
     let finding = door.fail(
         "milter-peer-shut-out",
-        text!(
-            "Postfix connects to {at} from {address}, and MilterPeers does not list that address: dkimd closes the connection",
-            "Postfix se conecta a {at} desde {address}, y MilterPeers no incluye esa dirección: dkimd cierra la conexión"
-        ),
+        text!("Postfix connects to {at} from {address}, and MilterPeers does not list that address: dkimd closes the connection"),
     );
     let finding = finding.setting(file.display().to_string(), line);
     Some(finding.command("systemctl reload opendkim"))

@@ -119,10 +119,7 @@ impl Trial<'_> {
 fn with_commands(found: &Mended, changes: &[Change], postfix: &Postfix) -> Finding {
     let mut finding = found.finding.clone();
     if changes.is_empty() {
-        finding = finding.advice(text!(
-            "the commands above mend this, too",
-            "las órdenes anteriores también corrigen esto"
-        ));
+        finding = finding.advice(text!("the commands above mend this, too"));
     }
     for command in commands(changes, postfix) {
         finding = finding.command(command);
@@ -166,12 +163,7 @@ fn without_command(found: Mended, site: &Site<'_>) -> Finding {
         Edit::Set(_) => None,
     });
     let place = place.unwrap_or_else(|| finding.subject.clone());
-    finding.advice(text!(
-        "write the filters in {place} as Postfix reads them (inet:HOST:PORT, or unix:PATH, relative to \
+    finding.advice(text!("write the filters in {place} as Postfix reads them (inet:HOST:PORT, or unix:PATH, relative to \
          the queue directory), so that the services reach {socket}; no command is known here that \
-         changes nothing else",
-        "escriba los filtros de {place} como los lee Postfix (inet:HOST:PUERTO, o unix:RUTA, relativa al \
-         directorio de la cola), de modo que los servicios lleguen a {socket}; aquí no se conoce ninguna \
-         orden que no cambie nada más"
-    ))
+         changes nothing else"))
 }

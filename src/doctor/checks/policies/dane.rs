@@ -114,17 +114,13 @@ pub(super) fn judge(tlsa: &Tlsa, chains: &[Vec<CertificateDer<'static>>]) -> Opt
     if records.is_empty() || chains.is_empty() || records.iter().any(fits) {
         return None;
     }
-    let what = text!(
-        "the TLSA records at {name} do not fit the certificate that Postfix serves",
-        "los registros TLSA de {name} no corresponden al certificado que Postfix sirve"
-    );
+    let what = text!("the TLSA records at {name} do not fit the certificate that Postfix serves");
     let finding = Finding::fail("tlsa-differs", name, what);
     let finding = tlsa.records.iter().fold(finding, |finding, record| {
         finding.evidence(format!("{name} TLSA {record}"))
     });
     let finding = finding.why(text!(
-        "everybody who checks DANE (Microsoft, Comcast, GMX and many others) delivers nothing here",
-        "quien comprueba DANE (Microsoft, Comcast, GMX y muchos más) no entrega nada aquí"
+        "everybody who checks DANE (Microsoft, Comcast, GMX and many others) delivers nothing here"
     ));
     let leaves = chains.iter().filter_map(|chain| chain.first());
     Some(leaves.filter_map(public_key).fold(finding, |finding, key| {

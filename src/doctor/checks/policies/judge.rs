@@ -86,28 +86,23 @@ fn sts(facts: &PolicyFacts) -> Option<Finding> {
     let finding = if !one {
         let what = text!(
             "the MTA-STS record at {name} can't be used: there must be one, with v=STSv1 and an id= \
-             of letters and digits",
-            "el registro MTA-STS de {name} no sirve: debe haber uno solo, con v=STSv1 y un id= de \
-             letras y cifras"
+             of letters and digits"
         );
         Finding::warn("mta-sts-syntax", domain, what)
             .record(record_line::txt(&name, "v=STSv1; id=20260101000000"))
     } else if !facts.sts_host_exists {
         let what = text!(
-            "{name} announces an MTA-STS policy, but mta-sts.{domain}, where it is fetched, has no address",
-            "{name} anuncia una política MTA-STS, pero mta-sts.{domain}, de donde se descarga, no tiene dirección"
+            "{name} announces an MTA-STS policy, but mta-sts.{domain}, where it is fetched, has no address"
         );
         Finding::warn("mta-sts-no-host", domain, what).advice(text!(
-            "serve https://mta-sts.{domain}/.well-known/mta-sts.txt, or delete the record",
-            "sirva https://mta-sts.{domain}/.well-known/mta-sts.txt, o borre el registro"
+            "serve https://mta-sts.{domain}/.well-known/mta-sts.txt, or delete the record"
         ))
     } else {
         return None;
     };
     let finding = facts.sts.iter().fold(finding, Finding::evidence);
     Some(finding.why(text!(
-        "senders ignore the policy, and mail to you may travel without protection",
-        "los remitentes pasan por alto la política, y el correo hacia usted puede viajar sin protección"
+        "senders ignore the policy, and mail to you may travel without protection"
     )))
 }
 
@@ -135,8 +130,6 @@ fn reports(facts: &PolicyFacts) -> Option<Finding> {
     }
     let what = text!(
         "the record for TLS reports at {name} can't be used: there must be one, with v=TLSRPTv1 and \
-         rua=mailto:…",
-        "el registro de informes TLS de {name} no sirve: debe haber uno solo, con v=TLSRPTv1 y \
          rua=mailto:…"
     );
     let finding = Finding::warn("tls-rpt-syntax", domain, what);
@@ -154,15 +147,13 @@ fn bimi(facts: &PolicyFacts) -> Option<Finding> {
         return None;
     }
     let what = text!(
-        "{domain} publishes a logo (BIMI), but its DMARC policy does not ask to quarantine or reject",
-        "{domain} publica un logotipo (BIMI), pero su política DMARC no pide cuarentena ni rechazo"
+        "{domain} publishes a logo (BIMI), but its DMARC policy does not ask to quarantine or reject"
     );
     let finding = Finding::warn("bimi-without-policy", domain, what).evidence(record.as_str());
     Some(
         finding
             .why(text!(
-                "no receiver shows the logo of a domain that lets itself be forged",
-                "ningún receptor muestra el logotipo de un dominio que se deja falsificar"
+                "no receiver shows the logo of a domain that lets itself be forged"
             ))
             .record(record_line::txt(
                 &format!("_dmarc.{domain}"),
@@ -174,19 +165,10 @@ fn bimi(facts: &PolicyFacts) -> Option<Finding> {
 fn tlsa(tlsa: &Tlsa) -> Option<Finding> {
     let name = &tlsa.name;
     let finding = if tlsa.signed == Some(false) {
-        let what = text!(
-            "{name} has TLSA records (DANE), but DNSSEC does not protect them",
-            "{name} tiene registros TLSA (DANE), pero DNSSEC no los protege"
-        );
+        let what = text!("{name} has TLSA records (DANE), but DNSSEC does not protect them");
         Finding::warn("tlsa-without-dnssec", name, what)
-            .why(text!(
-                "senders ignore unsigned TLSA records",
-                "los remitentes pasan por alto los registros TLSA sin firmar"
-            ))
-            .advice(text!(
-                "sign the zone and have the DS record entered at the registrar, or delete the records",
-                "firme la zona y registre el DS en el registrador, o borre los registros"
-            ))
+            .why(text!("senders ignore unsigned TLSA records"))
+            .advice(text!("sign the zone and have the DS record entered at the registrar, or delete the records"))
     } else {
         let usable = |record: &&String| {
             let usage = record.split_whitespace().next();
@@ -195,18 +177,13 @@ fn tlsa(tlsa: &Tlsa) -> Option<Finding> {
         if tlsa.records.iter().find(usable).is_some() {
             return None;
         }
-        let what = text!(
-            "the TLSA records at {name} have a usage that mail does not use (0 or 1)",
-            "los registros TLSA de {name} tienen un uso que el correo no admite (0 o 1)"
-        );
+        let what = text!("the TLSA records at {name} have a usage that mail does not use (0 or 1)");
         Finding::warn("tlsa-usage", name, what)
             .why(text!(
-                "for SMTP only 3 (the server's own key) and 2 (an authority's) count (RFC 7672)",
-                "para SMTP solo cuentan 3 (la clave del servidor) y 2 (la de una autoridad) (RFC 7672)"
+                "for SMTP only 3 (the server's own key) and 2 (an authority's) count (RFC 7672)"
             ))
             .advice(text!(
-                "publish “3 1 1” and the SHA-256 of the server's public key",
-                "publique «3 1 1» y el SHA-256 de la clave pública del servidor"
+                "publish “3 1 1” and the SHA-256 of the server's public key"
             ))
     };
     Some(tlsa.records.iter().fold(finding, Finding::evidence))
@@ -225,18 +202,13 @@ pub(super) fn judge_caa(helo: &str, name: &str, records: &[String]) -> Option<Fi
     if issue.clone().next().is_none() || issue.clone().any(|record| authority(&record)) {
         return None;
     }
-    let what = text!(
-        "the CAA record at {name} forbids every authority to issue a certificate for {helo}",
-        "el registro CAA de {name} prohíbe a toda autoridad emitir un certificado para {helo}"
-    );
+    let what =
+        text!("the CAA record at {name} forbids every authority to issue a certificate for {helo}");
     let finding = Finding::warn("caa-forbids-all", name, what);
     let finding = records.iter().fold(finding, Finding::evidence);
     Some(
         finding
-            .why(text!(
-                "the server's certificate can't be renewed",
-                "no se puede renovar el certificado del servidor"
-            ))
+            .why(text!("the server's certificate can't be renewed"))
             .record(record_line::of_type(
                 name,
                 "CAA",

@@ -63,10 +63,7 @@ pub(super) async fn report(host: &Host) -> Report {
         }
         Err(_) => report.omit(
             Cause::Told,
-            text!(
-                "the greeting of port 25: Postfix does not run",
-                "el saludo del puerto 25: Postfix no está en marcha"
-            ),
+            text!("the greeting of port 25: Postfix does not run"),
         ),
     }
     report
@@ -114,16 +111,11 @@ fn judge(heard: &Heard, hostname: &str) -> Vec<Finding> {
             Finding::info(
                 "port-25-greeting",
                 at,
-                text!(
-                    "this server greets as {named:?}, not by its name {hostname} (myhostname)",
-                    "este servidor saluda como {named:?}, no con su nombre {hostname} (myhostname)"
-                ),
+                text!("this server greets as {named:?}, not by its name {hostname} (myhostname)"),
             )
             .evidence(greeting.to_string())
             .why(text!(
-                "RFC 5321 wants the host's name first in the greeting; tests of others complain",
-                "la RFC 5321 pide que el saludo empiece por el nombre del equipo; las pruebas de \
-                 terceros se quejan"
+                "RFC 5321 wants the host's name first in the greeting; tests of others complain"
             ))
             .command("postconf -e 'smtpd_banner=$myhostname ESMTP' && postfix reload"),
         );
@@ -133,46 +125,35 @@ fn judge(heard: &Heard, hostname: &str) -> Vec<Finding> {
             Finding::warn(
                 "port-25-8bit",
                 at,
-                text!(
-                    "this server does not offer 8BITMIME on port 25",
-                    "este servidor no ofrece 8BITMIME en el puerto 25"
-                ),
+                text!("this server does not offer 8BITMIME on port 25"),
             )
             .evidence(ehlo.to_string())
             .why(text!(
                 "senders convert 8-bit mail on the way here, after they signed it, and their \
-                 signatures break",
-                "los remitentes convierten el correo de 8 bits por el camino, después de firmarlo, \
-                 y sus firmas se rompen"
+                 signatures break"
             ))
             .advice(text!(
                 "take 8bitmime out of smtpd_discard_ehlo_keywords, or out of the firewall that \
-                 rewrites SMTP",
-                "quite 8bitmime de smtpd_discard_ehlo_keywords, o del cortafuegos que reescribe SMTP"
+                 rewrites SMTP"
             ))
-            .command("postconf smtpd_discard_ehlo_keywords smtpd_discard_ehlo_keyword_address_maps"),
+            .command(
+                "postconf smtpd_discard_ehlo_keywords smtpd_discard_ehlo_keyword_address_maps",
+            ),
         );
     }
     findings
 }
 
 fn why_nobody_gets_in() -> Text {
-    text!(
-        "no mail for the domain gets in, neither do answers and reports",
-        "no entra ningún correo para el dominio, ni respuestas ni informes"
-    )
+    text!("no mail for the domain gets in, neither do answers and reports")
 }
 
 fn no_service(postfix: &Postfix, domain: &str, exchanger: &str) -> Finding {
     Finding::fail(
         "port-25-no-service",
         domain,
-        text!(
-            "the MX record of {domain} points to this host ({exchanger}), but Postfix has no service \
-             on port 25",
-            "el registro MX de {domain} apunta a este equipo ({exchanger}), pero Postfix no tiene \
-             ningún servicio en el puerto 25"
-        ),
+        text!("the MX record of {domain} points to this host ({exchanger}), but Postfix has no service \
+             on port 25"),
     )
     .evidence(format!("{}: no smtp inet … smtpd", master_cf(postfix)))
     .why(why_nobody_gets_in())
@@ -188,12 +169,8 @@ fn not_listening(postfix: &Postfix, domain: &str, exchanger: &str) -> Finding {
     Finding::fail(
         "port-25-not-listening",
         domain,
-        text!(
-            "the MX record of {domain} points to this host ({exchanger}), but Postfix listens on the \
-             loopback address alone",
-            "el registro MX de {domain} apunta a este equipo ({exchanger}), pero Postfix solo \
-             escucha en la dirección local (loopback)"
-        ),
+        text!("the MX record of {domain} points to this host ({exchanger}), but Postfix listens on the \
+             loopback address alone"),
     )
     .evidence(format!("inet_interfaces = {interfaces}"))
     .why(why_nobody_gets_in())
@@ -204,17 +181,12 @@ fn not_answering(tries: Vec<String>) -> Finding {
     let finding = Finding::fail(
         "port-25-not-answering",
         "port 25",
-        text!(
-            "Postfix runs, but does not greet on its own port 25",
-            "Postfix está en marcha, pero no saluda en su propio puerto 25"
-        ),
+        text!("Postfix runs, but does not greet on its own port 25"),
     )
     .why(why_nobody_gets_in())
     .advice(text!(
         "changed inet_interfaces and master.cf need a restart, not a reload; the log tells why \
-         smtpd fails to start",
-        "los cambios en inet_interfaces y master.cf requieren reiniciar, no solo recargar; el \
-         registro del correo dice por qué no arranca smtpd"
+         smtpd fails to start"
     ))
     .command(
         "systemctl restart postfix; ss -ltnp 'sport = :25'; journalctl -t postfix/smtpd -n 20",
@@ -226,19 +198,11 @@ fn not_proved(exchanger: &str) -> Finding {
     Finding::info(
         "port-25-inbound",
         exchanger,
-        text!(
-            "whether port 25 can be reached from outside can't be seen from here: a firewall of the \
-             provider may close it",
-            "desde aquí no se puede ver si se llega al puerto 25 desde fuera: un cortafuegos del \
-             proveedor puede cerrarlo"
-        ),
+        text!("whether port 25 can be reached from outside can't be seen from here: a firewall of the \
+             provider may close it"),
     )
-    .advice(text!(
-        "try it from another network: telnet {exchanger} 25 must show a line that begins with 220; \
-         or send a message here from a large provider",
-        "pruébelo desde otra red: telnet {exchanger} 25 debe mostrar una línea que empiece por 220; \
-         o envíe aquí un mensaje desde un gran proveedor"
-    ))
+    .advice(text!("try it from another network: telnet {exchanger} 25 must show a line that begins with 220; \
+         or send a message here from a large provider"))
 }
 
 fn master_cf(postfix: &Postfix) -> String {

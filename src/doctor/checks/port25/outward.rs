@@ -143,20 +143,14 @@ fn reached(calls: &[Call]) -> Option<Finding> {
         let finding = Finding::warn(
             "port-25-ipv6-blocked",
             "IPv6",
-            text!(
-                "no mail server can be reached over IPv6, while IPv4 works",
-                "no se llega a ningún servidor de correo por IPv6, mientras que IPv4 funciona"
-            ),
+            text!("no mail server can be reached over IPv6, while IPv4 works"),
         )
         .why(text!(
-            "Postfix tries IPv6 first half of the time, and mail waits until it falls back to IPv4",
-            "Postfix prueba primero IPv6 la mitad de las veces, y el correo espera hasta que vuelve \
-             a IPv4"
+            "Postfix tries IPv6 first half of the time, and mail waits until it falls back to IPv4"
         ))
         .command("postconf -e inet_protocols=ipv4 && systemctl restart postfix")
         .advice(text!(
-            "or have the provider mend IPv6 or open port 25 for it",
-            "o pida al proveedor que arregle IPv6 o abra el puerto 25 para él"
+            "or have the provider mend IPv6 or open port 25 for it"
         ));
         return Some(with_evidence(finding, v6));
     }
@@ -164,14 +158,10 @@ fn reached(calls: &[Call]) -> Option<Finding> {
         let finding = Finding::fail(
             "port-25-ipv4-blocked",
             "IPv4",
-            text!(
-                "no mail server can be reached over IPv4 on port 25, only over IPv6",
-                "no se llega por IPv4 a ningún puerto 25, solo por IPv6"
-            ),
+            text!("no mail server can be reached over IPv4 on port 25, only over IPv6"),
         )
         .why(text!(
-            "most receivers have no IPv6: their mail stays in the queue",
-            "la mayoría de los receptores no tienen IPv6: su correo se queda en la cola"
+            "most receivers have no IPv6: their mail stays in the queue"
         ))
         .advice(to_the_provider());
         return Some(with_evidence(finding, v4));
@@ -179,10 +169,7 @@ fn reached(calls: &[Call]) -> Option<Finding> {
     let finding = Finding::info(
         "port-25-some-unanswered",
         "port 25",
-        text!(
-            "some large receivers did not greet, others did: the way out is open",
-            "algunos grandes receptores no saludaron y otros sí: la salida está abierta"
-        ),
+        text!("some large receivers did not greet, others did: the way out is open"),
     );
     Some(with_evidence(finding, silent))
 }
@@ -197,30 +184,21 @@ fn blocked(calls: &[Call]) -> Finding {
     };
     let what = match calls.iter().all(no_way) {
         true => text!(
-            "this host has no way to any mail server: none of the large receivers can be reached",
-            "este equipo no tiene ruta hasta ningún servidor de correo: no se llega a ninguno de \
-             los grandes receptores"
+            "this host has no way to any mail server: none of the large receivers can be reached"
         ),
-        false => text!(
-            "port 25 is closed on the way out: none of the large receivers can be reached",
-            "el puerto 25 está cerrado de salida: no se llega a ninguno de los grandes receptores"
-        ),
+        false => {
+            text!("port 25 is closed on the way out: none of the large receivers can be reached")
+        }
     };
     let finding = Finding::fail("port-25-blocked", "port 25", what)
         .why(text!(
             "all mail for others stays in the queue (Connection timed out) and comes back after \
-             five days. Most hosting providers keep port 25 closed until they are asked",
-            "todo el correo para otros se queda en la cola (Connection timed out) y vuelve a los \
-             cinco días. La mayoría de los proveedores mantienen cerrado el puerto 25 hasta que se \
-             les pide abrirlo"
+             five days. Most hosting providers keep port 25 closed until they are asked"
         ))
         .advice(to_the_provider())
         .advice(text!(
             "or send through a relay on port 587: write it in relayhost with its login in \
-             smtp_sasl_password_maps: postconf -e 'relayhost=[smtp.provider.example]:587'",
-            "o envíe por el puerto 587 de un servidor de salida: póngalo en relayhost y sus \
-             credenciales en smtp_sasl_password_maps: postconf -e \
-             'relayhost=[smtp.proveedor.example]:587'"
+             smtp_sasl_password_maps: postconf -e 'relayhost=[smtp.provider.example]:587'"
         ));
     with_evidence(finding, calls)
 }
@@ -228,9 +206,7 @@ fn blocked(calls: &[Call]) -> Finding {
 fn to_the_provider() -> Text {
     text!(
         "ask the provider of this server to open outgoing TCP port 25 (in its panel or by a \
-         support request); look also at this host's own firewall: nft list ruleset",
-        "pida al proveedor de este servidor que abra el puerto TCP 25 de salida (en su panel o por \
-         soporte); mire también el cortafuegos propio: nft list ruleset"
+         support request); look also at this host's own firewall: nft list ruleset"
     )
 }
 
@@ -250,18 +226,14 @@ fn redirected(calls: &[Call]) -> Option<Finding> {
         "port-25-redirected",
         "port 25",
         text!(
-            "{name} answers in the place of every receiver: port 25 is led through another server",
-            "{name} responde en lugar de todos los receptores: el puerto 25 pasa por otro servidor"
+            "{name} answers in the place of every receiver: port 25 is led through another server"
         ),
     )
     .why(text!(
-        "receivers then see that server's address, which SPF does not name, and TLS ends there",
-        "los receptores ven entonces la dirección de ese servidor, que SPF no incluye, y TLS \
-         termina allí"
+        "receivers then see that server's address, which SPF does not name, and TLS ends there"
     ))
     .advice(text!(
-        "ask the provider to let port 25 through, or to name the addresses for the SPF record",
-        "pida al proveedor que deje pasar el puerto 25, o las direcciones para el registro SPF"
+        "ask the provider to let port 25 through, or to name the addresses for the SPF record"
     ));
     Some(with_evidence(
         finding,
@@ -279,17 +251,13 @@ fn refused(calls: &[Call]) -> Vec<Finding> {
             .filter(|reply| !reply.is_positive())?;
         let said = Refusal::from_host(&call.host, &reply.to_string());
         let (provider, address) = (call.provider, call.address);
-        let what = text!(
-            "{provider} is reached, but turns this server away before any mail",
-            "se llega a {provider}, pero rechaza a este servidor antes de cualquier correo"
-        );
+        let what = text!("{provider} is reached, but turns this server away before any mail");
         let finding = Finding::warn("port-25-refused", format!("{provider} [{address}]"), what)
             .evidence(evidence(call));
         Some(match said.cause() {
             Some(cause) => finding.why((cause.meaning)()).advice((cause.remedy)()),
             None => finding.advice(text!(
-                "search for the words of the reply on the receiver's postmaster pages",
-                "busque las palabras de la respuesta en las páginas para postmasters del receptor"
+                "search for the words of the reply on the receiver's postmaster pages"
             )),
         })
     };
@@ -311,25 +279,16 @@ fn clock(calls: &[Call], now: u64) -> Option<Finding> {
     let minutes = skew(first)? / 60;
     let ahead = told(first)? < now;
     let what = match ahead {
-        true => text!(
-            "this host's clock is {minutes} minutes ahead of a receiver's",
-            "el reloj de este equipo va {minutes} minutos adelantado respecto al de un receptor"
-        ),
-        false => text!(
-            "this host's clock is {minutes} minutes behind a receiver's",
-            "el reloj de este equipo va {minutes} minutos atrasado respecto al de un receptor"
-        ),
+        true => text!("this host's clock is {minutes} minutes ahead of a receiver's"),
+        false => text!("this host's clock is {minutes} minutes behind a receiver's"),
     };
     let why = match ahead {
         true => text!(
-            "signatures carry a time (t=) in the future, and some receivers do not accept them",
-            "las firmas llevan una hora (t=) en el futuro, y algunos receptores no las aceptan"
+            "signatures carry a time (t=) in the future, and some receivers do not accept them"
         ),
         false => text!(
             "signatures that end (x=) may have ended when they arrive, and certificates seem not \
-             yet valid",
-            "las firmas con caducidad (x=) pueden llegar caducadas, y los certificados parecen no \
-             ser válidos aún"
+             yet valid"
         ),
     };
     let finding = Finding::fail("clock-differs", "clock", what)

@@ -80,21 +80,13 @@ fn unknown(written: &str, name: &str) -> Finding {
     Finding::fail(
         "relay-unknown",
         written,
-        text!(
-            "the relay {written} that all mail is handed to has no address",
-            "el servidor de salida {written}, al que se entrega todo el correo, no tiene dirección"
-        ),
+        text!("the relay {written} that all mail is handed to has no address"),
     )
     .evidence(format!("{name}: no A, no AAAA"))
-    .why(text!(
-        "all mail for others stays in the queue",
-        "todo el correo para otros se queda en la cola"
-    ))
+    .why(text!("all mail for others stays in the queue"))
     .advice(text!(
         "write the name and port that the relay's provider tells in relayhost (postconf -e), then \
-         postfix reload",
-        "escriba en relayhost (postconf -e) el nombre y el puerto que indica el proveedor de ese \
-         servidor y ejecute después postfix reload"
+         postfix reload"
     ))
 }
 
@@ -102,26 +94,16 @@ fn unreachable(written: &str, tries: Vec<String>) -> Finding {
     let finding = Finding::fail(
         "relay-unreachable",
         written,
-        text!(
-            "the relay {written} that all mail is handed to does not answer",
-            "el servidor de salida {written}, al que se entrega todo el correo, no responde"
-        ),
+        text!("the relay {written} that all mail is handed to does not answer"),
     )
-    .why(text!(
-        "all mail for others stays in the queue",
-        "todo el correo para otros se queda en la cola"
-    ))
+    .why(text!("all mail for others stays in the queue"))
     .advice(text!(
         "is the port right (587, seldom 465 with smtp_tls_wrappermode=yes; 25 is often closed), \
-         and is this server's address allowed there?",
-        "¿es correcto el puerto (587, rara vez 465 con smtp_tls_wrappermode=yes; el 25 suele estar \
-         cerrado) y se admite allí la dirección de este servidor?"
+         and is this server's address allowed there?"
     ))
     .advice(text!(
         "write the name and port that the relay's provider tells in relayhost (postconf -e), then \
-         postfix reload",
-        "escriba en relayhost (postconf -e) el nombre y el puerto que indica el proveedor de ese \
-         servidor y ejecute después postfix reload"
+         postfix reload"
     ));
     tries.into_iter().fold(finding, Finding::evidence)
 }

@@ -65,10 +65,7 @@ fn listens(service: &Service) -> bool {
 }
 
 fn harm() -> Text {
-    text!(
-        "anybody sends spam through this server; within hours it is on every block list",
-        "cualquiera envía spam por este servidor; en horas estará en todas las listas de bloqueo"
-    )
+    text!("anybody sends spam through this server; within hours it is on every block list")
 }
 
 fn open_by_lists(postfix: &Postfix, service: &Service) -> Option<Finding> {
@@ -85,18 +82,14 @@ fn open_by_lists(postfix: &Postfix, service: &Service) -> Option<Finding> {
         true => Finding::fail(
             "relay-open",
             id.clone(),
-            text!(
-                "{id} passes mail of strangers on to anywhere: an open relay",
-                "{id} reenvía el correo de desconocidos a cualquier sitio: es una retransmisión abierta (open relay)"
-            ),
+            text!("{id} passes mail of strangers on to anywhere: an open relay"),
         )
         .why(harm()),
         false => Finding::fail(
             "relay-no-barrier",
             id.clone(),
             text!(
-                "{id} takes no mail: nothing in its restrictions would keep strangers from relaying, so Postfix ends it (fatal)",
-                "{id} no acepta correo: nada en sus restricciones impediría reenviar a desconocidos, así que Postfix lo termina (fatal)"
+                "{id} takes no mail: nothing in its restrictions would keep strangers from relaying, so Postfix ends it (fatal)"
             ),
         ),
     };
@@ -180,14 +173,12 @@ fn networks(postfix: &Postfix, service: &Service, names_networks: bool) -> Optio
     ];
     let (code, what, everybody) = if let Some(entry) = find(Network::holds_everybody) {
         let what = text!(
-            "mynetworks holds {entry}: everybody counts as one of this server's own machines, an open relay",
-            "mynetworks contiene {entry}: cualquiera pasa por una máquina propia; es una retransmisión abierta (open relay)"
+            "mynetworks holds {entry}: everybody counts as one of this server's own machines, an open relay"
         );
         ("relay-open", what, true)
     } else if let Some(entry) = find(Network::is_wide) {
         let what = text!(
-            "mynetworks holds {entry}: strangers in that network may send through this server",
-            "mynetworks contiene {entry}: los desconocidos de esa red pueden enviar por este servidor"
+            "mynetworks holds {entry}: strangers in that network may send through this server"
         );
         ("relay-networks-wide", what, false)
     } else if names_networks {
@@ -243,17 +234,13 @@ fn style_finding(entries: &[&str], style: &str, evidence: &[String; 2]) -> Optio
     let finding = Finding::warn(
         "relay-networks-style",
         "mynetworks_style",
-        text!(
-            "mynetworks_style = {style} trusts the neighbours of this server in {public}",
-            "mynetworks_style = {style} confía en los vecinos de este servidor en {public}"
-        ),
+        text!("mynetworks_style = {style} trusts the neighbours of this server in {public}"),
     );
     let finding = evidence.iter().fold(finding, Finding::evidence);
     Some(
         finding
             .why(text!(
-                "at a provider these are machines of strangers, who may send through this server",
-                "en un proveedor son máquinas de desconocidos, que pueden enviar por este servidor"
+                "at a provider these are machines of strangers, who may send through this server"
             ))
             .command("postconf -e 'mynetworks_style = host'")
             .command("postfix reload"),

@@ -93,10 +93,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     if host.dns.is_none() {
         report.merge(Report::not_examined(
             Cause::Offline,
-            text!(
-                "what the name servers answer",
-                "qué responden los servidores de nombres"
-            ),
+            text!("what the name servers answer"),
         ));
     }
     if let Some(finding) = host
@@ -136,10 +133,7 @@ fn is_public(server: IpAddr) -> bool {
 
 fn own_resolver(finding: Finding) -> Finding {
     finding
-        .advice(text!(
-            "run a resolver of your own on this host, and ask that one:",
-            "ponga un resolutor propio en este servidor y pregúntele a él:"
-        ))
+        .advice(text!("run a resolver of your own on this host, and ask that one:"))
         .command("apt install unbound && echo nameserver 127.0.0.1 > /etc/resolv.conf && systemctl restart postfix")
 }
 
@@ -170,9 +164,7 @@ fn judge(facts: &ResolverFacts, config: &Path) -> Vec<Finding> {
     if let (true, Some((server, _))) = (facts.trust_anchor, strips.first()) {
         let what = text!(
             "TrustAnchorFile is set, but the name server {server} does not pass DNSSEC records on, so \
-             every key counts as unprotected",
-            "TrustAnchorFile está definido, pero el servidor de nombres {server} no transmite los \
-             registros DNSSEC, así que toda clave cuenta como no protegida"
+             every key counts as unprotected"
         );
         let finding = Finding::warn("resolver-strips-dnssec", server.to_string(), what);
         findings.push(own_resolver(finding));
@@ -181,9 +173,7 @@ fn judge(facts: &ResolverFacts, config: &Path) -> Vec<Finding> {
     if let (true, Some((server, _))) = (facts.dane, trusting.first()) {
         let what = text!(
             "smtp_tls_security_level asks for DANE, but the name server {server} does not validate \
-             DNSSEC, so DANE never takes effect",
-            "smtp_tls_security_level pide DANE, pero el servidor de nombres {server} no valida \
-             DNSSEC, así que DANE nunca surte efecto"
+             DNSSEC, so DANE never takes effect"
         );
         let finding = Finding::warn("resolver-not-validating", server.to_string(), what);
         findings.push(own_resolver(finding));
@@ -215,61 +205,42 @@ fn dead(facts: &ResolverFacts, bad: &[&(SocketAddr, Shown)], config: &Path) -> O
     let (code, what) = match (all, refusing) {
         (true, false) => (
             "resolver-silent",
-            text!(
-                "no name server answers: {servers}",
-                "no responde ningún servidor de nombres: {servers}"
-            ),
+            text!("no name server answers: {servers}"),
         ),
         (true, true) => (
             "resolver-refuses",
-            text!(
-                "the name servers answer only with errors: {servers}",
-                "los servidores de nombres solo responden con errores: {servers}"
-            ),
+            text!("the name servers answer only with errors: {servers}"),
         ),
         (false, _) => (
             "resolver-partly-silent",
-            text!(
-                "some name servers do not answer: {servers}",
-                "algunos servidores de nombres no responden: {servers}"
-            ),
+            text!("some name servers do not answer: {servers}"),
         ),
     };
     let level = if all { Level::Fail } else { Level::Warn };
     let finding = Finding::new(level, code, &place, what).evidence(format!("{place}: {line}"));
     let finding = match all {
         true => finding.why(text!(
-            "without DNS no mail leaves, no key is found, and nothing else can be checked",
-            "sin DNS no sale correo, no se encuentra ninguna clave y nada más se puede comprobar"
+            "without DNS no mail leaves, no key is found, and nothing else can be checked"
         )),
         false => finding.why(text!(
-            "each question may have to wait for the dead one first",
-            "cada consulta puede tener que esperar antes al que no responde"
+            "each question may have to wait for the dead one first"
         )),
     };
     Some(match facts.own_list {
         true => finding.advice(text!(
-            "take the dead servers out of the option Nameservers, or the whole line",
-            "quite de la opción Nameservers los servidores que no responden, o la línea entera"
+            "take the dead servers out of the option Nameservers, or the whole line"
         )),
         false => own_resolver(finding),
     })
 }
 
 fn no_tcp(server: SocketAddr) -> Finding {
-    let what = text!(
-        "the name server {server} does not answer over TCP",
-        "el servidor de nombres {server} no responde por TCP"
-    );
+    let what = text!("the name server {server} does not answer over TCP");
     Finding::warn("resolver-no-tcp", server.to_string(), what)
         .why(text!(
-            "records above 1232 octets, such as large keys, can't be read through it",
-            "los registros de más de 1232 octetos, como las claves grandes, no se pueden leer a través de él"
+            "records above 1232 octets, such as large keys, can't be read through it"
         ))
-        .advice(text!(
-            "open TCP port 53 towards it in the firewall",
-            "abra en el cortafuegos el puerto 53 TCP hacia él"
-        ))
+        .advice(text!("open TCP port 53 towards it in the firewall"))
 }
 
 fn public(facts: &ResolverFacts) -> Option<Finding> {
@@ -278,20 +249,14 @@ fn public(facts: &ResolverFacts) -> Option<Finding> {
         .iter()
         .find(|(server, _)| is_public(server.ip()))?;
     let address = server.ip();
-    let what = text!(
-        "the name server {address} is a public one",
-        "el servidor de nombres {address} es público"
-    );
+    let what = text!("the name server {address} is a public one");
     // It harms only who asks block lists about his clients: they refuse all mail, or none.
     let level = match facts.block_lists {
         true => Level::Warn,
         false => Level::Info,
     };
     let finding = Finding::new(level, "resolver-public", address.to_string(), what);
-    let finding = finding.why(text!(
-        "Spamhaus and other block lists do not answer who asks through public resolvers (127.255.255.254)",
-        "Spamhaus y otras listas de bloqueo no responden a quien pregunta por resolutores públicos (127.255.255.254)"
-    ));
+    let finding = finding.why(text!("Spamhaus and other block lists do not answer who asks through public resolvers (127.255.255.254)"));
     Some(own_resolver(finding))
 }
 
@@ -331,28 +296,19 @@ fn judge_chroot(
             "resolver-chroot-differs",
             text!(
                 "Postfix's {service} runs in a chroot and asks other name servers there than the rest \
-                 of the system: {found} instead of {wanted}",
-                "{service} de Postfix corre en un chroot y pregunta allí a otros servidores de nombres \
-                 que el resto del sistema: {found} en lugar de {wanted}"
+                 of the system: {found} instead of {wanted}"
             ),
         ),
         None => (
             "resolver-chroot-missing",
-            text!(
-                "Postfix's {service} runs in a chroot where {shown} is missing",
-                "{service} de Postfix corre en un chroot donde falta {shown}"
-            ),
+            text!("Postfix's {service} runs in a chroot where {shown} is missing"),
         ),
     };
     let finding = Finding::warn(code, &shown, what)
         .evidence(format!("{RESOLV_CONF}: {wanted}"))
         .evidence(format!("{shown}: {found}"))
-        .why(text!(
-            "mail stays in the queue with “Host or domain name not found” as soon as the old servers \
-             do not answer",
-            "el correo se queda en la cola con «Host or domain name not found» en cuanto los \
-             servidores antiguos no respondan"
-        ))
+        .why(text!("mail stays in the queue with “Host or domain name not found” as soon as the old servers \
+             do not answer"))
         .command(format!(
             "install -D -m 644 {RESOLV_CONF} {shown} && postfix reload"
         ));

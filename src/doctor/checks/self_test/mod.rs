@@ -55,20 +55,14 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     if host.dns.is_none() {
         report.omit(
             Cause::Offline,
-            text!(
-                "whether the published keys verify the signatures",
-                "si las claves publicadas verifican las firmas"
-            ),
+            text!("whether the published keys verify the signatures"),
         );
     }
     let more = host.domains.len().saturating_sub(MOST_DOMAINS);
     if more > 0 {
         report.omit(
             Cause::Limit,
-            text!(
-                "messages of {more} more domains; name them: dkimd doctor DOMAIN",
-                "mensajes de otros {more} dominios; nómbrelos: dkimd doctor DOMINIO"
-            ),
+            text!("messages of {more} more domains; name them: dkimd doctor DOMAIN"),
         );
     }
     for domain in host.domains.iter().take(MOST_DOMAINS) {
@@ -253,7 +247,7 @@ async fn converse(place: &SocketSpec, letter: &Submission) -> Result<Wanted, Fin
     match timeout(PATIENCE, client::submit(stream, letter)).await {
         Ok(Ok(wanted)) => Ok(wanted),
         Ok(Err(error)) => Err(no_milter(place, &as_it_is(&error))),
-        Err(_) => Err(no_milter(place, &text!("timed out", "se agotó el plazo"))),
+        Err(_) => Err(no_milter(place, &text!("timed out"))),
     }
 }
 
@@ -267,22 +261,16 @@ fn as_it_is(error: &impl ToString) -> Text {
 fn shut(place: &SocketSpec) -> Report {
     Report::not_examined(
         Cause::Rights,
-        text!(
-            "whether the server signs a message (no right to connect to {place})",
-            "si el servidor firma un mensaje (sin derecho a conectarse a {place})"
-        ),
+        text!("whether the server signs a message (no right to connect to {place})"),
     )
 }
 
 /// Postfix's own way there is the other check's; without Postfix this one has to tell.
 fn nobody_there(host: &Host) -> Report {
-    let why = text!(
-        "the server can't be reached; the check of the milter's wiring tells more",
-        "no se llega al servidor; la comprobación del camino al milter dice más"
-    );
+    let why = text!("the server can't be reached; the check of the milter's wiring tells more");
     match (host.postfix().is_some(), milter::socket_of(host)) {
         (false, Some(place)) => {
-            let cause = text!("nobody answers", "nadie responde");
+            let cause = text!("nobody answers");
             Report::from(vec![no_milter(place, &cause)])
         }
         _ => Report::not_examined(Cause::Told, why),
@@ -293,10 +281,7 @@ fn no_milter(place: &SocketSpec, cause: &Text) -> Finding {
     Finding::fail(
         "self-test-no-connection",
         place.to_string(),
-        text!(
-            "the server at {place} does not take a message: {cause}",
-            "el servidor de {place} no acepta un mensaje: {cause}"
-        ),
+        text!("the server at {place} does not take a message: {cause}"),
     )
     .command("systemctl restart opendkim")
     .command("journalctl -u opendkim -n 20")
@@ -315,15 +300,11 @@ fn refused(author: &str, domain: &Domain, reply: &str, decision: &Decision) -> F
     let finding = Finding::fail(
         "self-test-refused",
         domain.as_str(),
-        text!(
-            "the server refuses mail of {author}: {reply}",
-            "el servidor rechaza el correo de {author}: {reply}"
-        ),
+        text!("the server refuses mail of {author}: {reply}"),
     )
     .evidence(reply)
     .why(text!(
-        "Postfix passes this answer on: nobody of this domain can send",
-        "Postfix transmite esta respuesta: nadie de este dominio puede enviar"
+        "Postfix passes this answer on: nobody of this domain can send"
     ));
     match decision {
         Decision::Fail(error) => finding.evidence(error.to_string()),
@@ -339,16 +320,10 @@ fn newsletter_finding(host: &Host, domain: &Domain, missing: &[&str]) -> Option<
     }
     let fields = missing.join(", ");
     let more: Vec<_> = missing.iter().map(|name| format!("+{name}")).collect();
-    let what = text!(
-        "newsletters of {domain} are signed without {fields}",
-        "los boletines de {domain} se firman sin {fields}"
-    );
+    let what = text!("newsletters of {domain} are signed without {fields}");
     Some(
         Finding::info("self-test-newsletter", domain.as_str(), what)
-            .why(text!(
-                "Gmail and Yahoo honour one-click unsubscription only under a signature that covers both fields (RFC 8058)",
-                "Gmail y Yahoo solo aceptan la baja con un clic bajo una firma que cubra ambos campos (RFC 8058)"
-            ))
+            .why(text!("Gmail and Yahoo honour one-click unsubscription only under a signature that covers both fields (RFC 8058)"))
             .setting(
                 host.config.display().to_string(),
                 format!("SignHeaders *,{}", more.join(",")),

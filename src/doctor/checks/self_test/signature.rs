@@ -72,10 +72,7 @@ pub(super) async fn by_disk(
         Finding::fail(
             "self-test-invalid",
             domain,
-            text!(
-                "the signature that the server makes is not valid: {explanation}",
-                "la firma que hace el servidor no es válida: {explanation}"
-            ),
+            text!("the signature that the server makes is not valid: {explanation}"),
         )
         .command("systemctl restart opendkim"),
     )
@@ -86,16 +83,10 @@ fn other_key(result: &SignatureResult, domain: &str) -> Finding {
     Finding::fail(
         "self-test-wrong-key",
         domain,
-        text!(
-            "the running server signs with another key than the one in its files ({name})",
-            "el servidor en marcha firma con otra clave que la de sus archivos ({name})"
-        ),
+        text!("the running server signs with another key than the one in its files ({name})"),
     )
     .evidence(opendkim::explanation(&result.outcome))
-    .why(text!(
-        "it read its files before they were changed; receivers look for the new key and refuse the old signature",
-        "leyó sus archivos antes del último cambio; los receptores buscan la clave nueva y rechazan la firma vieja"
-    ))
+    .why(text!("it read its files before they were changed; receivers look for the new key and refuse the old signature"))
     .command("systemctl reload opendkim")
 }
 
@@ -120,19 +111,12 @@ pub(super) fn told(verdicts: &Verdicts, domain: &str, asked_dns: bool) -> Vec<Fi
         let name = key_name(result);
         let covers = fields(signature);
         let what = match (asked_dns, result.passed()) {
-            (false, _) => text!(
-                "mail of {domain} is signed with {name}",
-                "el correo de {domain} se firma con {name}"
-            ),
-            (true, true) => text!(
-                "mail of {domain} is signed, and the key at {name} verifies it",
-                "el correo de {domain} se firma, y la clave de {name} lo verifica"
-            ),
+            (false, _) => text!("mail of {domain} is signed with {name}"),
+            (true, true) => text!("mail of {domain} is signed, and the key at {name} verifies it"),
             (true, false) => {
                 let explanation = opendkim::explanation(&result.outcome);
                 text!(
-                    "mail of {domain} is signed, but DNS does not verify it at {name}: {explanation}",
-                    "el correo de {domain} se firma, pero el DNS no lo verifica en {name}: {explanation}"
+                    "mail of {domain} is signed, but DNS does not verify it at {name}: {explanation}"
                 )
             }
         };

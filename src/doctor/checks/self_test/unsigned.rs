@@ -30,16 +30,10 @@ pub(super) fn finding(
     let finding = Finding::fail(
         CODE,
         domain,
-        text!(
-            "mail of {author} from this host is not signed: {cause}",
-            "el correo de {author} desde este servidor no se firma: {cause}"
-        ),
+        text!("mail of {author} from this host is not signed: {cause}"),
     )
     .evidence(format!("{}: {reason}", reason.code()))
-    .why(text!(
-        "Gmail, Yahoo and Microsoft refuse bulk mail without a DKIM signature, and DMARC can only rely on SPF",
-        "Gmail, Yahoo y Microsoft rechazan los envíos masivos sin firma DKIM, y DMARC solo puede apoyarse en SPF"
-    ));
+    .why(text!("Gmail, Yahoo and Microsoft refuse bulk mail without a DKIM signature, and DMARC can only rely on SPF"));
     remedied(finding, server, config, author, domain, reason)
 }
 
@@ -48,10 +42,7 @@ fn outdated(author: &str, domain: &str) -> Finding {
     Finding::fail(
         CODE,
         domain,
-        text!(
-            "the running server does not sign mail of {author}, though its configuration files say so: it has not read them yet",
-            "el servidor en marcha no firma el correo de {author}, aunque sus archivos de configuración lo mandan: aún no los ha leído"
-        ),
+        text!("the running server does not sign mail of {author}, though its configuration files say so: it has not read them yet"),
     )
     .command("systemctl reload opendkim")
     .command("journalctl -u opendkim -n 20")
@@ -60,26 +51,13 @@ fn outdated(author: &str, domain: &str) -> Finding {
 /// The reason in a few words of both languages.
 fn cause(reason: &Reason) -> Text {
     match reason {
-        Reason::NotOurs => text!(
-            "InternalHosts does not list 127.0.0.1, so it counts as a stranger's",
-            "InternalHosts no incluye 127.0.0.1, así que pasa por ajeno"
-        ),
-        Reason::NothingConfigured => text!(
-            "neither Domain nor SigningTable is set",
-            "no se ha definido ni Domain ni SigningTable"
-        ),
-        Reason::NoIdentity => text!(
-            "no entry of SigningTable or Domain fits it",
-            "ninguna entrada de SigningTable o Domain encaja"
-        ),
-        Reason::SigningOff => text!(
-            "Mode has no s, so nothing is signed",
-            "Mode no tiene s, así que no se firma nada"
-        ),
-        Reason::ExemptDomain => text!(
-            "ExemptDomains lists its domain",
-            "ExemptDomains incluye su dominio"
-        ),
+        Reason::NotOurs => {
+            text!("InternalHosts does not list 127.0.0.1, so it counts as a stranger's")
+        }
+        Reason::NothingConfigured => text!("neither Domain nor SigningTable is set"),
+        Reason::NoIdentity => text!("no entry of SigningTable or Domain fits it"),
+        Reason::SigningOff => text!("Mode has no s, so nothing is signed"),
+        Reason::ExemptDomain => text!("ExemptDomains lists its domain"),
         Reason::NoAuthor(_)
         | Reason::SeveralFrom(_)
         | Reason::HeaderFault(_)
@@ -120,18 +98,14 @@ fn remedied(
                 }
             }
             _ => finding.advice(text!(
-                "write {domain} behind the other domains of Domain in {config}",
-                "escriba {domain} detrás de los demás dominios de Domain en {config}"
+                "write {domain} behind the other domains of Domain in {config}"
             )),
         },
         Reason::SigningOff => finding.setting(config, "Mode sv"),
         Reason::ExemptDomain => {
             let exempt = server.settings.decision.exempt_domains.as_ref();
             let file = exempt.and_then(file_of).unwrap_or(config);
-            finding.advice(text!(
-                "take {domain} out of {file}",
-                "quite {domain} de {file}"
-            ))
+            finding.advice(text!("take {domain} out of {file}"))
         }
         _ => return finding.command(format!("dkimd explain {author}")),
     };

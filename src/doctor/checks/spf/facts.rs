@@ -40,10 +40,7 @@ impl SpfFacts {
 
 /// Why a record with an error helps nobody.
 pub(super) fn permerror() -> Text {
-    text!(
-        "receivers take such a record for broken (permerror), as if there were none",
-        "los receptores consideran inservible un registro así (permerror), como si no existiera"
-    )
+    text!("receivers take such a record for broken (permerror), as if there were none")
 }
 
 /// The finding, mended by this record.

@@ -27,16 +27,10 @@ pub(super) fn judge_helo(facts: &HeloFacts) -> Vec<Finding> {
     let name = &facts.name;
     let records: Vec<&String> = facts.texts.iter().filter(|text| is_spf(text)).collect();
     let good = record_line::txt(name, "v=spf1 a -all");
-    let why = text!(
-        "bounces have an empty sender; receivers then check the SPF of the greeting name",
-        "los rebotes llevan el remitente vacío; entonces se comprueba el SPF del nombre con que \
-         saluda el servidor"
-    );
+    let why =
+        text!("bounces have an empty sender; receivers then check the SPF of the greeting name");
     let Some(record) = records.first() else {
-        let what = text!(
-            "{name}, the name the server greets with, has no SPF record of its own",
-            "{name}, el nombre con que saluda el servidor, no tiene registro SPF propio"
-        );
+        let what = text!("{name}, the name the server greets with, has no SPF record of its own");
         let finding = Finding::info("spf-helo-missing", name, what);
         return vec![finding.why(why).record(good)];
     };
@@ -46,8 +40,7 @@ pub(super) fn judge_helo(facts: &HeloFacts) -> Vec<Finding> {
         return Vec::new();
     };
     let what = text!(
-        "the SPF record of {name}, the name the server greets with, does not let {address} send ({result})",
-        "el registro SPF de {name}, el nombre con que saluda el servidor, no autoriza a {address} ({result})"
+        "the SPF record of {name}, the name the server greets with, does not let {address} send ({result})"
     );
     let parsed = Record::parse(record);
     let missing: Vec<IpAddr> = facts

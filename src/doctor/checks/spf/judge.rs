@@ -34,9 +34,7 @@ pub(super) fn judge(facts: &SpfFacts) -> Vec<Finding> {
 fn demanded() -> Text {
     text!(
         "Gmail, Outlook and Yahoo demand an SPF pass of everybody who sends in bulk, and put mail \
-         without it into the spam folder or refuse it from the rest",
-        "Gmail, Outlook y Yahoo exigen un SPF válido (pass) a quien hace envíos masivos; sin él, \
-         el correo de los demás va a la carpeta de spam o se rechaza"
+         without it into the spam folder or refuse it from the rest"
     )
 }
 
@@ -46,10 +44,7 @@ fn absent(facts: &SpfFacts) -> Finding {
         let finding = Finding::fail(
             "spf-misspelt",
             domain,
-            text!(
-                "the SPF record of {domain} does not begin with v=spf1, so nobody recognises it",
-                "el registro SPF de {domain} no empieza por v=spf1, así que nadie lo reconoce"
-            ),
+            text!("the SPF record of {domain} does not begin with v=spf1, so nobody recognises it"),
         );
         let finding = finding.evidence(text).why(demanded());
         return publish(finding, facts, &mended_text(text));
@@ -58,30 +53,18 @@ fn absent(facts: &SpfFacts) -> Finding {
         let finding = Finding::fail(
             "spf-wrong-name",
             domain,
-            text!(
-                "{domain} has no SPF record; there is one at {name}, where nobody looks",
-                "{domain} no tiene registro SPF; hay uno en {name}, donde nadie lo busca"
-            ),
+            text!("{domain} has no SPF record; there is one at {name}, where nobody looks"),
         );
         let finding = finding.evidence(format!("{name}: {text}")).why(demanded());
         return publish(finding, facts, text);
     }
-    let finding = Finding::fail(
-        "spf-missing",
-        domain,
-        text!(
-            "{domain} has no SPF record",
-            "{domain} no tiene registro SPF"
-        ),
-    )
-    .why(demanded());
+    let finding =
+        Finding::fail("spf-missing", domain, text!("{domain} has no SPF record")).why(demanded());
     let finding = facts.texts.iter().fold(finding, Finding::evidence);
     match &facts.relay {
         Some(relay) => finding.advice(text!(
             "mail leaves through {relay}: publish the SPF record that its operator names, \
-             usually \"v=spf1 include:… ~all\"",
-            "el correo sale por {relay}: publique el registro SPF que indique su proveedor, \
-             normalmente \"v=spf1 include:… ~all\""
+             usually \"v=spf1 include:… ~all\""
         )),
         None => publish(finding, facts, &fresh(&facts.addresses)),
     }
@@ -93,17 +76,13 @@ fn several(facts: &SpfFacts, records: &[String]) -> Finding {
     let finding = Finding::fail(
         "spf-several-records",
         domain,
-        text!(
-            "{domain} has {count} SPF records; there may be only one",
-            "{domain} tiene {count} registros SPF; solo puede haber uno"
-        ),
+        text!("{domain} has {count} SPF records; there may be only one"),
     );
     let parsed: Vec<Record> = records.iter().map(|text| Record::parse(text)).collect();
     let finding = records.iter().fold(finding, Finding::evidence);
-    let finding = finding.why(permerror()).advice(text!(
-        "delete all of them and publish this one instead",
-        "bórrelos todos y publique este en su lugar"
-    ));
+    let finding = finding
+        .why(permerror())
+        .advice(text!("delete all of them and publish this one instead"));
     publish(finding, facts, &mended(&parsed, &[], |_| true))
 }
 
@@ -151,18 +130,14 @@ fn broken_includes(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding
         let (code, what) = match &node.found {
             Found::None => (
                 "spf-include-missing",
-                text!(
-                    "the SPF record of {domain} has {term}, but {target} has no SPF record",
-                    "el registro SPF de {domain} contiene {term}, pero {target} no tiene registro SPF"
-                ),
+                text!("the SPF record of {domain} has {term}, but {target} has no SPF record"),
             ),
             Found::Several(records) => {
                 let count = records.len();
                 (
                     "spf-include-several",
                     text!(
-                        "the SPF record of {domain} has {term}, but {target} has {count} SPF records",
-                        "el registro SPF de {domain} contiene {term}, pero {target} tiene {count} registros SPF"
+                        "the SPF record of {domain} has {term}, but {target} has {count} SPF records"
                     ),
                 )
             }
@@ -173,9 +148,7 @@ fn broken_includes(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding
                         "spf-include-syntax",
                         text!(
                             "the SPF record of {domain} has {term}, but {target}'s record can't be \
-                             evaluated because of {fault}",
-                            "el registro SPF de {domain} contiene {term}, pero el de {target} no se \
-                             puede evaluar por culpa de {fault}"
+                             evaluated because of {fault}"
                         ),
                     )
                 }
@@ -183,10 +156,7 @@ fn broken_includes(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding
             },
             Found::Circle => (
                 "spf-circle",
-                text!(
-                    "the SPF record of {domain} includes itself through {term}",
-                    "el registro SPF de {domain} se incluye a sí mismo a través de {term}"
-                ),
+                text!("the SPF record of {domain} includes itself through {term}"),
             ),
             Found::Unanswered(_) | Found::NotFollowed => continue,
         };
@@ -211,17 +181,14 @@ fn too_many_lookups(facts: &SpfFacts, record: &Record) -> Option<Finding> {
     let passes = !facts.evaluated.is_empty() && facts.uncovered().is_empty();
     let level = if passes { Level::Warn } else { Level::Fail };
     let what = text!(
-        "evaluating the SPF record of {domain} costs {cost} DNS questions; {MOST_LOOKUPS} are allowed",
-        "evaluar el registro SPF de {domain} cuesta {cost} consultas DNS; se permiten {MOST_LOOKUPS}"
+        "evaluating the SPF record of {domain} costs {cost} DNS questions; {MOST_LOOKUPS} are allowed"
     );
     let finding = Finding::new(level, "spf-too-many-lookups", domain, what);
     let lines = facts.tree.breakdown().into_iter();
     let finding = lines.fold(finding, Finding::evidence);
     let finding = finding.why(permerror()).advice(text!(
         "take out the includes of services that no longer send for you, and name your own \
-         addresses by ip4: and ip6:, which cost nothing, instead of a and mx",
-        "quite los include de servicios que ya no envían en su nombre, y escriba sus propias \
-         direcciones con ip4: e ip6:, que no cuestan nada, en lugar de a y mx"
+         addresses by ip4: and ip6:, which cost nothing, instead of a and mx"
     ));
     if facts.addresses.is_empty() || facts.relay.is_some() {
         return Some(finding);
@@ -256,8 +223,7 @@ fn not_covered(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding> {
             _ => {}
         }
         let what = text!(
-            "mail leaves from {address}, which the SPF record of {domain} does not let send ({result})",
-            "el correo sale desde {address}, que el registro SPF de {domain} no autoriza ({result})"
+            "mail leaves from {address}, which the SPF record of {domain} does not let send ({result})"
         );
         let finding = Finding::fail(code, domain, what)
             .evidence(text)
@@ -271,8 +237,7 @@ fn not_covered(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding> {
         findings.push(match family == "IPv6" && other_passes {
             true => finding
                 .advice(text!(
-                    "or, if IPv6 is not meant to be used for mail, send by IPv4 alone:",
-                    "o bien, si no quiere usar IPv6 para el correo, envíe solo por IPv4:"
+                    "or, if IPv6 is not meant to be used for mail, send by IPv4 alone:"
                 ))
                 .command("postconf -e inet_protocols=ipv4 && systemctl restart postfix"),
             false => finding,
@@ -300,26 +265,21 @@ fn too_many_voids(facts: &SpfFacts, record: &Record) -> Option<Finding> {
             "spf-too-many-voids",
             domain,
             text!(
-                "{count} names in the SPF record of {domain} do not exist; {MOST_VOIDS} are allowed",
-                "{count} nombres del registro SPF de {domain} no existen; se permiten {MOST_VOIDS}"
+                "{count} names in the SPF record of {domain} do not exist; {MOST_VOIDS} are allowed"
             ),
         )
         .why(permerror()),
         false => Finding::info(
             "spf-void",
             domain,
-            text!(
-                "the SPF record of {domain} has terms whose names have no such record",
-                "el registro SPF de {domain} contiene términos cuyos nombres no tienen ese registro"
-            ),
+            text!("the SPF record of {domain} has terms whose names have no such record"),
         ),
     };
     let finding = terms.into_iter().fold(finding, Finding::evidence);
     match voids.iter().any(|(of, _)| of == domain) {
         true => Some(publish(finding, facts, &repaired)),
         false => Some(finding.advice(text!(
-            "take out the include that leads there, or tell its operator",
-            "quite el include que lleva hasta ahí, o avise a su responsable"
+            "take out the include that leads there, or tell its operator"
         ))),
     }
 }

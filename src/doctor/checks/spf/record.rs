@@ -146,28 +146,15 @@ impl Why {
     /// In words, after the term.
     pub(super) fn words(self) -> Text {
         match self {
-            Self::Unknown => text!(
-                "is no mechanism of SPF (all, include, a, mx, ip4, ip6, exists)",
-                "no es un mecanismo de SPF (all, include, a, mx, ip4, ip6, exists)"
-            ),
-            Self::BadAddress => text!(
-                "has no valid address of its family",
-                "no lleva una dirección válida de su familia"
-            ),
-            Self::BadPrefix => text!(
-                "has a prefix length that no such address has",
-                "lleva una longitud de prefijo imposible"
-            ),
-            Self::NoValue => text!(
-                "lacks its value after the colon",
-                "no lleva valor después de los dos puntos"
-            ),
-            Self::BadName => text!(
-                "names no domain after the colon",
-                "no nombra un dominio después de los dos puntos"
-            ),
-            Self::Superfluous => text!("must stand alone", "no admite valor"),
-            Self::Twice => text!("may be there only once", "solo puede aparecer una vez"),
+            Self::Unknown => {
+                text!("is no mechanism of SPF (all, include, a, mx, ip4, ip6, exists)")
+            }
+            Self::BadAddress => text!("has no valid address of its family"),
+            Self::BadPrefix => text!("has a prefix length that no such address has"),
+            Self::NoValue => text!("lacks its value after the colon"),
+            Self::BadName => text!("names no domain after the colon"),
+            Self::Superfluous => text!("must stand alone"),
+            Self::Twice => text!("may be there only once"),
         }
     }
 }

@@ -30,10 +30,7 @@ fn wide_mx(facts: &SpfFacts) -> Option<Finding> {
         .all()
         .into_iter()
         .find_map(|node| node.wide.first())?;
-    let what = text!(
-        "{term} in the SPF of {domain} leads to more than 10 mail exchangers",
-        "{term} en el SPF de {domain} lleva a más de 10 servidores de correo"
-    );
+    let what = text!("{term} in the SPF of {domain} leads to more than 10 mail exchangers");
     Some(Finding::warn("spf-wide-mx", domain, what).why(permerror()))
 }
 
@@ -44,34 +41,25 @@ fn end(facts: &SpfFacts, text: &str, record: &Record) -> Option<Finding> {
         (Some(Qualifier::Pass), _) => (
             "spf-pass-all",
             Level::Warn,
-            text!(
-                "the SPF record of {domain} lets the whole world send in its name (+all)",
-                "el registro SPF de {domain} deja que todo el mundo envíe en su nombre (+all)"
-            ),
+            text!("the SPF record of {domain} lets the whole world send in its name (+all)"),
         ),
         (Some(Qualifier::Neutral), _) => (
             "spf-neutral-all",
             Level::Warn,
-            text!(
-                "the SPF record of {domain} ends in ?all, which says nothing about forgers",
-                "el registro SPF de {domain} termina en ?all, que no dice nada de los falsificadores"
-            ),
+            text!("the SPF record of {domain} ends in ?all, which says nothing about forgers"),
         ),
         (None, None) => (
             "spf-no-all",
             Level::Warn,
             text!(
-                "the SPF record of {domain} has no all at its end, so it says nothing about forgers",
-                "el registro SPF de {domain} no termina en all, así que no dice nada de los falsificadores"
+                "the SPF record of {domain} has no all at its end, so it says nothing about forgers"
             ),
         ),
     };
     let repaired = mended(std::slice::from_ref(record), &facts.uncovered(), |_| true);
     let finding = Finding::new(level, code, domain, what).evidence(text);
     let finding = finding.why(text!(
-        "receivers trust a domain less that lets others send in its name, and forgers choose it",
-        "los receptores confían menos en un dominio que deja enviar a cualquiera en su nombre, y \
-         los falsificadores lo prefieren"
+        "receivers trust a domain less that lets others send in its name, and forgers choose it"
     ));
     Some(publish(finding, facts, &repaired))
 }
@@ -79,13 +67,9 @@ fn end(facts: &SpfFacts, text: &str, record: &Record) -> Option<Finding> {
 fn ptr(facts: &SpfFacts, record: &Record) -> Option<Finding> {
     let domain = &facts.domain;
     let term = record.terms.iter().find(|term| term.kind == Kind::Ptr)?;
-    let what = text!(
-        "the SPF record of {domain} uses {term}, which the standard tells not to use",
-        "el registro SPF de {domain} usa {term}, que la norma desaconseja"
-    );
+    let what = text!("the SPF record of {domain} uses {term}, which the standard tells not to use");
     let finding = Finding::warn("spf-ptr", domain, what).why(text!(
-        "it is slow and unreliable, and some receivers skip it (RFC 7208 section 5.5)",
-        "es lento y poco fiable, y algunos receptores lo pasan por alto (RFC 7208, sección 5.5)"
+        "it is slow and unreliable, and some receivers skip it (RFC 7208 section 5.5)"
     ));
     let repaired = mended(std::slice::from_ref(record), &facts.addresses, |_| true);
     Some(publish(finding, facts, &repaired))
@@ -95,10 +79,8 @@ fn behind_all(facts: &SpfFacts, text: &str, record: &Record) -> Option<Finding> 
     let domain = &facts.domain;
     let behind = record.behind_all();
     let term = behind.first()?;
-    let what = text!(
-        "{term} stands behind all in the SPF record of {domain}, where nobody looks at it",
-        "{term} está después de all en el registro SPF de {domain}, donde nadie lo mira"
-    );
+    let what =
+        text!("{term} stands behind all in the SPF record of {domain}, where nobody looks at it");
     let finding = Finding::warn("spf-behind-all", domain, what).evidence(text);
     let repaired = mended(std::slice::from_ref(record), &[], |_| true);
     Some(publish(finding, facts, &repaired))
@@ -109,8 +91,7 @@ fn private_addresses(facts: &SpfFacts, record: &Record) -> Option<Finding> {
     let private = |kind: &Kind| matches!(kind, Kind::Ip(address) if is_private(*address));
     let term = record.terms.iter().find(|term| private(&term.kind))?;
     let what = text!(
-        "the SPF record of {domain} names a private address, which no receiver ever sees: {term}",
-        "el registro SPF de {domain} nombra una dirección privada, que ningún receptor ve jamás: {term}"
+        "the SPF record of {domain} names a private address, which no receiver ever sees: {term}"
     );
     let repaired = mended(std::slice::from_ref(record), &facts.uncovered(), |kept| {
         let kept = record.terms.iter().find(|term| term.text == kept);
@@ -132,22 +113,18 @@ fn relayed(facts: &SpfFacts, text: &str, record: &Record) -> Option<Finding> {
             domain,
             text!(
                 "mail leaves through {relay}: the SPF record of {domain} must let that provider \
-                 send, which can't be seen from here",
-                "el correo sale por {relay}: el registro SPF de {domain} debe autorizar a ese \
-                 proveedor, cosa que desde aquí no se puede ver"
+                 send, which can't be seen from here"
             ),
         ),
         false => Finding::warn(
             "spf-relay-not-included",
             domain,
             text!(
-                "mail leaves through {relay}, but the SPF record of {domain} includes no provider",
-                "el correo sale por {relay}, pero el registro SPF de {domain} no incluye a ningún proveedor"
+                "mail leaves through {relay}, but the SPF record of {domain} includes no provider"
             ),
         ),
     };
     Some(finding.evidence(text).advice(text!(
-        "look up in the documentation of {relay} which include: it wants in your SPF record",
-        "busque en la documentación de {relay} qué include: debe llevar su registro SPF"
+        "look up in the documentation of {relay} which include: it wants in your SPF record"
     )))
 }

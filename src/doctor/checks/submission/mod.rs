@@ -62,19 +62,13 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     if facts.unseen(postfix) {
         omitted.omit(
             Cause::Rights,
-            text!(
-                "whether Postfix's services reach whoever checks the passwords",
-                "si los servicios de Postfix llegan a quien comprueba las contraseñas"
-            ),
+            text!("whether Postfix's services reach whoever checks the passwords"),
         );
     }
     if matches!(runs(postfix.queue_directory()), Ok(false)) {
         omitted.omit(
             Cause::Told,
-            text!(
-                "what the ports 587 and 465 answer: Postfix does not run",
-                "qué responden los puertos 587 y 465: Postfix no está en marcha"
-            ),
+            text!("what the ports 587 and 465 answer: Postfix does not run"),
         );
     } else {
         let dead = ["submission-sasl-unreachable", "submission-no-sasl"];
@@ -90,16 +84,12 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
                 Heard::NoTls(_) => omitted.omit(
                     Cause::Told,
                     text!(
-                        "whether {at} asks for passwords: there is no TLS, as the check tls says",
-                        "si {at} pide contraseñas: no hay TLS, como dice la comprobación tls"
+                        "whether {at} asks for passwords: there is no TLS, as the check tls says"
                     ),
                 ),
                 Heard::NotTried(cause) => omitted.omit(
                     Cause::Unavailable,
-                    text!(
-                        "whether {at} asks for passwords: {cause}",
-                        "si {at} pide contraseñas: {cause}"
-                    ),
+                    text!("whether {at} asks for passwords: {cause}"),
                 ),
                 _ => {}
             }
@@ -184,46 +174,26 @@ fn of_port(postfix: &Postfix, port: &Port<'_>) -> Option<Finding> {
             let finding = Finding::fail(
                 "submission-no-auth-offered",
                 id.clone(),
-                text!(
-                    "{id} is set up for passwords, but does not ask for them: no AUTH at {at}",
-                    "{id} está configurado para contraseñas, pero no las pide: no hay AUTH en {at}"
-                ),
+                text!("{id} is set up for passwords, but does not ask for them: no AUTH at {at}"),
             );
             Some(
                 finding
                     .evidence(words.clone())
-                    .why(text!(
-                        "mail programs can't log in, and mail of your users is refused",
-                        "los programas de correo no pueden entrar y el correo de sus usuarios se rechaza"
-                    ))
-                    .advice(text!(
-                        "see whether smtpd_sasl_security_options, smtpd_sasl_exceptions_networks or \
-                         smtpd_discard_ehlo_keywords takes AUTH away",
-                        "mire si smtpd_sasl_security_options, smtpd_sasl_exceptions_networks o \
-                         smtpd_discard_ehlo_keywords quitan AUTH"
-                    )),
+                    .why(text!("mail programs can't log in, and mail of your users is refused"))
+                    .advice(text!("see whether smtpd_sasl_security_options, smtpd_sasl_exceptions_networks or \
+                         smtpd_discard_ehlo_keywords takes AUTH away")),
             )
         }
         Heard::Nothing(cause) => Some(
             Finding::fail(
                 "submission-not-answering",
                 id.clone(),
-                text!(
-                    "nobody greets at {at}, where {id} should answer",
-                    "nadie saluda en {at}, donde debería responder {id}"
-                ),
+                text!("nobody greets at {at}, where {id} should answer"),
             )
             .evidence(format!("{at}: {cause}"))
-            .why(text!(
-                "your users can't send",
-                "sus usuarios no pueden enviar"
-            ))
-            .advice(text!(
-                "a new line of master.cf needs a restart of Postfix; where smtpd ends at once, its last \
-                 words in the mail log tell why: journalctl -u 'postfix*' -n 30",
-                "una línea nueva de master.cf necesita que Postfix se reinicie; si smtpd termina \
-                 enseguida, el registro del correo dice por qué: journalctl -u 'postfix*' -n 30"
-            )),
+            .why(text!("your users can't send"))
+            .advice(text!("a new line of master.cf needs a restart of Postfix; where smtpd ends at once, its last \
+                 words in the mail log tell why: journalctl -u 'postfix*' -n 30")),
         ),
     }
 }
@@ -282,8 +252,7 @@ fn missing(postfix: &Postfix, facts: &Facts) -> Finding {
         "submission-missing",
         file,
         text!(
-            "there is no submission service (ports 587 and 465): users can't send through this server from outside",
-            "no hay servicio de envío (puertos 587 y 465): los usuarios no pueden enviar por este servidor desde fuera"
+            "there is no submission service (ports 587 and 465): users can't send through this server from outside"
         ),
     );
     let Some(port_25) = postfix.services_of("smtpd").next() else {
@@ -311,8 +280,7 @@ fn has_certificate(postfix: &Postfix, service: &Service) -> bool {
 
 fn no_certificate() -> Text {
     text!(
-        "first give Postfix a certificate (smtpd_tls_cert_file, smtpd_tls_key_file); then run doctor again",
-        "primero dele a Postfix un certificado (smtpd_tls_cert_file, smtpd_tls_key_file) y vuelva a ejecutar doctor"
+        "first give Postfix a certificate (smtpd_tls_cert_file, smtpd_tls_key_file); then run doctor again"
     )
 }
 
@@ -320,10 +288,7 @@ fn nobody_known() -> Text {
     text!(
         "first let somebody check passwords for Postfix, for instance Dovecot at the socket private/auth in \
          the queue directory, as the course has it; then run doctor again: a service that asks for \
-         passwords nobody checks serves nobody",
-        "primero haga que alguien compruebe las contraseñas para Postfix, por ejemplo Dovecot en el socket \
-         private/auth del directorio de la cola, como en el curso, y vuelva a ejecutar doctor: un servicio \
-         que pide contraseñas que nadie comprueba no sirve a nadie"
+         passwords nobody checks serves nobody"
     )
 }
 
@@ -339,24 +304,16 @@ fn nobody_checks(postfix: &Postfix, facts: &Facts, service: &Service) -> Option<
     let finding = Finding::fail(
         "submission-sasl-unreachable",
         id.clone(),
-        text!(
-            "{id} asks for passwords, but nobody checks them: {path} can't be reached",
-            "{id} pide contraseñas, pero nadie las comprueba: no se llega a {path}"
-        ),
+        text!("{id} asks for passwords, but nobody checks them: {path} can't be reached"),
     )
     .evidence(format!("smtpd_sasl_type = {}", sasl.kind))
     .evidence(format!("smtpd_sasl_path = {path}: {cause}"))
-    .why(text!(
-        "smtpd ends instead of greeting (fatal: no SASL authentication mechanisms): nobody can send through it",
-        "smtpd termina en vez de saludar (fatal: no SASL authentication mechanisms): nadie puede enviar por él"
-    ));
+    .why(text!("smtpd ends instead of greeting (fatal: no SASL authentication mechanisms): nobody can send through it"));
     let finding = match facts.settings(postfix, service) {
         Some(lacking) => with_settings(finding, postfix, &id, &lacking, &[]),
         None => finding.advice(text!(
             "see that Dovecot runs (systemctl status dovecot) and listens there for user postfix: \
-             unix_listener in its service auth, user = postfix, mode = 0660",
-            "compruebe que Dovecot está en marcha (systemctl status dovecot) y escucha ahí para el usuario \
-             postfix: unix_listener en su service auth, user = postfix, mode = 0660"
+             unix_listener in its service auth, user = postfix, mode = 0660"
         )),
     };
     Some(finding)
@@ -386,16 +343,10 @@ fn no_passwords(postfix: &Postfix, facts: &Facts, service: &Service) -> Finding 
     let finding = Finding::fail(
         "submission-no-sasl",
         id.clone(),
-        text!(
-            "{id} does not ask for a password (smtpd_sasl_auth_enable is not yes), so no user can send through it",
-            "{id} no pide contraseña (smtpd_sasl_auth_enable no es yes), así que ningún usuario puede enviar por él"
-        ),
+        text!("{id} does not ask for a password (smtpd_sasl_auth_enable is not yes), so no user can send through it"),
     )
     .evidence(shown(service))
-    .why(text!(
-        "mail of your users is refused with Relay access denied, or taken from anybody",
-        "el correo de sus usuarios se rechaza con Relay access denied, o se acepta de cualquiera"
-    ));
+    .why(text!("mail of your users is refused with Relay access denied, or taken from anybody"));
     let asks = [("smtpd_sasl_auth_enable", "yes".to_owned())];
     match facts.settings(postfix, service) {
         Some(lacking) => with_settings(finding, postfix, &id, &lacking, &asks),
@@ -429,10 +380,7 @@ fn in_the_clear(postfix: &Postfix, service: &Service) -> Option<Finding> {
             Finding::fail(
                 "submission-not-wrapped",
                 id.clone(),
-                text!(
-                    "{id} does not begin with TLS as port 465 must (smtpd_tls_wrappermode): mail programs hang",
-                    "{id} no empieza con TLS como debe el puerto 465 (smtpd_tls_wrappermode): los programas de correo se quedan colgados"
-                ),
+                text!("{id} does not begin with TLS as port 465 must (smtpd_tls_wrappermode): mail programs hang"),
             )
             .evidence(shown(service))
             .command(format!(
@@ -449,16 +397,12 @@ fn in_the_clear(postfix: &Postfix, service: &Service) -> Option<Finding> {
     let finding = Finding::fail(
         "submission-auth-in-clear",
         id.clone(),
-        text!(
-            "{id} takes passwords without TLS (smtpd_tls_auth_only is not yes)",
-            "{id} acepta contraseñas sin TLS (smtpd_tls_auth_only no es yes)"
-        ),
+        text!("{id} takes passwords without TLS (smtpd_tls_auth_only is not yes)"),
     )
     .evidence(format!("{id}: smtpd_tls_security_level = {level}"))
     .evidence(shown(service))
     .why(text!(
-        "whoever listens on the way learns the password and sends spam with your signature",
-        "quien escuche por el camino obtiene la contraseña y envía spam con la firma de usted"
+        "whoever listens on the way learns the password and sends spam with your signature"
     ));
     if !has_certificate(postfix, service) {
         return Some(finding.advice(no_certificate()));
@@ -503,24 +447,16 @@ fn unbound_senders(postfix: &Postfix, service: &Service) -> Finding {
     let finding = Finding::info(
         "submission-sender-not-bound",
         id.clone(),
-        text!(
-            "every user of {id} may send in the name of any other, with your signature",
-            "cualquier usuario de {id} puede enviar en nombre de otro, con la firma de usted"
-        ),
+        text!("every user of {id} may send in the name of any other, with your signature"),
     )
     .why(text!(
-        "with several users or customers, one stolen password signs for all",
-        "con varios usuarios o clientes, una contraseña robada firma por todos"
+        "with several users or customers, one stolen password signs for all"
     ));
     let named = postfix.value_for(service, "smtpd_sender_login_maps");
     // Without the map nobody would own any address, and nobody could send.
     if named.is_none_or(str::is_empty) {
-        return finding.advice(text!(
-            "name in a table who may send as whom, set smtpd_sender_login_maps to it, and run doctor \
-             again; {BOUND} in {PARAMETER} then holds everybody to it",
-            "ponga en una tabla quién puede enviar como quién, indíquela en smtpd_sender_login_maps y \
-             vuelva a ejecutar doctor; {BOUND} en {PARAMETER} obliga entonces a todos a respetarla"
-        ));
+        return finding.advice(text!("name in a table who may send as whom, set smtpd_sender_login_maps to it, and run doctor \
+             again; {BOUND} in {PARAMETER} then holds everybody to it"));
     }
     let old = service.written.get(PARAMETER).map_or("", String::as_str);
     let words = words(old);
@@ -535,8 +471,7 @@ fn unbound_senders(postfix: &Postfix, service: &Service) -> Finding {
     match parts == words.len() {
         true => with_settings(finding, postfix, &id, &[(PARAMETER, list.join(","))], &[]),
         false => finding.advice(text!(
-            "put {BOUND} in front of the {PARAMETER} of {id} in master.cf",
-            "ponga {BOUND} delante de las {PARAMETER} de {id} en master.cf"
+            "put {BOUND} in front of the {PARAMETER} of {id} in master.cf"
         )),
     }
 }

@@ -221,15 +221,10 @@ impl Flaw {
                 let finding = Finding::fail(
                     "tls-certificate-expired",
                     name,
-                    text!(
-                        "the certificate of this server ended on {ended}",
-                        "el certificado de este servidor caducó el {ended}"
-                    ),
+                    text!("the certificate of this server ended on {ended}"),
                 );
                 renewed(seen(finding, format!("notAfter {ended}")), known, by).why(text!(
-                    "mail programs refuse to go on, and so do servers that verify (MTA-STS, DANE)",
-                    "los programas de correo se niegan a seguir, y también los servidores que \
-                     verifican (MTA-STS, DANE)"
+                    "mail programs refuse to go on, and so do servers that verify (MTA-STS, DANE)"
                 ))
             }
             Self::Ending { not_after, days } => {
@@ -237,16 +232,11 @@ impl Flaw {
                 let finding = Finding::warn(
                     "tls-certificate-ending",
                     name,
-                    text!(
-                        "the certificate of this server ends in {days} days, on {ends}",
-                        "el certificado de este servidor caduca en {days} días, el {ends}"
-                    ),
+                    text!("the certificate of this server ends in {days} days, on {ends}"),
                 );
                 renewed(seen(finding, format!("notAfter {ends}")), known, by).why(text!(
                     "certbot and others renew 30 days before the end: the renewal does not run, or \
-                     Postfix was not reloaded after it",
-                    "certbot y otros renuevan 30 días antes: la renovación no se ejecuta, o no se \
-                     recargó Postfix después"
+                     Postfix was not reloaded after it"
                 ))
             }
             Self::NotYet { not_before } => {
@@ -254,26 +244,17 @@ impl Flaw {
                 let finding = Finding::fail(
                     "tls-certificate-not-yet",
                     name,
-                    text!(
-                        "the certificate of this server begins only on {begins}",
-                        "el certificado de este servidor no es válido hasta el {begins}"
-                    ),
+                    text!("the certificate of this server begins only on {begins}"),
                 );
                 seen(finding, format!("notBefore {begins}"))
-                    .why(text!(
-                        "most likely this host's clock is wrong",
-                        "lo más probable es que el reloj de este equipo esté mal"
-                    ))
+                    .why(text!("most likely this host's clock is wrong"))
                     .command("timedatectl set-ntp true")
             }
             Self::SelfSigned => {
                 let finding = Finding::warn(
                     "tls-certificate-untrusted",
                     name,
-                    text!(
-                        "the certificate of this server is self-signed",
-                        "el certificado de este servidor es autofirmado"
-                    ),
+                    text!("the certificate of this server is self-signed"),
                 );
                 obtained(seen(finding, "issuer = subject".to_owned()), known)
             }
@@ -281,10 +262,7 @@ impl Flaw {
                 let finding = Finding::warn(
                     "tls-certificate-untrusted",
                     name,
-                    text!(
-                        "the certificate of this server leads to no authority that is known",
-                        "el certificado de este servidor no lleva a ninguna autoridad conocida"
-                    ),
+                    text!("the certificate of this server leads to no authority that is known"),
                 );
                 let finding = seen(
                     finding,
@@ -293,9 +271,7 @@ impl Flaw {
                 let finding = match sent {
                     1 => finding.advice(text!(
                         "it is sent without the authority's own certificate: name fullchain.pem, \
-                         not cert.pem, in smtpd_tls_cert_file",
-                        "se envía sin el certificado de la autoridad: ponga fullchain.pem, no \
-                         cert.pem, en smtpd_tls_cert_file"
+                         not cert.pem, in smtpd_tls_cert_file"
                     )),
                     _ => finding,
                 };
@@ -310,10 +286,7 @@ impl Flaw {
                 let finding = Finding::warn(
                     "tls-certificate-unusable",
                     name,
-                    text!(
-                        "the certificate of this server can't be verified",
-                        "no se puede verificar el certificado de este servidor"
-                    ),
+                    text!("the certificate of this server can't be verified"),
                 );
                 obtained(seen(finding, error.clone()), known)
             }
@@ -336,10 +309,7 @@ fn other_name(
         })
         .collect();
     let has = has.join(", ");
-    let what = text!(
-        "the certificate of this server is not for {wanted}, but for {has}",
-        "el certificado de este servidor no es para {wanted}, sino para {has}"
-    );
+    let what = text!("the certificate of this server is not for {wanted}, but for {has}");
     let finding = match none_fits {
         true => Finding::warn("tls-certificate-name", &wanted, what),
         // Mail programs use one name, servers another; one of them fits.
@@ -349,9 +319,7 @@ fn other_name(
     let domains = domains.join(" ");
     let finding = seen(finding, format!("names: {has}"))
         .why(text!(
-            "mail programs warn or refuse, and so do servers that verify the MX name (MTA-STS)",
-            "los programas de correo avisan o se niegan, y también los servidores que verifican el \
-             nombre del MX (MTA-STS)"
+            "mail programs warn or refuse, and so do servers that verify the MX name (MTA-STS)"
         ))
         .command(format!("certbot certonly --standalone --expand {domains}"));
     // certbot names its directory by the first name that it is asked for.
@@ -370,18 +338,14 @@ fn renewed(finding: Finding, name: Option<&str>, by: Obtained) -> Finding {
         .command("certbot renew && systemctl reload postfix")
         .advice(text!(
             "a hook reloads Postfix after each renewal: certbot renew --deploy-hook 'systemctl \
-             reload postfix'",
-            "para que Postfix se recargue tras cada renovación: certbot renew --deploy-hook \
-             'systemctl reload postfix'"
+             reload postfix'"
         ))
 }
 
 fn obtained(finding: Finding, name: Option<&str>) -> Finding {
     let finding = finding.why(text!(
         "other servers mostly still deliver over it, but mail programs warn or refuse, and \
-             servers that verify (MTA-STS) do not deliver",
-        "los demás servidores suelen entregar igualmente, pero los programas de correo avisan o \
-             se niegan, y los servidores que verifican (MTA-STS) no entregan"
+             servers that verify (MTA-STS) do not deliver"
     ));
     obtained_for(finding, name)
 }

@@ -183,9 +183,7 @@ fn open(key: &Path) -> Option<Fault> {
 fn consequence() -> Text {
     text!(
         "Postfix then offers no TLS at all, or breaks it off: mail comes in clear or not at all, \
-         and mail programs can't log in",
-        "Postfix no ofrece entonces TLS, o lo interrumpe: el correo llega en claro o no llega, y \
-         los programas de correo no pueden iniciar sesión"
+         and mail programs can't log in"
     )
 }
 
@@ -199,10 +197,7 @@ impl Fault {
                 Finding::fail(
                     "tls-file-missing",
                     path.to_string(),
-                    text!(
-                        "{path}, named in {name}, does not exist",
-                        "{path}, indicado en {name}, no existe"
-                    ),
+                    text!("{path}, named in {name}, does not exist"),
                 )
                 .evidence(format!("{name} = {path}"))
                 .why(consequence())
@@ -218,28 +213,20 @@ impl Fault {
                 Finding::fail(
                     "tls-file-unusable",
                     path.to_string(),
-                    text!(
-                        "{path}, named in {name}, can't be used",
-                        "{path}, indicado en {name}, no se puede usar"
-                    ),
+                    text!("{path}, named in {name}, can't be used"),
                 )
                 .evidence(error)
                 .why(consequence())
                 .advice(text!(
                     "it must be PEM: -----BEGIN CERTIFICATE----- or -----BEGIN PRIVATE KEY-----, \
-                     the key without a password",
-                    "debe ser PEM: -----BEGIN CERTIFICATE----- o -----BEGIN PRIVATE KEY-----, la \
-                     clave sin contraseña"
+                     the key without a password"
                 ))
             }
             Self::Differs => {
                 let finding = Finding::fail(
                     "tls-key-differs",
                     key.to_string(),
-                    text!(
-                        "the private key {key} does not belong to the certificate {certificate}",
-                        "la clave privada {key} no corresponde al certificado {certificate}"
-                    ),
+                    text!("the private key {key} does not belong to the certificate {certificate}"),
                 )
                 .evidence(shown(&pair.certificate))
                 .evidence(shown(&pair.key))
@@ -253,26 +240,17 @@ impl Fault {
                     None => finding.advice(text!(
                         "name the key that was made for this certificate, or obtain both anew; to \
                          compare: openssl x509 -noout -pubkey -in {certificate}; openssl pkey \
-                         -pubout -in {key}",
-                        "indique la clave con la que se pidió este certificado, u obtenga ambos de \
-                         nuevo; para comparar: openssl x509 -noout -pubkey -in {certificate}; \
-                         openssl pkey -pubout -in {key}"
+                         -pubout -in {key}"
                     )),
                 }
             }
             Self::Open(mode) => Finding::warn(
                 "tls-key-open",
                 key.to_string(),
-                text!(
-                    "everybody on this host can read the private key {key}",
-                    "cualquiera en este equipo puede leer la clave privada {key}"
-                ),
+                text!("everybody on this host can read the private key {key}"),
             )
             .evidence(format!("{key}: {mode:04o}"))
-            .why(text!(
-                "whoever reads it can pass for this server",
-                "quien la lea puede hacerse pasar por este servidor"
-            ))
+            .why(text!("whoever reads it can pass for this server"))
             .command(format!("chmod o-rwx {key}")),
         }
     }

@@ -62,20 +62,14 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     for port in silent_ports(postfix, &looked) {
         report.omit(
             Cause::Told,
-            text!(
-                "TLS at port {port}: nobody answers there",
-                "TLS en el puerto {port}: nadie responde allí"
-            ),
+            text!("TLS at port {port}: nobody answers there"),
         );
     }
     for path in files::denied(postfix) {
         let path = path.display();
         report.omit(
             Cause::Rights,
-            text!(
-                "the file {path}, and whether key and certificate belong together",
-                "el archivo {path}, y si clave y certificado van juntos"
-            ),
+            text!("the file {path}, and whether key and certificate belong together"),
         );
     }
     let faults = files::findings(postfix);
@@ -176,10 +170,7 @@ fn lacking(looked: &[Looked<'_>], mail_arrives: bool) -> Vec<Finding> {
                 Finding::fail(
                     "tls-refused",
                     at,
-                    text!(
-                        "this server offers STARTTLS on port {port}, but refuses to begin",
-                        "este servidor ofrece STARTTLS en el puerto {port}, pero se niega a empezar"
-                    ),
+                    text!("this server offers STARTTLS on port {port}, but refuses to begin"),
                 )
                 .evidence(reply.to_string())
                 .why(senders_go_away())
@@ -189,10 +180,7 @@ fn lacking(looked: &[Looked<'_>], mail_arrives: bool) -> Vec<Finding> {
                 Finding::fail(
                     "tls-handshake",
                     at,
-                    text!(
-                        "no TLS 1.2 or 1.3 comes about with this server on port {port}",
-                        "no se logra TLS 1.2 ni 1.3 con este servidor en el puerto {port}"
-                    ),
+                    text!("no TLS 1.2 or 1.3 comes about with this server on port {port}"),
                 )
                 .evidence(error)
                 .why(senders_go_away())
@@ -213,13 +201,11 @@ fn not_tried(looked: &[Looked<'_>]) -> Option<Finding> {
         "tls-not-tried",
         at,
         text!(
-            "TLS with this server was not tried, so the certificates that it shows are not judged",
-            "no se probó TLS con este servidor, así que no se juzgan los certificados que muestra"
+            "TLS with this server was not tried, so the certificates that it shows are not judged"
         ),
     );
     Some(finding.evidence(error).advice(text!(
-        "make posttls-finger work, with which TLS is tried: it comes with Postfix",
-        "haga que funcione posttls-finger, con el que se prueba TLS: viene con Postfix"
+        "make posttls-finger work, with which TLS is tried: it comes with Postfix"
     )))
 }
 
@@ -232,9 +218,7 @@ fn not_shown(looked: &[Looked<'_>]) -> Option<Finding> {
         "tls-not-shown",
         &seen.at,
         text!(
-            "this server begins TLS, but refuses to talk afterwards, so its certificate is not judged",
-            "este servidor inicia TLS, pero después se niega a hablar, así que no se juzga su \
-             certificado"
+            "this server begins TLS, but refuses to talk afterwards, so its certificate is not judged"
         ),
     );
     Some(finding.command("journalctl -t postfix/smtpd -t postfix/smtps/smtpd -n 50"))
@@ -243,9 +227,7 @@ fn not_shown(looked: &[Looked<'_>]) -> Option<Finding> {
 fn senders_go_away() -> Text {
     text!(
         "large providers want to send over TLS; some do not deliver at all without it, and mail \
-         programs refuse to send passwords",
-        "los grandes proveedores quieren enviar con TLS; algunos no entregan nada sin él, y los \
-         programas de correo se niegan a enviar contraseñas"
+         programs refuse to send passwords"
     )
 }
 
@@ -254,9 +236,7 @@ fn not_offered(port: u16, ehlo: &str) -> Finding {
         "tls-not-offered",
         format!("port {port}"),
         text!(
-            "this server does not offer STARTTLS on port {port}: mail comes in clear or not at all",
-            "este servidor no ofrece STARTTLS en el puerto {port}: el correo llega en claro o no \
-             llega"
+            "this server does not offer STARTTLS on port {port}: mail comes in clear or not at all"
         ),
     )
     .evidence(ehlo)
@@ -270,9 +250,7 @@ fn not_offered(port: u16, ehlo: &str) -> Finding {
     }
     .advice(text!(
         "it needs a certificate: certbot certonly, then name fullchain.pem in smtpd_tls_cert_file \
-         and privkey.pem in smtpd_tls_key_file",
-        "hace falta un certificado: certbot certonly, y después ponga fullchain.pem en \
-         smtpd_tls_cert_file y privkey.pem en smtpd_tls_key_file"
+         and privkey.pem in smtpd_tls_key_file"
     ))
 }
 
@@ -304,9 +282,7 @@ fn certificates(looked: &[Looked<'_>], names: &[String], host: &Host) -> Vec<Fin
                 "tls-no-roots",
                 "/etc/ssl/certs",
                 text!(
-                    "this host knows no certificate authorities, so certificates can't be judged",
-                    "este equipo no conoce autoridades de certificación, así que no se pueden \
-                     juzgar los certificados"
+                    "this host knows no certificate authorities, so certificates can't be judged"
                 ),
             )
             .evidence(error.to_string())

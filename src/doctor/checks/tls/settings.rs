@@ -50,18 +50,12 @@ fn leaving(postfix: &Postfix) -> Option<Finding> {
                 Finding::warn(
                     "tls-not-used",
                     "smtp_tls_security_level",
-                    text!(
-                        "Postfix sends all mail in clear: smtp_tls_security_level is not set",
-                        "Postfix envía todo el correo en claro: smtp_tls_security_level no está \
-                         definido"
-                    ),
+                    text!("Postfix sends all mail in clear: smtp_tls_security_level is not set"),
                 )
                 .evidence(format!("smtp_tls_security_level = {written}"))
                 .why(text!(
                     "Gmail demands TLS of large senders (4.7.29) and marks other mail with a red \
-                     padlock; anybody on the way can read it",
-                    "Gmail exige TLS a los grandes remitentes (4.7.29) y marca el resto con un \
-                     candado rojo; cualquiera puede leerlo por el camino"
+                     padlock; anybody on the way can read it"
                 ))
                 .command(mend),
             )
@@ -70,37 +64,27 @@ fn leaving(postfix: &Postfix) -> Option<Finding> {
             Finding::warn(
                 "tls-demanded-of-all",
                 "smtp_tls_security_level",
-                text!(
-                    "Postfix delivers only to servers whose certificate it can verify ({level})",
-                    "Postfix solo entrega a servidores cuyo certificado puede verificar ({level})"
-                ),
+                text!("Postfix delivers only to servers whose certificate it can verify ({level})"),
             )
             .evidence(evidence)
             .why(text!(
                 "most mail servers have a certificate that does not fit their name: mail for them \
-                 stays in the queue",
-                "la mayoría de los servidores de correo tienen un certificado que no corresponde a \
-                 su nombre: el correo para ellos se queda en la cola"
+                 stays in the queue"
             ))
             .command(mend)
             .advice(text!(
-                "insist for single domains in smtp_tls_policy_maps, or use dane",
-                "exíjalo para dominios concretos en smtp_tls_policy_maps, o use dane"
+                "insist for single domains in smtp_tls_policy_maps, or use dane"
             )),
         ),
         "encrypt" if smarthost(postfix).is_none() => Some(
             Finding::info(
                 "tls-demanded-of-all",
                 "smtp_tls_security_level",
-                text!(
-                    "Postfix delivers only to servers that offer TLS",
-                    "Postfix solo entrega a servidores que ofrecen TLS"
-                ),
+                text!("Postfix delivers only to servers that offer TLS"),
             )
             .evidence(evidence)
             .why(text!(
-                "mail for the few others stays in the queue and comes back",
-                "el correo para los pocos restantes se queda en la cola y vuelve"
+                "mail for the few others stays in the queue and comes back"
             )),
         ),
         _ => None,
@@ -118,21 +102,15 @@ fn arriving(postfix: &Postfix) -> Option<Finding> {
         Finding::warn(
             "tls-demanded-of-senders",
             &id,
-            text!(
-                "port 25 takes mail over TLS alone",
-                "el puerto 25 solo admite correo con TLS"
-            ),
+            text!("port 25 takes mail over TLS alone"),
         )
         .evidence(format!("{id}: smtpd_tls_security_level = encrypt"))
         .why(text!(
-            "senders without TLS can't deliver; RFC 3207 forbids that for a public mail server",
-            "los remitentes sin TLS no pueden entregar; la RFC 3207 lo prohíbe en un servidor \
-             público"
+            "senders without TLS can't deliver; RFC 3207 forbids that for a public mail server"
         ))
         .command("postconf -e smtpd_tls_security_level=may && postfix reload")
         .advice(text!(
-            "submission keeps its own encrypt with -o in master.cf",
-            "el envío autenticado (submission) conserva su propio encrypt con -o en master.cf"
+            "submission keeps its own encrypt with -o in master.cf"
         )),
     )
 }
@@ -154,10 +132,7 @@ fn old_protocols(postfix: &Postfix) -> Option<Finding> {
     let finding = Finding::info(
         "tls-old-protocols",
         *first,
-        text!(
-            "Postfix is set to speak SSL 3, which is broken since 2014",
-            "Postfix está configurado para hablar SSL 3, roto desde 2014"
-        ),
+        text!("Postfix is set to speak SSL 3, which is broken since 2014"),
     )
     .command(
         "postconf -X smtpd_tls_protocols smtpd_tls_mandatory_protocols smtp_tls_protocols \

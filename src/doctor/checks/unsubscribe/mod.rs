@@ -33,10 +33,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     let Some(sample) = &host.sample else {
         return Report::not_examined(
             Cause::Nothing,
-            text!(
-                "no message to look at: --sample FILE",
-                "no hay mensaje que mirar: --sample ARCHIVO"
-            ),
+            text!("no message to look at: --sample FILE"),
         );
     };
     let message = match MessageFile::read(&sample[..]) {
@@ -55,22 +52,15 @@ fn malformed(cause: &str) -> Finding {
     Finding::fail(
         "sample-malformed",
         "--sample",
-        text!(
-            "the sample is no message: {cause}",
-            "la muestra no es un mensaje: {cause}"
-        ),
+        text!("the sample is no message: {cause}"),
     )
     .advice(text!(
-        "save the message with all its headers, as the program makes it",
-        "guarde el mensaje con todas sus cabeceras, tal como lo genera el programa"
+        "save the message with all its headers, as the program makes it"
     ))
 }
 
 fn demanded() -> Text {
-    text!(
-        "Gmail and Yahoo demand one-click unsubscription (RFC 8058) of whoever sends much mail",
-        "Gmail y Yahoo exigen la baja con un clic (RFC 8058) a quien hace envíos masivos"
-    )
+    text!("Gmail and Yahoo demand one-click unsubscription (RFC 8058) of whoever sends much mail")
 }
 
 /// The unfolded value of a field.
@@ -86,10 +76,7 @@ fn fields(section: &HeaderSection) -> Result<(), Finding> {
     let right = |finding: Finding| {
         finding
             .why(demanded())
-            .advice(text!(
-                "let the newsletter program write both fields:",
-                "haga que el programa de boletines escriba ambos campos:"
-            ))
+            .advice(text!("let the newsletter program write both fields:"))
             .advice(Text::new(
                 format!("{LINK}: <https://example.com/unsubscribe/TOKEN>"),
                 format!("{LINK}: <https://example.com/unsubscribe/TOKEN>"),
@@ -103,10 +90,7 @@ fn fields(section: &HeaderSection) -> Result<(), Finding> {
         let finding = Finding::info(
             "unsubscribe-missing",
             LINK,
-            text!(
-                "the sample has no {LINK}; if it is a newsletter, it needs {LINK} and {POST}",
-                "la muestra no tiene {LINK}; si es un boletín, necesita {LINK} y {POST}"
-            ),
+            text!("the sample has no {LINK}; if it is a newsletter, it needs {LINK} and {POST}"),
         );
         return Err(right(finding));
     };
@@ -114,10 +98,7 @@ fn fields(section: &HeaderSection) -> Result<(), Finding> {
         let finding = Finding::fail(
             "unsubscribe-missing",
             POST,
-            text!(
-                "the sample has {LINK} but no {POST}, so it can't be left with one click",
-                "la muestra tiene {LINK} pero no {POST}, así que no permite la baja con un clic"
-            ),
+            text!("the sample has {LINK} but no {POST}, so it can't be left with one click"),
         );
         return Err(right(finding.evidence(format!("{LINK}: {link}"))));
     };
@@ -125,10 +106,7 @@ fn fields(section: &HeaderSection) -> Result<(), Finding> {
         let finding = Finding::fail(
             "unsubscribe-value",
             POST,
-            text!(
-                "{POST} of the sample is not {ONE_CLICK}",
-                "{POST} de la muestra no es {ONE_CLICK}"
-            ),
+            text!("{POST} of the sample is not {ONE_CLICK}"),
         );
         return Err(right(finding.evidence(format!("{POST}: {post}"))));
     }
@@ -141,10 +119,7 @@ fn fields(section: &HeaderSection) -> Result<(), Finding> {
         let finding = Finding::fail(
             "unsubscribe-not-https",
             LINK,
-            text!(
-                "{LINK} of the sample has no https address",
-                "{LINK} de la muestra no tiene ninguna dirección https"
-            ),
+            text!("{LINK} of the sample has no https address"),
         );
         return Err(right(finding.evidence(format!("{LINK}: {link}"))));
     }
@@ -184,16 +159,10 @@ async fn signed(
             Finding::fail(
                 "unsubscribe-unsigned",
                 "DKIM-Signature",
-                text!(
-                    "no signature of the sample is good: {explanation}",
-                    "ninguna firma de la muestra es válida: {explanation}"
-                ),
+                text!("no signature of the sample is good: {explanation}"),
             )
             .why(demanded())
-            .advice(text!(
-                "see what was changed: dkimd verify FILE",
-                "vea qué se cambió: dkimd verify ARCHIVO"
-            )),
+            .advice(text!("see what was changed: dkimd verify FILE")),
         );
     }
     let aligned = |domain: &Domain| {
@@ -209,10 +178,7 @@ async fn signed(
             Finding::fail(
                 "unsubscribe-unaligned",
                 "DKIM-Signature",
-                text!(
-                    "no good signature of the sample is of the author's domain {author}",
-                    "ninguna firma válida de la muestra es del dominio del autor, {author}"
-                ),
+                text!("no good signature of the sample is of the author's domain {author}"),
             )
             .why(demanded())
             .command(format!("dkimd setup {author} --apply")),
@@ -241,10 +207,7 @@ async fn would_be_signed(host: &Host, server: &Snapshot, message: &MessageFile) 
             Finding::fail(
                 "unsubscribe-unsigned",
                 "From",
-                text!(
-                    "the configuration would not sign the sample, and one-click unsubscription counts under a signature alone",
-                    "la configuración no firmaría la muestra, y la baja con un clic solo vale bajo una firma"
-                ),
+                text!("the configuration would not sign the sample, and one-click unsubscription counts under a signature alone"),
             )
             .evidence(format!("From: {from}"))
             .why(demanded())
@@ -277,10 +240,7 @@ fn uncovered(host: &Host, server: &Snapshot, evidence: &str) -> Finding {
     let finding = Finding::fail(
         "unsubscribe-unsigned",
         "SignHeaders",
-        text!(
-            "the signature does not cover {LINK} and {POST}",
-            "la firma no cubre {LINK} y {POST}"
-        ),
+        text!("the signature does not cover {LINK} and {POST}"),
     )
     .evidence(evidence)
     .why(demanded());

@@ -32,24 +32,18 @@ fn text_of(value: &[u8]) -> String {
 
 fn author(section: &HeaderSection) -> Option<Finding> {
     let fields: Vec<_> = section.named(b"From").collect();
-    let refused = text!(
-        "Gmail refuses such mail (550 5.7.1), and no signature can vouch for its author",
-        "Gmail rechaza este correo (550 5.7.1) y ninguna firma puede responder de su autor"
-    );
+    let refused =
+        text!("Gmail refuses such mail (550 5.7.1), and no signature can vouch for its author");
     match fields.as_slice() {
         [] => Some(
             Finding::fail(
                 "sample-no-author",
                 SUBJECT,
-                text!(
-                    "the sample has no From field",
-                    "la muestra no tiene campo From"
-                ),
+                text!("the sample has no From field"),
             )
             .why(refused)
             .advice(text!(
-                "let the program that makes it write one From field with an address",
-                "haga que el programa que la genera escriba un campo From con una dirección"
+                "let the program that makes it write one From field with an address"
             )),
         ),
         [from] => {
@@ -59,17 +53,11 @@ fn author(section: &HeaderSection) -> Option<Finding> {
                 Finding::fail(
                     "sample-no-author",
                     SUBJECT,
-                    text!(
-                        "the From field of the sample is malformed: {error}",
-                        "el campo From de la muestra está mal formado: {error}"
-                    ),
+                    text!("the From field of the sample is malformed: {error}"),
                 )
                 .evidence(format!("From: {value}"))
                 .why(refused)
-                .advice(text!(
-                    "write it as From: Name <user@example.com>",
-                    "escríbalo así: From: Nombre <usuario@example.com>"
-                )),
+                .advice(text!("write it as From: Name <user@example.com>")),
             )
         }
         several => {
@@ -77,18 +65,16 @@ fn author(section: &HeaderSection) -> Option<Finding> {
             let finding = Finding::fail(
                 "sample-several-from",
                 SUBJECT,
-                text!(
-                    "the sample has {count} From fields",
-                    "la muestra tiene {count} campos From"
-                ),
+                text!("the sample has {count} From fields"),
             );
             let finding = several.iter().fold(finding, |finding, from| {
                 finding.evidence(format!("From: {}", text_of(from.value)))
             });
-            Some(finding.why(refused).advice(text!(
-                "let the program that makes it write one From field",
-                "haga que el programa que la genera escriba un solo campo From"
-            )))
+            Some(
+                finding
+                    .why(refused)
+                    .advice(text!("let the program that makes it write one From field")),
+            )
         }
     }
 }
@@ -106,16 +92,10 @@ fn once(section: &HeaderSection) -> Vec<Finding> {
                 Finding::warn(
                     code,
                     SUBJECT,
-                    text!("the sample has no {name}", "la muestra no tiene {name}"),
+                    text!("the sample has no {name}"),
                 )
-                .why(text!(
-                    "Postfix adds it to mail of this host alone; whoever adds it after signing, or doesn't, makes the mail look like spam",
-                    "Postfix solo lo añade al correo de este servidor; si se añade tras firmar, o no se añade, el correo parece spam"
-                ))
-                .advice(text!(
-                    "let the program that makes the message write {name}",
-                    "haga que el programa que genera el mensaje escriba {name}"
-                )),
+                .why(text!("Postfix adds it to mail of this host alone; whoever adds it after signing, or doesn't, makes the mail look like spam"))
+                .advice(text!("let the program that makes the message write {name}")),
             );
         }
     }
@@ -134,16 +114,12 @@ fn once(section: &HeaderSection) -> Vec<Finding> {
                 Finding::warn(
                     "sample-repeated-field",
                     SUBJECT,
-                    text!(
-                        "the sample has {name} {times} times; RFC 5322 allows one",
-                        "la muestra tiene {name} {times} veces; la RFC 5322 permite una"
-                    ),
+                    text!("the sample has {name} {times} times; RFC 5322 allows one"),
                 )
                 .why(text!(
-                    "Gmail refuses messages with repeated fields (550 5.7.1)",
-                    "Gmail rechaza los mensajes con campos repetidos (550 5.7.1)"
+                    "Gmail refuses messages with repeated fields (550 5.7.1)"
                 ))
-                .advice(text!("write it once", "escríbalo una sola vez")),
+                .advice(text!("write it once")),
             );
         }
     }
@@ -166,19 +142,10 @@ fn line_ends(message: &MessageFile) -> Option<Finding> {
         Finding::warn(
             "sample-line-ends",
             SUBJECT,
-            text!(
-                "line {line} of the sample does not end in CRLF",
-                "la línea {line} de la muestra no termina en CRLF"
-            ),
+            text!("line {line} of the sample does not end in CRLF"),
         )
-        .why(text!(
-            "servers on the way repair such lines, which breaks the signature, or refuse them (smtpd_forbid_bare_newline)",
-            "los servidores del camino reparan esas líneas, lo que rompe la firma, o las rechazan (smtpd_forbid_bare_newline)"
-        ))
-        .advice(text!(
-            "let the program that makes it end every line in CRLF, and hand it to sendmail with LF alone",
-            "haga que el programa termine todas las líneas en CRLF, o que se las entregue a sendmail solo con LF"
-        )),
+        .why(text!("servers on the way repair such lines, which breaks the signature, or refuse them (smtpd_forbid_bare_newline)"))
+        .advice(text!("let the program that makes it end every line in CRLF, and hand it to sendmail with LF alone")),
     )
 }
 
@@ -195,17 +162,14 @@ fn long_line(message: &MessageFile) -> Option<Finding> {
             "sample-long-line",
             SUBJECT,
             text!(
-                "line {number} of the sample has {length} characters; {LONGEST_LINE} are allowed",
-                "la línea {number} de la muestra tiene {length} caracteres; se permiten {LONGEST_LINE}"
+                "line {number} of the sample has {length} characters; {LONGEST_LINE} are allowed"
             ),
         )
         .why(text!(
-            "Postfix splits it on delivery, after it was signed, and the signature breaks",
-            "Postfix la parte al entregarla, ya firmada, y la firma se rompe"
+            "Postfix splits it on delivery, after it was signed, and the signature breaks"
         ))
         .advice(text!(
-            "let the program that makes it encode the body as quoted-printable or base64",
-            "haga que el programa codifique el cuerpo en quoted-printable o base64"
+            "let the program that makes it encode the body as quoted-printable or base64"
         )),
     )
 }
@@ -217,20 +181,11 @@ fn raw_header(section: &HeaderSection) -> Option<Finding> {
         Finding::warn(
             "sample-raw-header",
             SUBJECT,
-            text!(
-                "the field {name} of the sample holds characters beyond ASCII as they are",
-                "el campo {name} de la muestra lleva caracteres no ASCII sin codificar"
-            ),
+            text!("the field {name} of the sample holds characters beyond ASCII as they are"),
         )
         .evidence(format!("{name}: {}", text_of(field.value)))
-        .why(text!(
-            "servers without SMTPUTF8 refuse or change it",
-            "los servidores sin SMTPUTF8 lo rechazan o lo cambian"
-        ))
-        .advice(text!(
-            "encode it as RFC 2047 says: =?UTF-8?B?…?=",
-            "codifíquelo como dice la RFC 2047: =?UTF-8?B?…?="
-        )),
+        .why(text!("servers without SMTPUTF8 refuse or change it"))
+        .advice(text!("encode it as RFC 2047 says: =?UTF-8?B?…?=")),
     )
 }
 
@@ -241,19 +196,10 @@ fn eight_bits(message: &MessageFile) -> Option<Finding> {
         Finding::info(
             "sample-8bit",
             SUBJECT,
-            text!(
-                "the body of the sample is 8-bit text",
-                "el cuerpo de la muestra es texto de 8 bits"
-            ),
+            text!("the body of the sample is 8-bit text"),
         )
-        .why(text!(
-            "a server that does not take 8BITMIME gets it converted, after it was signed; large receivers all take it",
-            "a un servidor que no acepta 8BITMIME le llega convertido, ya firmado; los grandes receptores lo aceptan todos"
-        ))
-        .advice(text!(
-            "quoted-printable or base64 survives every way",
-            "quoted-printable o base64 sobrevive a cualquier camino"
-        ))
+        .why(text!("a server that does not take 8BITMIME gets it converted, after it was signed; large receivers all take it"))
+        .advice(text!("quoted-printable or base64 survives every way"))
     })
 }
 
