@@ -2,7 +2,7 @@
 //!
 //! [`finding`] is the shape of everything that doctor, explain and the other commands have to say;
 //! [`render`] shows one on a terminal or as JSON; [`mod@text`] holds each sentence in every language;
-//! [`line`] keeps what strangers wrote from steering the terminal that shows it.
+//! [`line`](mod@line) keeps what strangers wrote from steering the terminal that shows it.
 //!
 //! It knows nothing of mail: neither the server nor what is examined.
 

@@ -1,13 +1,13 @@
 //! `dkimd check`: the full dry run of a configuration, as the daemon's start would go and beyond.
 //!
 //! 1. Options, tables, hosts and trust anchor are read as the starting user, as at a start.
-//! 2. What only a daemon needs: user, socket, pid file ([`surroundings`]).
+//! 2. What only a daemon needs: user, socket, pid file (`surroundings`).
 //! 3. KeyFile is read with the starting user's rights, as at a start.
 //! 4. Started by root, the check becomes the user of UserID as the daemon does: from here on
 //!    permissions are what the daemon meets.
 //!    Whoever is neither root nor that user can't judge permissions: all else is examined, and one
 //!    line says that they were not.
-//! 5. Everything once more, as a reload would find it; the socket's directory; every key ([`keys`]).
+//! 5. Everything once more, as a reload would find it; the socket's directory; every key (`keys`).
 
 mod keys;
 mod surroundings;

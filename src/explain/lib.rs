@@ -1,10 +1,10 @@
 //! `dkimd explain`: what happened to mail and why, or what would be done with an author's mail.
 //!
-//! [`subject`] recognises what is asked about. An address goes to [`author`], the dry run of the
-//! daemon's own decision; a log line to [`lines`], a word to [`words`], a reply to [`reply`]; the
-//! lines of a queue id are gathered by [`queue`] and told in order by [`story`]; a message file is
-//! verified and its damage named by [`message`], a bounce taken apart by [`bounce`]. What was found
-//! is an [`answer::Answer`].
+//! `subject` recognises what is asked about. An address goes to `author`, the dry run of the
+//! daemon's own decision; a log line to `lines`, a word to `words`, a reply to `reply`; the
+//! lines of a queue id are gathered by `queue` and told in order by `story`; a message file is
+//! verified and its damage named by `message`, a bounce taken apart by `bounce`. What was found
+//! is an `answer::Answer`.
 
 #![warn(clippy::unwrap_used)]
 

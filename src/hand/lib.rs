@@ -6,7 +6,7 @@
 //! path from `/`, one component after the other. As long as nobody but root can change the directories
 //! it is in, it follows what stands there, links too. At the first directory that belongs to another
 //! user it stops; all that lies below is done by a child process with that user's rights and no others
-//! ([`owner`]), which follows no link and opens regular files only ([`act`]). So what a user planted
+//! (`owner`), which follows no link and opens regular files only (`act`). So what a user planted
 //! leads nowhere where the user could not have gone alone.
 //!
 //! **Contract.** Whatever stands below such a directory: nothing outside of the user's own reach is

@@ -3,7 +3,7 @@
 //! Configuration files hold passwords (`dsn:` and `ldap:` data sets, LDAPBindPassword) and private
 //! keys (in a KeyTable), and are often readable to few for that reason; logs, terminals and tickets
 //! have more readers. Whatever a configuration, a table or a log line held goes through here on its
-//! way to a person: [`line`] for a sentence, a value or a log line, [`unknown_set`] for a value of which
+//! way to a person: [`line`](fn@line) for a sentence, a value or a log line, [`unknown_set`] for a value of which
 //! nothing is known. Both err on the side of hiding. Pure.
 
 use std::{borrow::Cow, ops::Range};
@@ -142,7 +142,7 @@ fn without_secrets(text: &str) -> Cow<'_, str> {
     shown
 }
 
-/// [`line`] of a text that is one's own already.
+/// [`line`](fn@line) of a text that is one's own already.
 pub fn owned(text: String) -> String {
     match line(&text) {
         Cow::Owned(changed) => changed,

@@ -1,8 +1,8 @@
 //! What a receiver, or Postfix itself, says when mail does not go through, and what it means.
 //!
 //! [`Refusal::read`] takes the words of a log line, of `postqueue -j` or of a bounce apart;
-//! [`Refusal::cause`] looks them up in [`patterns`], the table of receivers' codes and texts, which
-//! leads to one of [`causes`], each with its meaning and its remedy. The same number means different
+//! [`Refusal::cause`] looks them up in `patterns`, the table of receivers' codes and texts, which
+//! leads to one of `causes`, each with its meaning and its remedy. The same number means different
 //! things to different receivers (5.7.27 is SPF at Google and a null MX in RFC 7505), so a pattern
 //! may hold for one receiver alone.
 

@@ -3,7 +3,7 @@
 //! Lenient where real mail is (comments, quoted phrases, an unquoted `@` in a display name, groups,
 //! source routes), strict where a guess could sign for the wrong domain: what can't be read is an
 //! error, never half an address. A field that is no RFC 5322 still has an author if every way of
-//! reading it leads to the same domain ([`sole`]): a name with a comma outside quotation marks is
+//! reading it leads to the same domain (`sole`): a name with a comma outside quotation marks is
 //! the usual case.
 
 mod sole;
@@ -46,7 +46,7 @@ pub enum AuthorError {
     /// White space or a control character inside the address, or words around it.
     #[error("the address is not one word; write Name <user@example.com>")]
     Broken,
-    /// More than [`MAX_ADDRESS_OCTETS`].
+    /// More than `MAX_ADDRESS_OCTETS`.
     #[error("the address is longer than {MAX_ADDRESS_OCTETS} octets")]
     TooLong,
     /// The domain is not UTF-8 (RFC 6532).

@@ -1,7 +1,7 @@
 //! Private keys: reading every form that OpenDKIM reads, judging the file's safety, holding parsed
 //! keys in a bounded cache.
 //!
-//! A key's way: [`file`] opens the file and reads it within bounds, [`safe`] judges with the help
+//! A key's way: [`file`](mod@file) opens the file and reads it within bounds, [`safe`] judges with the help
 //! of [`accounts`] and [`acl`] who else may read or replace it, [`load`] turns the octets into a key that
 //! signs, [`store`] keeps it, [`error`] says what went wrong and which command mends it, [`check`]
 //! does all of that for a dry run, [`purpose`] makes whole commands of what is known of

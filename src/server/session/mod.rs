@@ -1,9 +1,9 @@
 //! One connection of the MTA, and the message under way on it.
 //!
 //! The milter loop calls [`Connection`] step by step. It collects the [`envelope`], the [`macros`]
-//! and the header section; [`end_of_header`] asks [`inquiry`] and [`crate::decide`] what is to be
+//! and the header section; `end_of_header` asks [`inquiry`] and [`crate::decide`] what is to be
 //! done and begins it ([`signing`], [`verifying`]); the body flows through without being kept;
-//! [`end_of_message`] turns the result into [`changes`] of the message and a reply ([`failure`],
+//! `end_of_message` turns the result into [`changes`] of the message and a reply ([`failure`],
 //! [`verdict`]). What happened is one [`record`], of which the lines in the [`journal`] are views.
 
 mod aside;
