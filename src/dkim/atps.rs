@@ -19,9 +19,9 @@ const VERSION: &str = "ATPS1";
 pub enum AtpsHash {
     /// The domain as it is.
     None,
-    /// SHA-1.
+    /// The domain's SHA-1 in base32.
     Sha1,
-    /// SHA-256.
+    /// The domain's SHA-256 in base32.
     #[default]
     Sha256,
 }
@@ -32,6 +32,14 @@ pub enum AtpsHash {
 pub struct UnknownAtpsHash;
 
 /// The record that one signature depends on.
+///
+/// ```
+/// use dkim_core::atps::{AtpsHash, AtpsQuery};
+///
+/// let query = AtpsQuery::new("esp.example", AtpsHash::None, "author.example");
+/// assert_eq!(&*query.name, "esp.example._atps.author.example");
+/// assert!(query.is_granted_by(b"v=ATPS1; d=esp.example"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AtpsQuery {
     /// The name to ask TXT for.

@@ -33,9 +33,9 @@ impl DigestAlgorithm {
 /// What a signature says about its body hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BodyHashSpec {
-    /// From `a=`.
+    /// The hash function, from `a=`.
     pub digest: DigestAlgorithm,
-    /// From `c=`.
+    /// The body's canonicalization, from `c=`.
     pub canon: Canon,
     /// At most so many canonical octets (`l=`); all when `None`.
     pub limit: Option<u64>,
@@ -46,6 +46,20 @@ pub struct BodyHashSpec {
 pub struct BodyHashId(usize);
 
 /// Body hashes under way.
+///
+/// ```
+/// use dkim_core::{Canon, body_hash::{BodyHashSpec, BodyHashes, DigestAlgorithm}};
+///
+/// let mut hashes = BodyHashes::new(false);
+/// let id = hashes.ask(BodyHashSpec {
+///     digest: DigestAlgorithm::Sha256,
+///     canon: Canon::Relaxed,
+///     limit: None,
+/// });
+/// hashes.update(b"Let us  meet.\r\n");
+/// hashes.update(b"\r\n");
+/// assert_eq!(hashes.finish().get(id).hashed, b"Let us meet.\r\n".len() as u64);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct BodyHashes {
     repair: Option<LineEndRepair>,
@@ -140,7 +154,7 @@ impl BodyHashes {
             .any(|hasher| hasher.limit.is_none_or(|limit| hasher.hashed < limit))
     }
 
-    /// Ends the body.
+    /// Ends the body and gives all hashes asked for.
     pub fn finish(mut self) -> FinishedBodyHashes {
         if let Some(mut repair) = self.repair.take() {
             repair.finish(&mut |octets| {

@@ -13,7 +13,7 @@ const BROKEN_INDENT: usize = TAB_WIDTH + 1;
 /// Where a tag that is longer than a line may be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
-    /// Nowhere.
+    /// Nowhere: it stays whole, however long (most tags).
     Never,
     /// After each colon (`h=`).
     AtColons,

@@ -145,7 +145,7 @@ impl HeaderSection {
         self.spans.push(Span { colon, end });
     }
 
-    /// Number of fields.
+    /// How many fields the section has.
     pub fn len(&self) -> usize {
         self.spans.len()
     }

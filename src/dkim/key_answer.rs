@@ -39,7 +39,7 @@ pub enum KeyAnswer {
     },
     /// Several TXT records, which RFC 6376 section 3.6.2.2 leaves undefined.
     Several {
-        /// How many.
+        /// How many there are.
         count: usize,
     },
     /// No answer that could be used.
@@ -52,7 +52,7 @@ pub enum DnsFailure {
     /// Nobody answered in time.
     #[error("query timed out")]
     Timeout,
-    /// SERVFAIL.
+    /// The server failed (SERVFAIL).
     #[error("server failure")]
     ServerFailure,
     /// REFUSED, NOTIMP, FORMERR or another code of refusal.
@@ -64,7 +64,7 @@ pub enum DnsFailure {
     /// An answer that can't be read, or does not belong to the question.
     #[error("answer corrupt")]
     Malformed,
-    /// DNSSEC validation failed.
+    /// DNSSEC validation failed, so the answer may be forged.
     #[error("DNSSEC validation failed")]
     Bogus,
     /// No name server could be reached at all.
@@ -75,6 +75,14 @@ pub enum DnsFailure {
 impl KeyAnswer {
     /// Exactly one TXT record, its strings joined without anything between them (RFC 6376 section
     /// 3.6.2.2).
+    ///
+    /// ```
+    /// use dkim_core::key_answer::{Dnssec, KeyAnswer};
+    ///
+    /// let strings = ["v=DKIM1; k=ed25519; ", "p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="];
+    /// let answer = KeyAnswer::found(strings.concat().as_bytes(), Dnssec::Secure);
+    /// assert!(matches!(answer, KeyAnswer::Found(key) if key.record.is_ok()));
+    /// ```
     pub fn found(txt: &[u8], dnssec: Dnssec) -> Self {
         Self::Found(PublishedKey {
             record: Arc::new(KeyRecord::tolerant(txt)),

@@ -29,10 +29,10 @@ pub struct KeyRecord {
     pub note: Option<Printable>,
 }
 
-/// What `p=` holds.
+/// What stands in `p=`, read as the key type (`k=`) demands.
 #[derive(Debug)]
 pub enum PublishedKeyData {
-    /// A key.
+    /// A key that can be used.
     Key(PublicKey),
     /// Nothing: the key was revoked.
     Revoked,
@@ -43,9 +43,9 @@ pub enum PublishedKeyData {
 /// The known words of `h=`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptableHashes {
-    /// `sha256`.
+    /// Whether SHA-256 is listed.
     pub sha256: bool,
-    /// `sha1`.
+    /// Whether SHA-1 is listed.
     pub sha1: bool,
 }
 
@@ -56,7 +56,7 @@ pub enum KeyRecordError {
     /// Nothing but white space.
     #[error("the key record is empty")]
     Empty,
-    /// Above [`MAX_KEY_RECORD_OCTETS`].
+    /// More octets than [`MAX_KEY_RECORD_OCTETS`]; it is not even read.
     #[error("the key record has {0} octets, more than {MAX_KEY_RECORD_OCTETS}")]
     TooLong(usize),
     /// Not a tag list.
@@ -68,7 +68,7 @@ pub enum KeyRecordError {
     /// A `k=` nobody knows.
     #[error("the key type {0:?} is unknown")]
     KeyType(Printable),
-    /// No `p=`.
+    /// `p=` is missing; an empty one would be a revoked key.
     #[error("the key record has no p=")]
     NoKeyData,
     /// `h=` names no hash that is known.
@@ -78,6 +78,17 @@ pub enum KeyRecordError {
 
 impl KeyRecord {
     /// Parses the joined strings of one TXT record by the letter.
+    ///
+    /// ```
+    /// use dkim_core::key_record::{KeyRecord, PublishedKeyData};
+    ///
+    /// let txt = b"v=DKIM1; k=ed25519; t=y; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    /// let record = KeyRecord::parse(txt)?;
+    /// assert!(record.testing && record.for_email);
+    /// assert!(matches!(record.key, PublishedKeyData::Key(_)));
+    /// assert!(matches!(KeyRecord::parse(b"p=")?.key, PublishedKeyData::Revoked));
+    /// # Ok::<(), dkim_core::key_record::KeyRecordError>(())
+    /// ```
     pub fn parse(txt: &[u8]) -> Result<Self, KeyRecordError> {
         Self::read(txt, Reading::Letter)
     }

@@ -63,18 +63,18 @@ pub enum Canon {
 /// The `c=` tag: how the header section and the body are canonicalized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Canonicalization {
-    /// For the header section.
+    /// How header fields are canonicalized (RFC 6376 sections 3.4.1 and 3.4.2).
     pub header: Canon,
-    /// For the body.
+    /// How the body is canonicalized (RFC 6376 sections 3.4.3 and 3.4.4).
     pub body: Canon,
 }
 
 /// A signature algorithm (the `a=` tag).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// `rsa-sha256`.
+    /// `rsa-sha256`: what every verifier knows.
     RsaSha256,
-    /// `ed25519-sha256` (RFC 8463).
+    /// `ed25519-sha256` (RFC 8463): small keys, which not every verifier knows.
     Ed25519Sha256,
     /// `rsa-sha1`: never made, and verified only where the administrator allows it (RFC 8301).
     RsaSha1,

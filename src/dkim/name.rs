@@ -14,10 +14,19 @@ pub(crate) const LONGEST_DOMAIN: usize = 253;
 const LONGEST_LABEL: usize = 63;
 
 /// A signing domain (`d=`), as written by the administrator or the signer; compared without case.
+///
+/// ```
+/// use dkim_core::name::Domain;
+///
+/// let domain = Domain::parse("Example.com")?;
+/// assert_eq!(domain, Domain::parse("example.com.")?);
+/// assert!(domain.covers("mail.example.COM") && !domain.covers("badexample.com"));
+/// # Ok::<(), dkim_core::name::NameError>(())
+/// ```
 #[derive(Clone, Debug, Eq)]
 pub struct Domain(Box<str>);
 
-/// A selector (`s=`).
+/// A selector (`s=`): the name of one key among those of a domain.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Selector(Box<str>);
 
@@ -29,7 +38,7 @@ pub struct Auid(Box<str>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// Nothing there.
+    /// There is no text, or none after the `@`.
     #[error("is empty")]
     Empty,
     /// Longer than DNS allows (253 octets for a domain, 63 for a label).
@@ -38,7 +47,7 @@ pub enum NameError {
     /// A character that can't stand in a domain name.
     #[error("contains {0:?}, which can't stand in a domain name")]
     BadCharacter(char),
-    /// An empty label.
+    /// Two dots side by side, or one at the start.
     #[error("contains an empty label (two dots side by side, or a dot at the start)")]
     EmptyLabel,
     /// An identifier without `@`.
@@ -55,7 +64,7 @@ impl Domain {
         Ok(Self(text.into()))
     }
 
-    /// As written.
+    /// The text as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -77,7 +86,7 @@ impl Selector {
         Ok(Self(text.into()))
     }
 
-    /// As written.
+    /// The text as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -95,7 +104,7 @@ impl Auid {
         Ok(Self(text.into()))
     }
 
-    /// As written.
+    /// The text as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }

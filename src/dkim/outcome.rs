@@ -65,7 +65,7 @@ pub enum Outcome {
 /// A result word of RFC 8601 section 2.7.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ResultWord {
-    /// Signed and acceptable.
+    /// Some key of the domain signed it, and nothing speaks against that.
     Pass,
     /// Signed, but it does not verify.
     Fail,
@@ -73,21 +73,21 @@ pub enum ResultWord {
     Neutral,
     /// Signed, but not acceptable here.
     Policy,
-    /// Try again later.
+    /// Not known now; asking again later may tell.
     Temperror,
-    /// Never verifiable.
+    /// Signature or key are such that it will never verify.
     Permerror,
 }
 
 /// What becomes of a good signature whose key DNSSEC does not protect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KeyProtection {
-    /// `none`: it passes.
+    /// It passes all the same.
     #[default]
     Ignore,
-    /// `neutral`.
+    /// It is neutral, as if it had not been judged.
     Neutral,
-    /// `fail`.
+    /// It is not acceptable (`policy`).
     Fail,
 }
 

@@ -71,11 +71,11 @@ pub struct SigningRequest {
 pub struct UnsignedField {
     /// What the key signs.
     pub digest: Sha256Digest,
-    /// `d=`.
+    /// `d=`, the domain that signs.
     pub domain: Domain,
-    /// `s=`.
+    /// `s=`, which names the key among the domain's.
     pub selector: Selector,
-    /// `a=`.
+    /// `a=`, of the key that is to sign or has signed.
     pub algorithm: Algorithm,
     value: FoldedValue,
 }
@@ -119,11 +119,11 @@ impl UnsignedField {
 pub struct SignatureField {
     /// What stands after `DKIM-Signature:`, without a leading space, folded with CRLF TAB.
     pub value: String,
-    /// `d=`.
+    /// `d=`, the domain that signs.
     pub domain: Domain,
-    /// `s=`.
+    /// `s=`, which names the key among the domain's.
     pub selector: Selector,
-    /// `a=`.
+    /// `a=`, of the key that is to sign or has signed.
     pub algorithm: Algorithm,
 }
 
@@ -212,7 +212,7 @@ impl SigningRequest {
 }
 
 impl Signer {
-    /// Begins a message.
+    /// Begins a message: its body comes next, its header section when it is finished.
     pub fn new(policy: Arc<SigningPolicy>, requests: Vec<SigningRequest>) -> Self {
         let mut body = BodyHashes::new(policy.fix_crlf);
         let requests = requests

@@ -17,31 +17,31 @@ pub const FIELD_NAME: &str = "DKIM-Signature";
 /// Everything that a DKIM-Signature says, but for the signature itself.
 #[derive(Clone, Debug)]
 pub struct SignatureTags<'a> {
-    /// `a=`.
+    /// `a=`, which names key type and hash.
     pub algorithm: Algorithm,
-    /// `c=`.
+    /// `c=`, which names the canonicalization of header section and body.
     pub canonicalization: Canonicalization,
-    /// `d=`.
+    /// `d=`, the domain that signs.
     pub domain: &'a Domain,
-    /// `s=`.
+    /// `s=`, which names the key among the domain's.
     pub selector: &'a Selector,
-    /// `t=`.
+    /// `t=`, when it was signed.
     pub time: UnixTime,
-    /// `x=`.
+    /// `x=`, when it ceases to count.
     pub expiry: Option<UnixTime>,
-    /// `i=`.
+    /// `i=`, for whom the domain signs.
     pub auid: Option<&'a Auid>,
     /// Further tags in the order of their addition; written in reverse.
     pub extra_tags: &'a [(String, String)],
     /// `r=y` (RFC 6651), written after the further tags.
     pub request_reports: bool,
-    /// `bh=`.
+    /// `bh=`, the hash of the canonical body.
     pub body_hash: &'a [u8],
-    /// `l=`.
+    /// `l=`, how many canonical octets of the body are covered.
     pub body_length: Option<u64>,
-    /// `h=`.
+    /// `h=`, the names of the covered fields, between colons.
     pub signed_names: &'a str,
-    /// `z=`.
+    /// `z=`, the covered fields as they were (see [`append_copied_field`]).
     pub copied_fields: Option<&'a str>,
 }
 

@@ -23,7 +23,7 @@ pub enum SignatureError {
     /// A value outside the tag's grammar.
     #[error("tag {tag} holds {value:?}")]
     Invalid {
-        /// The tag.
+        /// The tag's name.
         tag: &'static str,
         /// Its value, cut short.
         value: Printable,
@@ -34,7 +34,7 @@ pub enum SignatureError {
     /// From is not among the signed fields.
     #[error("tag h does not name From")]
     FromUnsigned,
-    /// More than [`MAX_SIGNED_FIELDS`].
+    /// `h=` has more entries than [`MAX_SIGNED_FIELDS`].
     #[error("tag h has more than {MAX_SIGNED_FIELDS} entries")]
     TooManySignedFields,
     /// `i=` is neither in `d=` nor below it.

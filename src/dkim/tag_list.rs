@@ -17,7 +17,7 @@ pub struct TagList<'a> {
     tags: Vec<Tag<'a>>,
 }
 
-/// One `name=value`.
+/// One tag of a list, `name=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag<'a> {
     /// The name, whose case counts.
@@ -51,7 +51,7 @@ pub enum TagListError {
     /// A control character, a bare CR or LF, or octets that are not UTF-8 (RFC 8616 section 3).
     #[error("tag {0} holds an octet that can't stand there")]
     BadValue(Printable),
-    /// More than [`MAX_TAGS`].
+    /// More tags than [`MAX_TAGS`].
     #[error("more than {MAX_TAGS} tags")]
     TooMany,
 }
@@ -75,7 +75,7 @@ impl Printable {
         )
     }
 
-    /// The text.
+    /// The text, fit to be shown.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -98,6 +98,15 @@ impl<'a> TagList<'a> {
     ///
     /// White space may follow the last semicolon: the grammar does not say so, but signers write
     /// it and most verifiers take it.
+    ///
+    /// ```
+    /// use dkim_core::tag_list::TagList;
+    ///
+    /// let tags = TagList::parse(b"v=DKIM1; k=rsa; p=")?;
+    /// assert_eq!(tags.value("k"), Some("rsa"));
+    /// assert!(TagList::parse(b"v=1; v=1").is_err());
+    /// # Ok::<(), dkim_core::tag_list::TagListError>(())
+    /// ```
     pub fn parse(raw: &'a [u8]) -> Result<Self, TagListError> {
         let mut tags: Vec<Tag<'a>> = Vec::with_capacity(12);
         let mut start = 0;

@@ -68,7 +68,7 @@ impl BodyCanonicalizer {
         }
     }
 
-    /// Ends the body.
+    /// Ends the body: what was held back goes out, and a line end where one is missing.
     pub fn finish(mut self, sink: &mut impl FnMut(&[u8])) {
         if self.cr {
             self.hand_on_pending(sink);

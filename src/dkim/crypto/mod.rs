@@ -16,7 +16,7 @@ pub use self::{
 };
 use super::Algorithm;
 
-/// A SHA-256 digest.
+/// A SHA-256 digest, which is all that a key ever signs.
 pub type Sha256Digest = [u8; 32];
 
 /// A key that signs.
@@ -69,6 +69,18 @@ pub fn private_key_from_pkcs1_der(der: &[u8]) -> Result<Arc<dyn PrivateKey>, Key
 
 /// Takes an RSA or Ed25519 key in PKCS#8 DER (`BEGIN PRIVATE KEY`); the algorithm is told by the
 /// structure itself.
+///
+/// ```
+/// use dkim_core::{Algorithm, crypto::private_key_from_pkcs8_der, public_key::PublicKey};
+///
+/// # let der = include_bytes!("testdata/ed25519.pkcs8.der");
+/// let key = private_key_from_pkcs8_der(der)?;
+/// assert_eq!(key.algorithm(), Algorithm::Ed25519Sha256);
+/// // What `p=` of the key record must hold, in base64.
+/// let public = PublicKey::ed25519(&key.public_key())?;
+/// assert!(public.fits(&*key));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn private_key_from_pkcs8_der(der: &[u8]) -> Result<Arc<dyn PrivateKey>, KeyMaterialError> {
     let info = PrivateKeyInfo::try_from(der).map_err(|_| KeyMaterialError::Malformed)?;
     match info.algorithm.oid {

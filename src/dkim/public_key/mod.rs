@@ -43,9 +43,9 @@ const RSA_ENCRYPTION: [u8; 13] = [
 /// A hash as the verifier computed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HashValue {
-    /// SHA-256.
+    /// SHA-256, of `rsa-sha256` and `ed25519-sha256`.
     Sha256([u8; 32]),
-    /// SHA-1.
+    /// SHA-1, of `rsa-sha1`.
     Sha1([u8; 20]),
 }
 
@@ -71,7 +71,7 @@ enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublicKeyError {
-    /// Not base64.
+    /// `p=` is not base64 (white space apart).
     #[error("p= is not base64")]
     NotBase64,
     /// Neither SubjectPublicKeyInfo nor RSAPublicKey, or octets left over.
@@ -122,6 +122,15 @@ impl PublicKey {
     }
 
     /// Reads an Ed25519 key: the 32 octets alone (RFC 8463 section 4).
+    ///
+    /// ```
+    /// use dkim_core::public_key::{PublicKey, PublicKeyError};
+    ///
+    /// // The neutral point is no key: anybody could sign.
+    /// let mut octets = [0; 32];
+    /// octets[0] = 1;
+    /// assert_eq!(PublicKey::ed25519(&octets).unwrap_err(), PublicKeyError::WeakEd25519);
+    /// ```
     pub fn ed25519(octets: &[u8]) -> Result<Self, PublicKeyError> {
         Ed25519PublicKey::parse(octets).map(|key| Self(Kind::Ed25519(key)))
     }

@@ -36,7 +36,7 @@ pub struct Identity {
     pub domain: Option<Box<str>>,
     /// `s=` as written.
     pub selector: Option<Box<str>>,
-    /// `i=`, decoded.
+    /// `i=` with its dkim-quoted-printable decoded.
     pub auid: Option<Box<str>>,
     /// `a=` in lower case: a word of letters, digits and `-`, not necessarily a known one.
     pub algorithm: Option<Box<str>>,
@@ -52,7 +52,7 @@ pub struct KeyFacts {
     pub rsa_bits: Option<u32>,
     /// `t=y`: the domain is testing.
     pub testing: bool,
-    /// What DNSSEC says.
+    /// What DNSSEC says of the answer that brought the key.
     pub dnssec: Dnssec,
 }
 
@@ -60,7 +60,7 @@ pub struct KeyFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BodyFacts {
-    /// Canonical octets hashed.
+    /// Canonical octets that went into the hash: all, or as many as `l=` says.
     pub hashed: u64,
     /// Canonical octets seen: the whole body, or less if its rest was not wanted.
     pub length: u64,
@@ -86,7 +86,7 @@ impl SignatureResult {
         self.outcome == Outcome::Pass
     }
 
-    /// RFC 8601's word.
+    /// RFC 8601's word for it, as it stands after `dkim=`.
     pub fn word(&self) -> ResultWord {
         self.outcome.result()
     }
@@ -94,6 +94,18 @@ impl SignatureResult {
 
 /// The result that decides about the message: the first that passes, otherwise the first that was
 /// not ignored.
+///
+/// ```
+/// use dkim_core::{
+///     outcome::Outcome,
+///     verify::{Identity, SignatureResult, deciding},
+/// };
+///
+/// let result = |field, outcome| SignatureResult::new(field, Identity::default(), outcome);
+/// let results = [result(0, Outcome::BodyChanged), result(1, Outcome::Pass)];
+/// assert_eq!(deciding(&results).unwrap().field, 1);
+/// assert!(deciding(&[]).is_none());
+/// ```
 pub fn deciding(results: &[SignatureResult]) -> Option<&SignatureResult> {
     results.iter().find(|result| result.passed()).or_else(|| {
         results

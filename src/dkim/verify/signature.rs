@@ -16,27 +16,27 @@ const MAX_TIME_DIGITS: usize = 12;
 /// A signature whose syntax is right.
 #[derive(Clone, Debug)]
 pub struct Signature {
-    /// `a=`.
+    /// `a=`, which names key type and hash.
     pub algorithm: Algorithm,
-    /// `c=`.
+    /// `c=`; what it leaves out is simple.
     pub canonicalization: Canonicalization,
-    /// `d=`.
+    /// `d=`, the domain that signs.
     pub domain: Domain,
-    /// `s=`.
+    /// `s=`, which names the key among the domain's.
     pub selector: Selector,
     /// `i=`, decoded; absent: `@d`.
     pub auid: Option<Auid>,
-    /// `h=`, in order.
+    /// `h=`, the names of the covered fields in their order.
     pub signed_fields: Vec<Box<str>>,
-    /// `bh=`, decoded.
+    /// `bh=`, the hash of the canonical body, decoded.
     pub body_hash: Vec<u8>,
-    /// `b=`, decoded.
+    /// `b=`, the signature itself, decoded.
     pub signature: Vec<u8>,
-    /// `l=`.
+    /// `l=`, how many canonical octets of the body are covered; `None`: all.
     pub body_length: Option<u64>,
-    /// `t=`.
+    /// `t=`, when it was signed, where it says so.
     pub signed_at: Option<UnixTime>,
-    /// `x=`.
+    /// `x=`, when it ceases to count, where it says so.
     pub expires_at: Option<UnixTime>,
     /// `r=y`: the signer would like failure reports (RFC 6651).
     pub reports_requested: bool,
@@ -59,11 +59,23 @@ pub struct ThirdParty {
 
 impl Signature {
     /// Parses a field's value: all between the colon and the final line end.
+    ///
+    /// ```
+    /// use dkim_core::verify::Signature;
+    ///
+    /// let value = b" v=1; a=rsa-sha256; d=example.com; s=2026; h=From:Subject;\r\n\t\
+    ///     bh=frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=; b=AAAA";
+    /// let signature = Signature::parse(value)?;
+    /// assert_eq!(signature.domain.as_str(), "example.com");
+    /// let error = Signature::parse(b"v=1; a=rsa-sha256; d=example.com").unwrap_err();
+    /// assert_eq!(error.to_string(), "tag s is missing");
+    /// # Ok::<(), dkim_core::verify::SignatureError>(())
+    /// ```
     pub fn parse(value: &[u8]) -> Result<Self, SignatureError> {
         Self::from_tags(&TagList::parse(value)?)
     }
 
-    /// Reads the tags.
+    /// Reads the tags of a field whose value is a tag list.
     pub fn from_tags(tags: &TagList<'_>) -> Result<Self, SignatureError> {
         let version = required(tags, "v")?;
         if version.value != "1" {
