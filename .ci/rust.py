@@ -152,7 +152,8 @@ class Crate:
 
         `None` for what is another crate's, or of the module itself.
         """
-        if (at, path) in seen:
+        # Imports that name each other lead nowhere, however long the path gets.
+        if (at, path) in seen or len(seen) > 50:
             return None
         seen = (*seen, (at, path))
         here, rest = at, list(path)
@@ -166,7 +167,7 @@ class Crate:
             elif segment in self.modules[here].names:
                 # An import without `crate` and the like is of this module's children or of another crate.
                 target = self.modules[here].names[segment]
-                if target == (segment,):
+                if target[0] == segment:
                     return None
                 return self.resolve(here, (*target, *rest[1:]), seen)
             else:

@@ -123,6 +123,14 @@ class Circles(unittest.TestCase):
     def test_taking_everything_from_a_parent_is_refused(self):
         self.circle({"src/lib.rs": "mod one;", "src/one.rs": "use super::*;"}, "src/one.rs: `use")
 
+    def test_imports_that_lead_nowhere_end_nothing(self):
+        self.free(
+            {
+                "src/lib.rs": "mod one; use other::deep as other; use other::a;",
+                "src/one.rs": "use super::a::b; use self::c::d as e; use self::e::f as c; fn f() { e::g(); c::h() }",
+            }
+        )
+
     def test_each_crate_of_the_workspace_is_looked_at(self):
         self.circle(
             {
