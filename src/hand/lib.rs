@@ -24,6 +24,7 @@
 mod act;
 mod attributes;
 mod error;
+mod kind;
 mod owner;
 mod walk;
 
@@ -35,7 +36,8 @@ use std::{
 };
 
 pub use attributes::Attributes;
-pub use error::{Kind, PlaceError};
+pub use error::PlaceError;
+pub use kind::Kind;
 pub use owner::{Owner, PATIENCE};
 
 use act::{Report, State, Task};
