@@ -4,7 +4,7 @@ use std::{hint::black_box, sync::Arc};
 
 use aws_lc_rs::digest;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use dkimd::dkim::{
+use dkim_core::{
     Canon, Canonicalization, UnixTime,
     body_hash::{BodyHashSpec, BodyHashes, DigestAlgorithm},
     canon::{BodyCanonicalizer, canonical_field},

@@ -17,18 +17,17 @@ use std::{
 };
 
 use data_encoding::BASE64;
-use dkimd::{
-    dkim::{
-        Canonicalization, UnixTime,
-        crypto::{PrivateKey, private_key_from_pkcs1_der},
-        header::{HeaderSection, LeadingSpace},
-        name::{Domain, Selector},
-        select::HeaderSelection,
-        sign::{BodyLength, Signer, SigningPolicy, SigningRequest},
-    },
-    milter::{
-        self, Agreed, Client, Conversation, EndOfMessage, Reply, Shutdown, Wishes, memory::Budget,
-    },
+use dkim_core::{
+    Canonicalization, UnixTime,
+    crypto::{PrivateKey, private_key_from_pkcs1_der},
+    header::{HeaderSection, LeadingSpace},
+    name::{Domain, Selector},
+    select::HeaderSelection,
+    sign::{BodyLength, Signer, SigningPolicy, SigningRequest},
+};
+use dkimd_milter::{
+    Agreed, Client, Conversation, EndOfMessage, Reply, Shutdown, Wishes,
+    memory::Budget,
     socket::{Listener, SocketSpec},
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -475,7 +474,7 @@ impl Conversation for Nothing {
 
     fn agreed(&mut self, _: Agreed) {}
 
-    fn define_macro(&mut self, _: milter::Stage, _: &[u8], _: &[u8]) {}
+    fn define_macro(&mut self, _: dkimd_milter::Stage, _: &[u8], _: &[u8]) {}
 
     fn connect(&mut self, _: Client) -> Reply {
         Reply::Continue
@@ -500,7 +499,7 @@ impl Conversation for Nothing {
     async fn end_of_message(&mut self) -> EndOfMessage {
         self.0 = false;
         EndOfMessage {
-            changes: vec![milter::Change::InsertHeader {
+            changes: vec![dkimd_milter::Change::InsertHeader {
                 index: 0,
                 name: "DKIM-Signature".into(),
                 value: vec![b'x'; 500],
@@ -533,9 +532,9 @@ fn serve_bare_loop(socket: &str) {
     runtime.block_on(async {
         let spec = SocketSpec::parse(socket).expect("a form of Socket follows the command");
         let listener = Listener::open(&spec).expect("the temporary folder takes a socket");
-        let report = |incident: milter::Incident| eprintln!("{incident}");
+        let report = |incident: dkimd_milter::Incident| eprintln!("{incident}");
         let budget = Budget::within(u64::MAX);
-        milter::serve(
+        dkimd_milter::serve(
             vec![listener],
             |_| true,
             || Nothing(false),

@@ -4,16 +4,14 @@
 //! `auth_results/opendkim.jsonl` was made by `auth_results/capture.py` with Debian's opendkim
 //! 2.11.0.
 
-use dkimd::{
-    dkim::{
-        header::{HeaderSection, LeadingSpace},
-        key_answer::Dnssec,
-        outcome::ResultWord,
-    },
-    headers::{
-        auth_results::{AtpsResult, AuthResults, KeyComment, ResultItem},
-        auth_results_parse::{RemovalRules, authserv_id, fields_to_delete},
-    },
+use dkim_core::{
+    header::{HeaderSection, LeadingSpace},
+    key_answer::Dnssec,
+    outcome::ResultWord,
+};
+use dkimd_server::headers::{
+    auth_results::{AtpsResult, AuthResults, KeyComment, ResultItem},
+    auth_results_parse::{RemovalRules, authserv_id, fields_to_delete},
 };
 use proptest::prelude::*;
 use serde::Deserialize;

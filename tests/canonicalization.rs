@@ -1,7 +1,7 @@
 //! Body canonicalization against a slow, literal transcription of RFC 6376 section 3.4: every body
 //! of up to eight symbols over {CR, LF, SP, TAB, a}, whole and in chunks.
 
-use dkimd::dkim::{Canon, canon::BodyCanonicalizer};
+use dkim_core::{Canon, canon::BodyCanonicalizer};
 
 const SYMBOLS: [u8; 5] = [b'\r', b'\n', b' ', b'\t', b'a'];
 const LONGEST: usize = 8;

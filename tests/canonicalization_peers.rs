@@ -5,7 +5,7 @@
 mod peers;
 
 use data_encoding::HEXLOWER;
-use dkimd::dkim::{
+use dkim_core::{
     Canon,
     canon::{BodyCanonicalizer, canonical_field},
     header::{HeaderSection, LeadingSpace},

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use dkimd::{
+use dkimd_server::{
     config::{resolve::Overrides, snapshot::Snapshot},
     dataset::{Answer, Case, DataSet, DataSetSpec, Origin, open::OpenSet},
 };

@@ -7,14 +7,14 @@ mod peers;
 use std::{collections::HashMap, fs, path::Path, process::Command, sync::Arc, time::Duration};
 
 use data_encoding::BASE64;
-use dkimd::dkim::{
+use dkim_core::{
     Canon, Canonicalization, UnixTime,
     crypto::{PrivateKey, private_key_from_pkcs1_der, private_key_from_pkcs8_der},
     header::{HeaderSection, LeadingSpace},
     name::{Auid, Domain, Selector},
     sign::{BodyLength, Signer, SigningPolicy, SigningRequest},
 };
-use dkimd::headers::selection;
+use dkimd_server::headers::selection;
 use peers::Chance;
 
 const RSA_1024: &[u8] = include_bytes!("../src/dkim/crypto/testdata/rsa1024.pkcs1.der");

@@ -16,8 +16,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use dkimd::decide::opendkim::OpenDkimWords;
-use dkimd::dkim::{
+use dkim_core::{
     Canon, Canonicalization, UnixTime,
     crypto::{PrivateKey, private_key_from_pkcs1_der, private_key_from_pkcs8_der},
     header::{HeaderSection, LeadingSpace},
@@ -26,6 +25,7 @@ use dkimd::dkim::{
     sign::{BodyLength, Signer, SigningPolicy, SigningRequest},
     verify::SignatureResult,
 };
+use dkimd_server::decide::opendkim::OpenDkimWords;
 use verifying::{Keys, Mail, Rules, verdict};
 
 /// Debian's interpreter, the one that has the `dkim` module.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use dkimd::{
+use dkimd_server::{
     config::{
         resolve::Overrides,
         snapshot::{SigningIdentities, Snapshot},

@@ -3,10 +3,8 @@
 use std::{collections::HashSet, fs, path::Path};
 
 use clap::Parser;
-use dkimd::{
-    cli::{Cli, Command},
-    doctor::checks::CHECKS,
-};
+use dkimd::{Cli, Command};
+use dkimd_doctor::checks::CHECKS;
 
 const COURSES: &[&str] = &["docs/course.md", "docs/es/course.md"];
 

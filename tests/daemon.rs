@@ -122,7 +122,7 @@ fn a_second_sigterm_waits_for_nothing() {
     daemon.expect_notice("STOPPING=1");
     assert_eq!(daemon.child.try_wait().unwrap(), None);
     // Sooner it would count as an echo of the first; and the stop waits while a body flows.
-    let end = Instant::now() + dkimd::process::signals::ECHO * 3 / 2;
+    let end = Instant::now() + dkimd_server::process::signals::ECHO * 3 / 2;
     while Instant::now() < end {
         mta.send_body(&[b'x'; 65_535]).unwrap();
         mta.flush().unwrap();

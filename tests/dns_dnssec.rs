@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use dkimd::{
+use dkimd_server::{
     dns::{
         Absence, DnsFailure, Dnssec, TxtAnswer, TxtLookup, TxtRecords,
         name::DnsName,

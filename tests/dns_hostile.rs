@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dkimd::{
+use dkimd_server::{
     dns::{
         Absence, DnsFailure, Dnssec, TxtAnswer, TxtLookup, TxtRecords,
         cache::{Cache, Lifetimes},

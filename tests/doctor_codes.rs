@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use dkimd::doctor::checks::CHECKS;
+use dkimd_doctor::checks::CHECKS;
 
 const LISTS: &[&str] = &["docs/doctor.md", "docs/es/doctor.md"];
 

@@ -8,12 +8,10 @@ mod peers;
 
 use std::time::Instant;
 
-use dkimd::{
-    dkim::outcome::ResultWord,
-    headers::{
-        auth_results::{AuthResults, ResultItem},
-        auth_results_parse::RemovalRules,
-    },
+use dkim_core::outcome::ResultWord;
+use dkimd_server::headers::{
+    auth_results::{AuthResults, ResultItem},
+    auth_results_parse::RemovalRules,
 };
 use peers::Chance;
 

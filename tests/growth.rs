@@ -3,22 +3,26 @@
 
 use std::{fs, path::Path, sync::Arc, thread, time::Duration};
 
-use dkimd::{
+use dkim_core::{
+    Canon, Canonicalization, UnixTime,
+    atps::{AtpsHash, AtpsQuery},
+    body_hash::{BodyHashSpec, BodyHashes, DigestAlgorithm},
+    canon::canonical_field,
+    crypto::private_key_from_pkcs8_der,
+    header::{Field, HeaderSection, LeadingSpace},
+    key_answer::{Dnssec, KeyAnswer},
+    key_record::KeyRecord,
+    name::{Auid, Domain, Selector},
+    sign::{BodyLength, Signer, SigningPolicy, SigningRequest},
+    tag_list::TagList,
+    verify::{Signature, VerificationPolicy, Verifier},
+};
+use dkimd_milter::{
+    command::Command,
+    frame::{self, FrameReader},
+};
+use dkimd_server::{
     decide::{Author, header_rules},
-    dkim::{
-        Canon, Canonicalization, UnixTime,
-        atps::{AtpsHash, AtpsQuery},
-        body_hash::{BodyHashSpec, BodyHashes, DigestAlgorithm},
-        canon::canonical_field,
-        crypto::private_key_from_pkcs8_der,
-        header::{Field, HeaderSection, LeadingSpace},
-        key_answer::{Dnssec, KeyAnswer},
-        key_record::KeyRecord,
-        name::{Auid, Domain, Selector},
-        sign::{BodyLength, Signer, SigningPolicy, SigningRequest},
-        tag_list::TagList,
-        verify::{Signature, VerificationPolicy, Verifier},
-    },
     dns::name::{DnsName, to_a_labels},
     headers::{
         auth_results::{AuthResults, ResultItem},
@@ -27,13 +31,9 @@ use dkimd::{
         selection,
     },
     log::sink::one_line,
-    milter::{
-        command::Command,
-        frame::{self, FrameReader},
-    },
-    session::lines,
     session::{
         envelope::Envelope,
+        lines,
         macros::{Lifetime, Macros},
     },
 };

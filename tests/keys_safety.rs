@@ -12,11 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dkimd::keys::{
-    accounts::Identity,
-    file::KeyFile,
-    generate::{KeyKind, generate},
-};
+use dkimd_keygen::generate::{KeyKind, generate};
+use dkimd_server::keys::{accounts::Identity, file::KeyFile};
 use nix::unistd::{Group, User};
 
 const ORIGINAL: &str = "/usr/sbin/opendkim";

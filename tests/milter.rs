@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dkimd::milter::{
+use dkimd_milter::{
     FRESH_SESSION, Reply, Wishes,
     frame::put as put_frame,
     stop::{CLOSE_LIMIT, SILENCE_LIMIT},

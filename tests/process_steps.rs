@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dkimd::{
+use dkimd_server::{
     config::settings::AutoRestart,
     log::sink::Stderr,
     process::{

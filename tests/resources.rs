@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dkimd::milter::frame::put as put_frame;
+use dkimd_milter::frame::put as put_frame;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use support::{Answer, Message, MilterClient, POSTFIX_OFFER, strings};
 use support_daemon::{Running, Scene, client, message, signature};

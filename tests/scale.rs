@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dkimd::{
+use dkimd_server::{
     config::{
         resolve::Overrides,
         snapshot::{SigningIdentities, Snapshot},

@@ -13,7 +13,7 @@ use std::{
     process::Command,
 };
 
-use dkimd::socket::{ListenError, Listener, SocketSpec};
+use dkimd_milter::socket::{ListenError, Listener, SocketSpec};
 
 /// Opens within a runtime that lives as long as the listener.
 fn open(text: &str) -> (tokio::runtime::Runtime, Result<Listener, ListenError>) {

@@ -22,7 +22,7 @@ use clap::Args;
 use nix::unistd::geteuid;
 
 use super::report;
-use crate::{
+use dkimd_server::{
     config::{
         DEFAULT_FILE,
         parse::{self, WrittenOption},

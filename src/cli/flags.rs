@@ -141,7 +141,7 @@ pub fn usage() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::options::{self, Kind};
+    use dkimd_server::config::options::{self, Kind};
 
     #[test]
     fn a_letter_stands_once() {

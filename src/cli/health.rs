@@ -5,11 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use tokio::{runtime, time::timeout};
 
-use crate::{
-    milter::client,
-    process::{ExitCode, Failure},
-    socket::SocketSpec,
-};
+use dkimd_milter::{client, socket::SocketSpec};
+use dkimd_server::process::{ExitCode, Failure};
 
 /// A busy server answers in milliseconds; below the ten seconds that the image's health check waits.
 const PATIENCE: Duration = Duration::from_secs(5);

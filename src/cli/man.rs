@@ -16,7 +16,7 @@ use clap_mangen::Man;
 
 use self::page::Page;
 use super::Cli;
-use crate::process::{ExitCode, Failure};
+use dkimd_server::process::{ExitCode, Failure};
 
 /// Arguments of `dkimd man`.
 #[derive(Args, Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use super::flags::{self, FLAGS};
-use crate::{
+use dkimd_server::{
     config::{DEFAULT_FILE, resolve::Overrides},
     process::{
         ExitCode, Failure,
@@ -161,7 +161,7 @@ pub fn version() -> String {
         "opendkim: OpenDKIM Filter v{} compatible (dkimd {})\n\
          \tSupported signing algorithms:\n\t\trsa-sha256\n\t\ted25519-sha256\n\
          \tSupported canonicalization algorithms:\n\t\trelaxed\n\t\tsimple\n",
-        crate::process::lines::OPENDKIM_VERSION,
+        dkimd_server::process::lines::OPENDKIM_VERSION,
         env!("CARGO_PKG_VERSION")
     )
 }

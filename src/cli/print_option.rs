@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{
+use dkimd_server::{
     config::{
         options::{self, Kind},
         parse::{self, WrittenOption},

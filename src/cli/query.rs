@@ -6,9 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use crate::{
+use dkimd_message::configuration::block_on;
+use dkimd_server::{
     dataset::{Case, DataSet, DataSetSpec, Origin, open::OpenSet},
-    message::configuration::block_on,
     process::{ExitCode, Failure},
 };
 

@@ -3,7 +3,7 @@
 //! A signal alone has no answer: `systemctl reload` would tell of success while the daemon says in its
 //! log that the new configuration is broken. So this loads it first, with the daemon's rights and words;
 //! then it waits for what the daemon, which knows the files before, its key and its own root directory,
-//! says of its load ([`crate::process::answer`]).
+//! says of its load ([`dkimd_server::process::answer`]).
 
 use std::{
     ffi::OsString,
@@ -22,7 +22,7 @@ use nix::{
 };
 
 use super::started::started_with;
-use crate::{
+use dkimd_server::{
     config::{load::Load, resolve::Overrides},
     log::sink::one_line,
     process::{

@@ -5,7 +5,7 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-use crate::diagnostic::Diagnostic;
+use dkimd_server::diagnostic::Diagnostic;
 
 /// Prints findings one a line and a summary, all on standard output, in colour if a person reads
 /// it and `NO_COLOR` is not set.

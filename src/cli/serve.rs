@@ -11,15 +11,15 @@ use super::{
     opendkim::{self, Action, CommandLine},
     print_option, query,
 };
-use crate::{
+use dkimd_server::{
     config::{DEFAULT_FILE, resolve::Overrides, snapshot::Snapshot},
     process::{
         ExitCode, Failure, lines,
         start::{Daemon, LogTo, Order, start},
         user::Account,
     },
-    tools::test_files::{self, Test},
 };
+use dkimd_tools::test_files::{self, Test};
 
 /// Arguments of `dkimd serve`.
 #[derive(Args, Clone, Debug)]

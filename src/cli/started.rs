@@ -11,7 +11,7 @@ use super::{
     Cli, Command,
     opendkim::{Action, CommandLine},
 };
-use crate::config::resolve::Overrides;
+use dkimd_server::config::resolve::Overrides;
 
 /// File and options of a daemon's command line, its last word being empty; `None`: it is none of ours.
 pub fn started_with(mut args: Vec<OsString>) -> Option<(Option<PathBuf>, Overrides)> {
@@ -35,7 +35,7 @@ pub fn file_of(args: Vec<OsString>) -> Option<Option<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::DEFAULT_FILE;
+    use dkimd_server::config::DEFAULT_FILE;
 
     #[test]
     fn the_file_is_the_one_that_the_daemon_was_started_with() {

@@ -8,11 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dkimd::{
-    milter::{
-        self, Agreed, Change, Client, Conversation, EndOfMessage, Reply, Shutdown, Wishes,
-        memory::Budget,
-    },
+use dkimd_milter::{
+    Agreed, Change, Client, Conversation, EndOfMessage, Reply, Shutdown, Wishes,
+    memory::Budget,
     socket::{Listener, SocketSpec},
 };
 
@@ -59,7 +57,7 @@ impl Conversation for Fake {
         self.note(format!("agreed leading_space={}", agreed.leading_space));
     }
 
-    fn define_macro(&mut self, _: milter::Stage, name: &[u8], value: &[u8]) {
+    fn define_macro(&mut self, _: dkimd_milter::Stage, name: &[u8], value: &[u8]) {
         self.note(format!("macro {}={}", text(name), text(value)));
     }
 
@@ -200,10 +198,10 @@ impl Server {
                         in_message: false,
                         body: 0,
                     };
-                    let report = move |incident: milter::Incident| {
+                    let report = move |incident: dkimd_milter::Incident| {
                         incidents.lock().unwrap().push(incident.to_string());
                     };
-                    milter::serve(
+                    dkimd_milter::serve(
                         listeners,
                         |_| true,
                         make,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use data_encoding::BASE64;
-use dkimd::dkim::{
+use dkim_core::{
     Canonicalization, UnixTime,
     crypto::{PrivateKey, private_key_from_pkcs8_der},
     header::{HeaderSection, LeadingSpace},

@@ -1,6 +1,6 @@
 //! An MTA with a connection that waits: for tests, and for load.
 //!
-//! The protocol is `dkimd::milter::client`'s. Here is what waits for it, and what can break it: frames
+//! The protocol is `dkimd_milter::client`'s. Here is what waits for it, and what can break it: frames
 //! of any kind at any time. Whole messages are sent as Postfix sends them: body in chunks of 65,535
 //! octets, an empty `E`, and `A` after each message.
 
@@ -16,13 +16,13 @@ use std::{
     path::Path,
 };
 
-use dkimd::milter::{
+use dkimd_milter::{
     client::{self, Mta},
     command::CommandKind,
     frame,
 };
 
-pub use dkimd::milter::{
+pub use dkimd_milter::{
     client::{Answer, CHUNK, Offer},
     frame::nul_ended as strings,
 };

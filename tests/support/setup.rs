@@ -16,16 +16,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dkimd::{
-    dkim::name::Domain,
-    keys::generate::{KeyKind, generate},
-    setup::{
-        change::Change,
-        journal::{Journal, Run},
-        plan::{Plan, plan},
-        publication::Held,
-        situation::{Situation, Wanted},
-    },
+use dkim_core::name::Domain;
+use dkimd_keygen::generate::{KeyKind, generate};
+use dkimd_setup::{
+    change::Change,
+    journal::{Journal, Run},
+    plan::{Plan, plan},
+    publication::Held,
+    situation::{Situation, Wanted},
 };
 use nix::unistd::{User, geteuid};
 

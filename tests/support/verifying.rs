@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fs, path::Path, sync::Arc};
 
-use dkimd::dkim::{
+use dkim_core::{
     UnixTime,
     header::{HeaderSection, LeadingSpace},
     key_answer::{DnsFailure, Dnssec, KeyAnswer},

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
+use dkimd_server::{
     config::snapshot::{NamedKey, Snapshot},
     dataset::open::push_bounded,
     diagnostic::Diagnostic,

@@ -9,12 +9,12 @@ use std::{
 use nix::unistd::{AccessFlags, access};
 
 use super::Place;
-use crate::{
+use dkimd_milter::socket::SocketSpec;
+use dkimd_server::{
     config::settings::Settings,
     diagnostic::Diagnostic,
     keys::accounts::{Identity, group_name, user_name},
     process::{self, user::Account},
-    socket::SocketSpec,
     tables::peers::serves_everybody,
 };
 

@@ -1,7 +1,7 @@
 //! opendkim.conf(5), from the table of options.
 
 use super::page::Page;
-use crate::config::options::{self, Kind, OptionSpec, Reload, Status};
+use dkimd_server::config::options::{self, Kind, OptionSpec, Reload, Status};
 
 pub(super) fn page() -> String {
     let mut page = Page::new(

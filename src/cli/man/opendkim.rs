@@ -1,7 +1,8 @@
 //! opendkim(8): what dkimd is under that name, with its flags from the flag table.
 
 use super::page::Page;
-use crate::{cli::flags::FLAGS, process::ExitCode};
+use crate::flags::FLAGS;
+use dkimd_server::process::ExitCode;
 
 pub(super) fn page() -> String {
     let mut page = Page::new(

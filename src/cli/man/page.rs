@@ -59,7 +59,7 @@ impl Page {
     /// All exit codes with their meaning.
     pub(super) fn exit_codes(
         &mut self,
-        codes: impl IntoIterator<Item = crate::process::ExitCode>,
+        codes: impl IntoIterator<Item = dkimd_server::process::ExitCode>,
     ) -> &mut Self {
         self.section("EXIT STATUS");
         for code in codes {

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use dkimd::{process::clock, session::daemon::MilterDaemon};
+use dkimd_server::{process::clock, session::daemon::MilterDaemon};
 
 fn main() -> ExitCode {
-    dkimd::cli::main(&MilterDaemon::new(clock::now))
+    dkimd::main(&MilterDaemon::new(clock::now))
 }

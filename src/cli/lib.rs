@@ -1,4 +1,10 @@
-//! The command line: dkimd's subcommands, and the names it answers to.
+//! dkimd: a DKIM signing and verifying milter that takes OpenDKIM's place.
+//!
+//! This is the command line alone: subcommands, the names it answers to, flags and man pages. The daemon is
+//! [`dkimd_server`], the milter [`dkimd_milter`], the core [`dkim_core`]; what advises people stands in
+//! [`dkimd_doctor`], [`dkimd_setup`] and [`dkimd_explain`], the commands for keys and messages in [`dkimd_tools`].
+
+#![warn(clippy::unwrap_used)]
 
 pub mod check;
 pub mod flags;
@@ -16,25 +22,23 @@ use std::{env, ffi::OsString, path::Path};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 
-use crate::{
-    doctor::{
-        self, DoctorArgs,
-        knock::helper::{self as knock, KnockArgs},
-    },
-    explain::{self, ExplainArgs},
-    process::{ExitCode, start::Daemon},
-    setup::{self, SetupArgs},
-    tools::{
-        atpszone::{self, AtpszoneArgs},
-        genzone::{self, GenzoneArgs},
-        keygen::{self, KeygenArgs},
-        retired::Retired,
-        sign::{self, SignArgs},
-        statistics,
-        testkey::{self, TestkeyArgs},
-        testmsg::{self, TestmsgArgs},
-        verify::{self, VerifyArgs},
-    },
+use dkimd_doctor::{
+    self, DoctorArgs,
+    knock::{helper as knock, helper::KnockArgs},
+};
+use dkimd_explain::ExplainArgs;
+use dkimd_server::process::{ExitCode, start::Daemon};
+use dkimd_setup::SetupArgs;
+use dkimd_tools::{
+    atpszone::{self, AtpszoneArgs},
+    genzone::{self, GenzoneArgs},
+    keygen::{self, KeygenArgs},
+    retired::Retired,
+    sign::{self, SignArgs},
+    statistics,
+    testkey::{self, TestkeyArgs},
+    testmsg::{self, TestmsgArgs},
+    verify::{self, VerifyArgs},
 };
 
 const EXAMPLES: &str = "\
@@ -149,10 +153,10 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
         Command::Check(check) => check::run(&check),
         Command::Reload(reload) => reload::run(&reload),
         Command::Health(health) => health::run(&health),
-        Command::Setup(setup) => setup::run(&setup),
-        Command::Doctor(doctor) => doctor::run(&doctor, started::file_of),
+        Command::Setup(setup) => dkimd_setup::run(&setup),
+        Command::Doctor(doctor) => dkimd_doctor::run(&doctor, started::file_of),
         Command::Knock(args) => knock::run(&args),
-        Command::Explain(explain) => explain::run(&explain),
+        Command::Explain(explain) => dkimd_explain::run(&explain),
         Command::Sign(sign) => sign::run(&sign),
         Command::Verify(verify) => verify::run(&verify),
         Command::Testkey(testkey) => testkey::run(&testkey),
