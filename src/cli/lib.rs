@@ -1,20 +1,14 @@
 //! dkimd: a DKIM signing and verifying milter that takes OpenDKIM's place.
 //!
 //! This is the command line alone: subcommands, the names it answers to, flags and man pages. The daemon is
-//! [`dkimd_server`], the milter [`dkimd_milter`], the core [`dkim_core`]; what advises people stands in
-//! [`dkimd_doctor`], [`dkimd_setup`] and [`dkimd_explain`], the commands for keys and messages in [`dkimd_tools`].
+//! [`dkimd_server`]; what advises people stands in [`dkimd_doctor`], [`dkimd_setup`] and [`dkimd_explain`], every
+//! other command in [`dkimd_tools`].
 
 #![warn(clippy::unwrap_used)]
 
-pub mod check;
 pub mod flags;
-pub mod health;
 pub mod man;
 pub mod opendkim;
-pub mod print_option;
-pub mod query;
-pub mod reload;
-pub mod report;
 pub mod serve;
 pub mod started;
 
@@ -31,8 +25,11 @@ use dkimd_server::process::{ExitCode, start::Daemon};
 use dkimd_setup::SetupArgs;
 use dkimd_tools::{
     atpszone::{self, AtpszoneArgs},
+    check::{self, CheckArgs},
     genzone::{self, GenzoneArgs},
+    health::{self, HealthArgs},
     keygen::{self, KeygenArgs},
+    reload::{self, ReloadArgs},
     retired::Retired,
     sign::{self, SignArgs},
     statistics,
@@ -78,11 +75,11 @@ pub enum Command {
     /// Serve the MTA in the foreground
     Serve(serve::ServeArgs),
     /// Read options, tables and keys, and name every problem with file, line and remedy
-    Check(check::CheckArgs),
+    Check(CheckArgs),
     /// Ask a running daemon to load its configuration again, if that can be loaded
-    Reload(reload::ReloadArgs),
+    Reload(ReloadArgs),
     /// Ask a milter whether it serves
-    Health(health::HealthArgs),
+    Health(HealthArgs),
     /// Set up a domain: keys, tables, Postfix, and the DNS records to publish
     Setup(SetupArgs),
     /// Examine this host, its DNS records and Postfix, and name what keeps mail from arriving
@@ -151,7 +148,7 @@ fn dkimd(args: impl Iterator<Item = OsString>, daemon: &impl Daemon) -> ExitCode
     match cli.command {
         Command::Serve(serve) => serve::run(&serve, &args, daemon),
         Command::Check(check) => check::run(&check),
-        Command::Reload(reload) => reload::run(&reload),
+        Command::Reload(reload) => reload::run(&reload, started::started_with),
         Command::Health(health) => health::run(&health),
         Command::Setup(setup) => dkimd_setup::run(&setup),
         Command::Doctor(doctor) => dkimd_doctor::run(&doctor, started::file_of),

@@ -7,10 +7,7 @@ use std::{
 
 use clap::Args;
 
-use super::{
-    opendkim::{self, Action, CommandLine},
-    print_option, query,
-};
+use super::opendkim::{self, Action, CommandLine};
 use dkimd_server::{
     config::{DEFAULT_FILE, resolve::Overrides, snapshot::Snapshot},
     process::{
@@ -19,7 +16,10 @@ use dkimd_server::{
         user::Account,
     },
 };
-use dkimd_tools::test_files::{self, Test};
+use dkimd_tools::{
+    print_option, query,
+    test_files::{self, Test},
+};
 
 /// Arguments of `dkimd serve`.
 #[derive(Args, Clone, Debug)]

@@ -4,6 +4,8 @@
 //! [`host`] gathers once what several checks look at; [`checks`] is the table of all checks, each a
 //! function from the host to its [`report`]; [`examination`] runs them together, each within its
 //! time; [`render`] shows what came of it. [`knock`] tries a milter's socket as Postfix would.
+//!
+//! It looks and changes nothing, and knows neither what setup would do nor how the command line is read.
 
 #![warn(clippy::unwrap_used)]
 

@@ -5,9 +5,11 @@
 //! [`services`] tells the daemons; [`undo`] takes it back.
 //!
 //! What is done to the host is a list of [`change`]s, which [`journal`] holds before the first is
-//! made; [`hunks`] changes files line by line, and all of it
-//! goes through [`dkimd_hand`]. [`records`]
-//! builds what is to be published, without asking anybody; [`published`] asks what is there, and [`publication`] whether a new key's record is.
+//! made; [`hunks`] changes files line by line, and all of it goes through [`dkimd_hand`]. [`records`]
+//! builds what is to be published, without asking anybody; [`published`] asks what is there, and
+//! [`publication`] whether a new key's record is.
+//!
+//! It knows neither doctor's checks nor how the command line is read.
 
 #![warn(clippy::unwrap_used)]
 

@@ -10,6 +10,7 @@
 //! 5. Everything once more, as a reload would find it; the socket's directory; every key (`keys`).
 
 mod keys;
+mod report;
 mod surroundings;
 
 use std::{
@@ -21,7 +22,6 @@ use std::{
 use clap::Args;
 use nix::unistd::geteuid;
 
-use super::report;
 use dkimd_server::{
     config::{
         DEFAULT_FILE,

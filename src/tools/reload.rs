@@ -21,7 +21,6 @@ use nix::{
     unistd::{Pid, geteuid},
 };
 
-use super::started::started_with;
 use dkimd_server::{
     config::{load::Load, resolve::Overrides},
     log::sink::one_line,
@@ -55,9 +54,13 @@ pub struct ReloadArgs {
     pub pid: i32,
 }
 
-/// Runs the command.
-pub fn run(args: &ReloadArgs) -> ExitCode {
-    match reload(args.pid) {
+/// Reads the command line of a process: the file and the options that a daemon was started with;
+/// `None`: it is no daemon's.
+pub type ReadCommandLine = fn(Vec<OsString>) -> Option<(Option<PathBuf>, Overrides)>;
+
+/// Runs the command; `command_line` reads that of the daemon.
+pub fn run(args: &ReloadArgs, command_line: ReadCommandLine) -> ExitCode {
+    match reload(args.pid, command_line) {
         Ok(()) => ExitCode::Ok,
         Err(failure) => {
             failure.tell("dkimd");
@@ -66,7 +69,7 @@ pub fn run(args: &ReloadArgs) -> ExitCode {
     }
 }
 
-fn reload(pid: i32) -> Result<(), Failure> {
+fn reload(pid: i32, command_line: ReadCommandLine) -> Result<(), Failure> {
     let absent = || {
         let what =
             format!("no daemon with process number {pid}; look at: systemctl status opendkim");
@@ -76,7 +79,7 @@ fn reload(pid: i32) -> Result<(), Failure> {
     if pid < 2 || u32::try_from(pid) == Ok(parent_id()) {
         return Err(absent());
     }
-    let daemon = Daemon::of(pid).ok_or_else(absent)?;
+    let daemon = Daemon::of(pid, command_line).ok_or_else(absent)?;
     // While there is the right to look. A supervisor's worker runs as another user than it.
     let reader = Reader::of(pid);
     let serving = reader.as_ref().map_or(pid, |reader| reader.pid);
@@ -181,13 +184,13 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn of(pid: i32) -> Option<Self> {
-        let command_line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let args: Vec<_> = command_line
+    fn of(pid: i32, command_line: ReadCommandLine) -> Option<Self> {
+        let told = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let args: Vec<_> = told
             .split(|octet| *octet == 0)
             .map(|word| OsString::from_vec(word.to_vec()))
             .collect();
-        let (file, overrides) = started_with(args)?;
+        let (file, overrides) = command_line(args)?;
         Some(Self { file, overrides })
     }
 }
