@@ -396,3 +396,66 @@ fn data_set_queries_are_answered_as_by_opendkim() {
         );
     }
 }
+
+/// The package's configuration where this host has other places: its socket, its trust anchor, nobody's user.
+fn shipped(scene: &Scene, change: impl Fn(&str) -> String) -> (Option<i32>, String) {
+    let text = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/packaging/opendkim.conf"
+    ));
+    let text = text
+        .unwrap()
+        .lines()
+        .filter(|line| !line.starts_with("UserID") && !line.starts_with("TrustAnchorFile"))
+        .map(|line| match line.split_whitespace().next() {
+            Some("Socket") => format!("Socket {}", scene.socket_option()),
+            Some("PidFile") => format!("PidFile {}", scene.path("pid").display()),
+            _ => change(line),
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    fs::write(scene.config(), text).unwrap();
+    check(&scene.config(), &[])
+}
+
+#[test]
+fn the_configuration_of_the_package_has_no_error_as_it_comes_and_with_its_examples_on() {
+    let scene = Scene::new("");
+    let (code, told) = shipped(&scene, str::to_owned);
+    assert_eq!(code, Some(0), "{told}");
+    let key = scene.path("mail.private").display().to_string();
+    let (code, told) = shipped(&scene, |line| {
+        let on = line.strip_prefix('#').unwrap_or(line);
+        match on.split_whitespace().next() {
+            Some("KeyFile") => format!("KeyFile {key}\nRequireSafeKeys no"),
+            // Tables stand in the place of the three lines.
+            Some("KeyTable" | "SigningTable") => line.to_owned(),
+            Some(_) if !on.starts_with(' ') => on.to_owned(),
+            _ => line.to_owned(),
+        }
+    });
+    assert_eq!(code, Some(0), "{told}");
+}
+
+#[test]
+fn what_the_container_recipe_says_of_peers_is_right() {
+    let recipe = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/packaging/container/Containerfile"
+    ));
+    let recipe = recipe.unwrap();
+    let peers = recipe
+        .lines()
+        .find_map(|line| line.strip_prefix("#   MilterPeers "))
+        .expect("a line with MilterPeers");
+    let scene = Scene::new(&format!(
+        "Selector one\nSocket inet:8891@0.0.0.0\nMilterPeers {peers}"
+    ));
+    let (code, told) = check(&scene.config(), &[]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(!told.contains("MilterPeers"), "{told}");
+    // Without the line it is warned of, so this can fail.
+    let scene = Scene::new("Selector one\nSocket inet:8891@0.0.0.0");
+    let (_, told) = check(&scene.config(), &[]);
+    assert!(told.contains("MilterPeers"), "{told}");
+}
