@@ -6,6 +6,7 @@
 use std::{cell::Cell, env, fmt};
 
 use dkimd_catalogue::translations;
+use serde::{Deserialize, Deserializer};
 
 /// A language that texts for administrators are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -65,9 +66,14 @@ impl Text {
 
     /// A text that stands in data, by its English; in English alone if the catalogue does not have it.
     pub fn from_data(english: &str) -> Self {
+        Self::from_catalogue(english).unwrap_or_else(|| Self::new(english, english))
+    }
+
+    /// The text whose English that is, if the catalogue has it.
+    pub fn from_catalogue(english: &str) -> Option<Self> {
         const ALL: &[(&str, &str)] = translations!();
-        let found = ALL.binary_search_by_key(&english, |(english, _)| english);
-        Self::new(english, found.map_or(english, |place| ALL[place].1))
+        let place = ALL.binary_search_by_key(&english, |(english, _)| english);
+        place.ok().map(|place| Self::new(english, ALL[place].1))
     }
 
     /// The text in one language.
@@ -76,6 +82,13 @@ impl Text {
             Lang::En => &self.en,
             Lang::Es => &self.es,
         }
+    }
+}
+
+/// In a data file a text stands by its English, see [`Text::from_data`].
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from).map(|english| Self::from_data(&english))
     }
 }
 

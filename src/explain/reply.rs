@@ -124,7 +124,8 @@ pub(super) fn translate(said: &str, host: Option<&str>) -> Finding {
         (Turn::Nobody, _) | (Turn::Author, true) => Level::Warn,
         _ => Level::Fail,
     };
-    let finding = Finding::new(level, cause.word, host, (cause.meaning)()).advice((cause.remedy)());
+    let finding =
+        Finding::new(level, cause.word, host, cause.meaning.clone()).advice(cause.remedy.clone());
     match cause.check {
         Some(check) => finding.command(format!("dkimd doctor --only {check}")),
         None => finding,

@@ -136,7 +136,7 @@ impl Group<'_> {
         let subject = self.cause.map_or(domains.as_str(), |cause| cause.word);
         let what = match self.cause {
             Some(cause) => {
-                let meaning = (cause.meaning)();
+                let meaning = &cause.meaning;
                 text!("mail has waited for up to {age} (recipients: {count}): {meaning}")
             }
             None => text!("mail has waited for up to {age} (recipients: {count})"),
@@ -146,7 +146,7 @@ impl Group<'_> {
             .evidence(format!("{id} ({domains}): {example}"));
         match self.cause {
             Some(cause) => finding
-                .advice((cause.remedy)())
+                .advice(cause.remedy.clone())
                 .command("postqueue -f   # when it is mended"),
             None => finding.command(format!("postcat -q {id}; postqueue -f")),
         }

@@ -1,17 +1,17 @@
 //! What a receiver, or Postfix itself, says when mail does not go through, and what it means.
 //!
 //! [`Refusal::read`] takes the words of a log line, of `postqueue -j` or of a bounce apart;
-//! [`Refusal::cause`] looks them up in `patterns`, the table of receivers' codes and texts, which
-//! leads to one of `causes`, each with its meaning and its remedy. The same number means different
+//! [`Refusal::cause`] looks them up in `receivers.toml` and its neighbours, the tables of codes and texts,
+//! which lead to one of `causes.toml`, each with its meaning and its remedy. The same number means different
 //! things to different receivers (5.7.27 is SPF at Google and a null MX in RFC 7505), so a pattern
 //! may hold for one receiver alone.
 
-mod causes;
-mod patterns;
+mod tables;
 
 use std::fmt::{self, Display, Formatter};
 
 use dkimd_advice::text::Text;
+use serde::Deserialize;
 
 /// Octets of a reply that are looked at.
 const MAX_SAID: usize = 4096;
@@ -41,7 +41,7 @@ pub struct Enhanced {
 }
 
 /// What stands behind a refusal.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Cause {
     /// Its stable name, in kebab-case.
     pub word: &'static str,
@@ -50,13 +50,14 @@ pub struct Cause {
     /// The check of `dkimd doctor` that examines it.
     pub check: Option<&'static str>,
     /// What it means.
-    pub meaning: fn() -> Text,
+    pub meaning: Text,
     /// What to do.
-    pub remedy: fn() -> Text,
+    pub remedy: Text,
 }
 
 /// Who has to do something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Turn {
     /// The administrator of this server.
     Ours,
@@ -68,19 +69,20 @@ pub enum Turn {
     Nobody,
 }
 
-/// Receivers whose codes and texts have a meaning of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Receiver {
-    /// Gmail and Google Workspace.
-    Google,
-    /// Yahoo and AOL.
-    Yahoo,
-    /// Outlook.com, Hotmail and Microsoft 365.
-    Microsoft,
-    /// iCloud Mail.
-    Apple,
-    /// Amazon SES, as a relay.
-    Amazon,
+/// A receiver whose codes and texts have a meaning of their own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receiver {
+    /// Its stable name, in lower case.
+    pub name: &'static str,
+    /// The domains that its mail servers are named below.
+    hosts: Vec<String>,
+    /// Words that tell its replies where no host is named.
+    #[serde(default)]
+    marks: Vec<String>,
+    /// What it says.
+    #[serde(rename = "refusal")]
+    refusals: Vec<tables::Pattern>,
 }
 
 impl Refusal {
@@ -128,7 +130,7 @@ impl Refusal {
     }
 
     /// Which of the known receivers said it.
-    pub fn receiver(&self) -> Option<Receiver> {
+    pub fn receiver(&self) -> Option<&'static Receiver> {
         self.host
             .as_deref()
             .and_then(Receiver::of_host)
@@ -137,59 +139,35 @@ impl Refusal {
 
     /// What stands behind it, where that is known.
     pub fn cause(&self) -> Option<&'static Cause> {
-        patterns::find(self)
+        tables::find(self)
     }
 }
 
 impl Receiver {
     /// By the name of the mail server.
-    pub fn of_host(host: &str) -> Option<Self> {
-        let below = |domains: &[&str]| {
-            domains.iter().any(|domain| {
-                let rest = host.strip_suffix(domain);
-                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            })
+    pub fn of_host(host: &str) -> Option<&'static Self> {
+        let below = |domain: &String| {
+            let rest = host.strip_suffix(domain.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         };
-        if below(&["google.com", "googlemail.com", "gmail.com"]) {
-            Some(Self::Google)
-        } else if below(&["yahoodns.net", "yahoo.com", "yahoo.co.jp", "aol.com"]) {
-            Some(Self::Yahoo)
-        } else if below(&[
-            "outlook.com",
-            "hotmail.com",
-            "microsoft.com",
-            "office365.us",
-        ]) {
-            Some(Self::Microsoft)
-        } else if below(&["icloud.com", "apple.com", "me.com"]) {
-            Some(Self::Apple)
-        } else if below(&["amazonaws.com", "amazonses.com"]) {
-            Some(Self::Amazon)
-        } else {
-            None
-        }
+        let mut all = tables::receivers().iter();
+        all.find(|receiver| receiver.hosts.iter().any(below))
     }
 
-    fn of_words(text: &str) -> Option<Self> {
-        let marks = [
-            (Self::Google, &["gsmtp", "support.google.com"][..]),
-            (
-                Self::Yahoo,
-                &["yahooinc.com", "postmaster.yahoo", "verizonmedia.com"][..],
-            ),
-            (
-                Self::Microsoft,
-                &["outlook.com", "postmaster.live.com", "mail.live.com"][..],
-            ),
-            (Self::Apple, &["support.apple.com"][..]),
-        ];
-        let named = |words: &[&str]| words.iter().any(|word| text.contains(word));
-        marks
-            .iter()
-            .find(|(_, words)| named(words))
-            .map(|(receiver, _)| *receiver)
+    fn of_words(text: &str) -> Option<&'static Self> {
+        let mut all = tables::receivers().iter();
+        all.find(|receiver| receiver.marks.iter().any(|mark| text.contains(mark)))
     }
 }
+
+/// There is one of each name.
+impl PartialEq for Receiver {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Receiver {}
 
 impl Display for Enhanced {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -255,7 +255,9 @@ fn refused(calls: &[Call]) -> Vec<Finding> {
         let finding = Finding::warn("port-25-refused", format!("{provider} [{address}]"), what)
             .evidence(evidence(call));
         Some(match said.cause() {
-            Some(cause) => finding.why((cause.meaning)()).advice((cause.remedy)()),
+            Some(cause) => finding
+                .why(cause.meaning.clone())
+                .advice(cause.remedy.clone()),
             None => finding.advice(text!(
                 "search for the words of the reply on the receiver's postmaster pages"
             )),
