@@ -1,9 +1,13 @@
 //! Every kind of question that `setup` and `doctor` ask, answered through the same name servers and
 //! the same resolver as the daemon's, or by one server directly.
 //!
+//! SPF and DMARC are judged here, as a receiver does, and nowhere else ([`Questions::spf`]).
+//!
 //! The daemon itself needs TXT records alone ([`dkimd_server::dns::resolver`]); this is for people who wait.
 
 #![warn(clippy::unwrap_used)]
+
+mod judgement;
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -30,6 +34,8 @@ use dkimd_server::{
         resolver::{BuildOptions, DEFAULT_TIMEOUT, ResolverError, build},
     },
 };
+
+pub use judgement::{SpfResult, is_readable_dmarc};
 
 /// Answers remembered for the run of one command.
 const CACHED_ANSWERS: u64 = 2048;
@@ -167,11 +173,6 @@ impl Questions {
     /// The servers that are asked.
     pub fn servers(&self) -> &[SocketAddr] {
         &self.servers
-    }
-
-    /// SPF and DMARC evaluation through the same resolver.
-    pub fn authenticator(&self) -> mail_auth::MessageAuthenticator {
-        mail_auth::MessageAuthenticator(self.resolver.clone())
     }
 
     /// TXT records, each with its character-strings joined.

@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use mail_auth::{SpfResult, spf::verify::SpfParameters};
 use tokio::task::JoinHandle;
 
 use super::records::sheet::{Published, Subject};
-use dkimd_questions::{Answer, Questions, reverse_name};
+use dkimd_questions::{Answer, Questions, SpfResult, reverse_name};
 
 /// Names above the domain at which DMARC is looked for (RFC 9989 asks at most 8 times).
 const MOST_DMARC_NAMES: usize = 8;
@@ -123,9 +122,7 @@ async fn answers<T: Default>(questions: Vec<JoinHandle<T>>) -> Vec<T> {
 }
 
 async fn spf_passes(domain: &str, host: &str, address: IpAddr, dns: &Questions) -> Option<bool> {
-    let sender = format!("postmaster@{domain}");
-    let parameters = SpfParameters::verify_mail_from(address, host, host, &sender);
-    match dns.authenticator().verify_spf(parameters).await.result() {
+    match dns.spf(domain, host, address).await {
         SpfResult::Pass => Some(true),
         SpfResult::TempError => None,
         _ => Some(false),

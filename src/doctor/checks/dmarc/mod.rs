@@ -1,7 +1,6 @@
 //! DMARC (RFC 9989): the policy that applies to the domain's mail, and whether our signatures count
 //! for it.
 
-mod alignment;
 mod judge;
 mod policy;
 mod tree;
@@ -9,7 +8,6 @@ mod tree;
 use std::sync::Arc;
 
 use self::{
-    alignment::counts,
     judge::{DmarcFacts, Signer, judge},
     policy::{Policy, is_dmarc, report_addresses},
     tree::{Step, applied, organisation, walk},
@@ -45,8 +43,10 @@ async fn of_domain(host: Arc<Host>, index: usize) -> Report {
     if let Some(server) = &host.server {
         for key in keys_of(server, domain).await.iter().filter(|key| key.used) {
             let signer = key.domain.to_ascii_lowercase();
-            let (theirs, counts) =
-                tokio::join!(organisation_of(dns, &signer), counts(dns, &name, &signer));
+            let (theirs, counts) = tokio::join!(
+                organisation_of(dns, &signer),
+                dns.counts_for_dmarc(&name, &signer)
+            );
             match theirs.and_then(|theirs| Ok((theirs, counts?))) {
                 Ok((theirs, counts)) => signed_by.push(Signer {
                     same_organisation: theirs == organisation,

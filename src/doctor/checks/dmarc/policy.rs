@@ -1,8 +1,7 @@
 //! The text of one DMARC record, tag by tag (RFC 9989 section 4.7).
 
-use mail_auth::{common::parse::TxtRecordParser, dmarc::Dmarc};
-
 use dkimd_advice::{text, text::Text};
+use dkimd_questions::is_readable_dmarc;
 
 /// What `psd=` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +126,7 @@ impl Policy {
                 .push(text!("there is no p= (none, quarantine or reject)")),
             _ => {}
         }
-        if self.faults.is_empty() && Dmarc::parse(text.as_bytes()).is_err() {
+        if self.faults.is_empty() && !is_readable_dmarc(text) {
             self.faults.push(text!("its tags can't be read"));
         }
     }

@@ -2,11 +2,10 @@
 
 use std::net::IpAddr;
 
-use mail_auth::SpfResult;
-
 use super::walk::Node;
 use crate::record_line;
 use dkimd_advice::{Finding, text, text::Text};
+use dkimd_questions::SpfResult;
 
 /// What is known of a domain's SPF.
 #[derive(Clone, Debug)]

@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 
-use mail_auth::SpfResult;
-
 use super::{
     proposal::mended,
     record::{Record, is_spf},
 };
 use crate::record_line;
 use dkimd_advice::{Finding, text};
+use dkimd_questions::SpfResult;
 
 /// What is known of the SPF of the name that the server greets with.
 #[derive(Clone, Debug)]

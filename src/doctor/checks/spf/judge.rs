@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use mail_auth::SpfResult;
-
 use super::{
     facts::{SpfFacts, permerror, publish},
     proposal::{fresh, mended},
@@ -15,6 +13,7 @@ use dkimd_advice::{
     Finding, Level, text,
     text::{Lang, Text},
 };
+use dkimd_questions::SpfResult;
 
 /// Questions that evaluating a record may cost (RFC 7208 section 4.6.4).
 const MOST_LOOKUPS: usize = 10;

@@ -11,7 +11,6 @@ mod weaknesses;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use mail_auth::{MessageAuthenticator, SpfResult, spf::verify::SpfParameters};
 use tokio::time::timeout;
 
 use self::{
@@ -26,7 +25,7 @@ use crate::{
     host::Host,
     report::Report,
 };
-use dkimd_questions::Questions;
+use dkimd_questions::{Questions, SpfResult};
 use dkimd_server::dns::DnsFailure;
 
 /// The time that the evaluation of one record for one address may take.
@@ -105,19 +104,18 @@ async fn evaluate_all(
     if relayed {
         return results;
     }
-    let authenticator = dns.authenticator();
     let helo = host.helo().unwrap_or(domain);
-    let sender = format!("postmaster@{domain}");
     for address in seen.addresses() {
-        let question = SpfParameters::verify_mail_from(address, helo, helo, &sender);
-        results.push((address, evaluate(&authenticator, question).await));
+        let result = in_time(dns.spf(domain, helo, address)).await;
+        results.push((address, result));
     }
     results
 }
 
-async fn evaluate(dns: &MessageAuthenticator, question: SpfParameters<'_>) -> SpfResult {
-    let result = timeout(EVALUATION_LIMIT, dns.verify_spf(question)).await;
-    result.map_or(SpfResult::TempError, |output| output.result())
+/// What evaluation comes to, if it ends in its time.
+async fn in_time(evaluation: impl Future<Output = SpfResult>) -> SpfResult {
+    let result = timeout(EVALUATION_LIMIT, evaluation).await;
+    result.unwrap_or(SpfResult::TempError)
 }
 
 /// SPF records at names where nobody looks for them, asked for where the right name has none.
@@ -154,11 +152,10 @@ async fn of_helo(host: &Host, seen: &Seen) -> Report {
     let Some(found) = report.answered(helo, dns.txt(helo).await) else {
         return report;
     };
-    let authenticator = dns.authenticator();
     let mut evaluated = Vec::new();
     for address in seen.addresses() {
-        let question = SpfParameters::verify_ehlo(address, helo, helo);
-        evaluated.push((address, evaluate(&authenticator, question).await));
+        let result = in_time(dns.spf_of_greeting(helo, address)).await;
+        evaluated.push((address, result));
     }
     let facts = HeloFacts {
         name: helo.to_owned(),
