@@ -5,11 +5,9 @@ use std::{ffi::OsString, path::PathBuf};
 use super::flags::{self, FLAGS};
 use dkimd_server::{
     config::{DEFAULT_FILE, resolve::Overrides},
-    process::{
-        ExitCode, Failure,
-        getopt::{self, Misuse},
-    },
+    process::{ExitCode, Failure},
 };
+use dkimd_tools::getopt::{self, Misuse};
 
 /// What is to be done.
 ///

@@ -3,11 +3,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::{Span, civil::Date, fmt::rfc2822::DateTimeParser};
+
 /// Seconds of a day.
 pub const DAY_SECONDS: u64 = 24 * 60 * 60;
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 
 /// Seconds since 1970; 0 before.
 pub fn unix_seconds(time: SystemTime) -> u64 {
@@ -16,21 +15,13 @@ pub fn unix_seconds(time: SystemTime) -> u64 {
         .as_secs()
 }
 
-/// The day of a time in seconds since 1970: `2026-11-23`.
+/// The day of a time in seconds since 1970: `2026-11-23`; nothing is later than the last day of 9999.
 pub fn day(seconds: u64) -> String {
-    // Days since 1 March of the year 0, so that leap days stand at the end of years.
-    let days = seconds / DAY_SECONDS + 719_468;
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let of_month = of_year - (153 * month + 2) / 5 + 1;
-    let (month, year) = match month {
-        0..10 => (month + 3, year),
-        _ => (month - 9, year + 1),
-    };
-    format!("{:04}-{month:02}-{of_month:02}", year + era * 400)
+    // By days: certificates may end in the last hours of 9999, which no `Timestamp` reaches.
+    let days = i64::try_from(seconds / DAY_SECONDS).unwrap_or(i64::MAX);
+    let later = Span::new().try_days(days).ok();
+    let day = later.and_then(|later| Date::constant(1970, 1, 1).checked_add(later).ok());
+    day.unwrap_or(Date::MAX).to_string()
 }
 
 /// The first date of RFC 5322 form (`23 Nov 2026 21:05:37 +0000`) in a text, in seconds since 1970.
@@ -42,48 +33,20 @@ pub fn date_in(text: &str) -> Option<u64> {
     })
 }
 
+/// Year and time are whole: older forms of mail, which leave digits out, are no dates of greetings.
 fn seconds_of(day: &str, month: &str, year: &str, time: &str, zone: &str) -> Option<u64> {
-    let number = |text: &str, most: u64| {
-        let digits =
-            !text.is_empty() && text.len() <= 4 && text.bytes().all(|b| b.is_ascii_digit());
-        let number = digits.then(|| text.parse::<u64>().ok()).flatten()?;
-        (number <= most).then_some(number)
-    };
-    let day = number(day, 31).filter(|day| *day > 0)?;
-    let month = MONTHS.iter().position(|name| *name == month)? as u64;
-    let year = number(year, 9999).filter(|year| *year >= 1970)?;
-    let mut parts = time.splitn(3, ':');
-    let mut part = |most| number(parts.next()?, most);
-    let (hours, minutes, seconds) = (part(23)?, part(59)?, part(60)?);
-    let (sign, offset) =
-        match zone.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '+' && c != '-') {
-            "GMT" | "UTC" | "UT" | "Z" => ('+', 0),
-            zone => {
-                let sign = zone
-                    .chars()
-                    .next()
-                    .filter(|sign| ['+', '-'].contains(sign))?;
-                let hhmm = number(zone.get(1..5)?, 2359)?;
-                (sign, (hhmm / 100 * 60 + hhmm % 100) * 60)
-            }
-        };
-    let local =
-        days_since_1970(year, month, day)? * DAY_SECONDS + hours * 3600 + minutes * 60 + seconds;
-    match sign {
-        '+' => local.checked_sub(offset),
-        _ => Some(local + offset),
+    const PARSER: DateTimeParser = DateTimeParser::new();
+    if (year.len(), time.len()) != (4, 8) {
+        return None;
     }
-}
-
-/// `month` counts from 0.
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
-    let (year, month) = match month {
-        0 | 1 => (year - 1, month + 10),
-        _ => (year, month - 2),
+    let zone = zone.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '+' && c != '-');
+    let zone = match zone {
+        "UTC" | "Z" => "GMT",
+        other => other,
     };
-    let (era, of_era) = (year / 400, year % 400);
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    (era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year).checked_sub(719_468)
+    let date = format!("{day} {month} {year} {time} {zone}");
+    let found = PARSER.parse_timestamp(date).ok()?;
+    u64::try_from(found.as_second()).ok()
 }
 
 #[cfg(test)]
@@ -98,6 +61,8 @@ mod tests {
             (1_795_467_937, "2026-11-23"),
             (4_107_542_399, "2100-02-28"),
             (4_107_542_400, "2100-03-01"),
+            (253_402_300_799, "9999-12-31"),
+            (u64::MAX, "9999-12-31"),
         ] {
             assert_eq!(day(seconds), expected);
         }
@@ -126,6 +91,8 @@ mod tests {
             ("23 Foo 2026 21:05:37 +0000", None),
             ("23 Nov 2026 25:05:37 +0000", None),
             ("23 Nov 2026 21:05 +0000", None),
+            ("30 Feb 2026 21:05:37 +0000", None),
+            ("23 Nov 2026 21:05:37 (UTC)", Some(1_795_467_937)),
             ("23 Nov 2026 21:05:37 é1234", None),
         ] {
             assert_eq!(date_in(text), expected, "{text}");

@@ -9,6 +9,7 @@
 pub mod atpszone;
 pub mod check;
 pub mod genzone;
+pub mod getopt;
 pub mod health;
 pub mod keygen;
 pub mod old_name;

@@ -12,6 +12,8 @@ use nix::{
     fcntl::{Flock, FlockArg},
 };
 
+use strsim::levenshtein;
+
 use crate::{
     host::Host,
     report::{Cause, Report},
@@ -87,7 +89,7 @@ fn unused(before: &str, setting: &str, known: &[&str], complaint: &str) -> Findi
         .map_or("main.cf", |word| word.trim_end_matches(':'));
     let meant = known
         .iter()
-        .map(|known| (distance(name, known), *known))
+        .map(|known| (levenshtein(name, known), *known))
         .filter(|(distance, known)| *distance <= SLIP && *known != name)
         .min();
     let Some((_, meant)) = meant else {
@@ -114,24 +116,6 @@ fn unused(before: &str, setting: &str, known: &[&str], complaint: &str) -> Findi
         .command(format!("postconf -e '{meant} = {value}'"))
         .command(format!("postconf -X {name}"))
         .command("postfix reload")
-}
-
-/// How many letters must be put in, left out or changed to get from one name to the other.
-fn distance(one: &str, other: &str) -> usize {
-    if one.len().abs_diff(other.len()) > SLIP {
-        return usize::MAX;
-    }
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (number, letter) in one.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = number + 1;
-        for (column, known) in other.bytes().enumerate() {
-            let changed = diagonal + usize::from(letter != known);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 /// Whether the master holds its lock, as `postfix status` finds out; an error where that can't be
@@ -200,10 +184,10 @@ mod tests {
 
     #[test]
     fn letters_put_in_left_out_or_changed_are_counted() {
-        assert_eq!(distance("smtpd_milter", "smtpd_milters"), 1);
-        assert_eq!(distance("mydestinatoin", "mydestination"), 2);
-        assert_eq!(distance("abc", "abc"), 0);
-        assert!(distance("non_smtp_milters", "smtpd_milters") > SLIP);
+        assert_eq!(levenshtein("smtpd_milter", "smtpd_milters"), 1);
+        assert_eq!(levenshtein("mydestinatoin", "mydestination"), 2);
+        assert_eq!(levenshtein("abc", "abc"), 0);
+        assert!(levenshtein("non_smtp_milters", "smtpd_milters") > SLIP);
     }
 
     #[test]

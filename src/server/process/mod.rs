@@ -6,7 +6,6 @@ pub mod answer;
 pub mod clock;
 pub mod daemonize;
 pub mod exit;
-pub mod getopt;
 pub mod limits;
 pub mod lines;
 pub mod memory;

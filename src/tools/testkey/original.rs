@@ -3,6 +3,8 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
+use crate::getopt::{self, Misuse};
+
 use super::{
     NoTarget, Wanted,
     check::{Tested, Verdict},
@@ -12,10 +14,7 @@ use dkimd_message::configuration::load_for;
 use dkimd_server::{
     dns::Dnssec,
     keys::KeySource,
-    process::{
-        ExitCode, Failure,
-        getopt::{self, Misuse},
-    },
+    process::{ExitCode, Failure},
 };
 
 const PROGRAM: &str = "opendkim-testkey";

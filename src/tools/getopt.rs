@@ -1,9 +1,8 @@
 //! Options as POSIX getopt reads them: `-f`, clusters `-fl`, values attached (`-xFILE`) or apart.
 
-use std::{
-    ffi::{OsStr, OsString},
-    os::unix::ffi::OsStrExt,
-};
+use std::ffi::OsString;
+
+use lexopt::{Arg, Parser};
 
 /// One option as found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,45 +42,31 @@ pub fn parse(
 
 fn collect(
     letters: &str,
-    mut args: impl Iterator<Item = OsString>,
+    args: impl Iterator<Item = OsString>,
     found: &mut Vec<Given>,
 ) -> Result<(), Misuse> {
-    while let Some(arg) = args.next() {
-        let cluster = match arg.as_bytes() {
-            b"--" => match args.next() {
-                Some(stray) => return Err(Misuse::Stray(stray)),
-                None => break,
-            },
-            [b'-', cluster @ ..] if !cluster.is_empty() => cluster,
-            _ => return Err(Misuse::Stray(arg)),
+    let mut parser = Parser::from_args(args.collect::<Vec<_>>());
+    // `-d=x` gives the value `=x`.
+    parser.set_short_equals(false);
+    // An error is a value that a long option left over, and none is read past a long option.
+    while let Ok(Some(arg)) = parser.next() {
+        let letter = match arg {
+            Arg::Short(letter) => letter,
+            // The second dash stands in the place of a letter.
+            Arg::Long(_) => return Err(Misuse::Unknown('-')),
+            Arg::Value(stray) => return Err(Misuse::Stray(stray)),
         };
-        for (index, &octet) in cluster.iter().enumerate() {
-            let letter = char::from(octet);
-            let Some(rest) = letters
-                .split_once(letter)
-                .filter(|_| letter != ':')
-                .map(|(_, rest)| rest)
-            else {
-                return Err(Misuse::Unknown(letter));
-            };
-            if !rest.starts_with(':') {
-                found.push(Given {
-                    letter,
-                    value: None,
-                });
-                continue;
-            }
-            let attached = &cluster[index + 1..];
-            let value = match attached.is_empty() {
-                false => OsStr::from_bytes(attached).to_owned(),
-                true => args.next().ok_or(Misuse::NoValue(letter))?,
-            };
-            found.push(Given {
-                letter,
-                value: Some(value),
-            });
-            break;
-        }
+        let rest = letters
+            .split_once(letter)
+            .filter(|_| letter != ':')
+            .map(|(_, rest)| rest)
+            .ok_or(Misuse::Unknown(letter))?;
+        let value = if rest.starts_with(':') {
+            Some(parser.value().map_err(|_| Misuse::NoValue(letter))?)
+        } else {
+            None
+        };
+        found.push(Given { letter, value });
     }
     Ok(())
 }
@@ -112,8 +97,19 @@ mod tests {
     }
 
     #[test]
+    fn a_value_begins_behind_its_letter_whatever_it_begins_with() {
+        assert_eq!(read(&["-x=a"]).unwrap(), [('x', Some("=a".to_owned()))]);
+        assert_eq!(read(&["-x", ""]).unwrap(), [('x', Some(String::new()))]);
+        let octets = std::os::unix::ffi::OsStringExt::from_vec(b"-x/\xff".to_vec());
+        let (found, end) = parse("x:", [octets]);
+        let value = found[0].value.as_ref().unwrap();
+        assert_eq!((value.as_encoded_bytes(), end), (&b"/\xff"[..], Ok(())));
+    }
+
+    #[test]
     fn a_value_may_look_like_an_option() {
         assert_eq!(read(&["-x", "-f"]).unwrap(), [('x', Some("-f".to_owned()))]);
+        assert_eq!(read(&["-x", "--"]).unwrap(), [('x', Some("--".to_owned()))]);
     }
 
     #[test]
@@ -121,6 +117,8 @@ mod tests {
         assert_eq!(read(&["-fh"]), Err(Misuse::Unknown('h')));
         assert_eq!(read(&["-:"]), Err(Misuse::Unknown(':')));
         assert_eq!(read(&["--help"]), Err(Misuse::Unknown('-')));
+        assert_eq!(read(&["--x=y", "-f"]), Err(Misuse::Unknown('-')));
+        assert_eq!(read(&["-f-"]), Err(Misuse::Unknown('-')));
         assert_eq!(read(&["-x"]), Err(Misuse::NoValue('x')));
         for args in [&["-f", "stray"][..], &["-"], &["--", "-f"], &[""]] {
             assert!(matches!(read(args), Err(Misuse::Stray(_))), "{args:?}");
