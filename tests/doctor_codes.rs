@@ -9,7 +9,6 @@ const LISTS: &[&str] = &["docs/doctor.md", "docs/es/doctor.md"];
 
 /// Literals in the checks that only look like codes: programs, an SPF accident, causes of refusals.
 const NO_CODES: &[&str] = &[
-    "gpg-mailgate",
     "v-spf",
     "connection-timeout",
     "dns-failure",

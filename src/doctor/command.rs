@@ -220,7 +220,7 @@ impl Progress {
     fn step(&mut self, ended: &Examined, lang: Lang) {
         self.done += 1;
         if self.shown {
-            let title = (ended.check.title)();
+            let title = &ended.check.title;
             eprint!("\r\x1b[K[{}/{}] {}", self.done, self.all, title.to(lang));
             let _ = io::stderr().flush();
         }

@@ -360,7 +360,7 @@ mod tests {
             ["configuration", "domains"]
         );
         for check in CHECKS.iter() {
-            for name in check.hidden_by {
+            for name in &check.hidden_by {
                 assert!(CHECKS.iter().any(|check| check.name == *name), "{name}");
             }
         }

@@ -51,7 +51,7 @@ pub fn write_json(out: &mut impl Write, found: &Examination, lang: Lang) -> io::
 /// Lines about a check beside its findings. What was left out for one reason everywhere is told
 /// [`together`].
 fn lines_of(examined: &Examined, verdict: Verdict, style: Style) -> Vec<String> {
-    let (title, name) = ((examined.check.title)(), examined.check.name);
+    let (title, name) = (&examined.check.title, examined.check.name);
     let title = title.to(style.lang);
     let mut lines = Vec::new();
     let mut tell = |words: Text| {

@@ -1,7 +1,13 @@
-//! The table of all checks, causes before consequences: in this order findings of one level are
-//! told.
+//! All checks: what `checks.toml` says of them, and what does them.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use serde::Deserialize;
 
 use super::{
     host::Host,
@@ -15,10 +21,12 @@ mod block_lists;
 mod breakers;
 mod clock;
 mod configuration;
+mod data;
 mod dkim;
 mod dmarc;
 mod domains;
 mod each;
+mod filters;
 mod hostname;
 mod milter;
 mod mx;
@@ -37,38 +45,37 @@ mod submission;
 mod tls;
 mod unsubscribe;
 
-/// The time that a check may take unless it says otherwise.
-const USUAL_LIMIT: Duration = Duration::from_secs(20);
-
-/// The time of checks that ask many questions, one after the other.
-const LONG_LIMIT: Duration = Duration::from_secs(40);
-
 /// One check.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Check {
     /// Its name, for `--only` and `--skip`.
     pub name: &'static str,
     /// What it looks at, in a few words.
-    pub title: fn() -> Text,
+    pub title: Text,
     /// What it needs beside this host.
     pub needs: Needs,
     /// The checks whose findings may keep this one from looking.
-    pub hidden_by: &'static [&'static str],
+    pub hidden_by: Vec<&'static str>,
     /// The time it may take.
     pub limit: Duration,
     /// The chapter of the course (`docs/course.md`) that teaches it.
     pub chapter: &'static str,
     /// Does it.
-    pub run: fn(Arc<Host>) -> Running,
+    pub run: Run,
 }
+
+/// What does a check.
+pub type Run = fn(Arc<Host>) -> Running;
 
 /// A check under way.
 pub type Running = Pin<Box<dyn Future<Output = Report> + Send>>;
 
 /// What a check needs beside this host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Needs {
     /// Nothing.
+    #[default]
     Nothing,
     /// Answers from DNS.
     Dns,
@@ -81,233 +88,76 @@ pub enum Needs {
 pub const GREETED: &[&str] = &["gmail.com", "outlook.com", "yahoo.com", "icloud.com"];
 
 /// All checks.
-pub const CHECKS: &[Check] = &[
-    Check {
-        name: "configuration",
-        title: || text!("options, tables and keys"),
-        needs: Needs::Nothing,
-        hidden_by: &[],
-        limit: USUAL_LIMIT,
-        chapter: "sign",
-        run: |host| Box::pin(configuration::run(host)),
-    },
-    Check {
-        name: "resolver",
-        title: || text!("name servers that this host asks"),
-        needs: Needs::Nothing,
-        hidden_by: &[],
-        limit: USUAL_LIMIT,
-        chapter: "resolver",
-        run: |host| Box::pin(resolver::run(host)),
-    },
-    Check {
-        name: "domains",
-        title: || text!("the domains in DNS"),
-        needs: Needs::Dns,
-        hidden_by: &["resolver"],
-        limit: USUAL_LIMIT,
-        chapter: "names",
-        run: |host| Box::pin(domains::run(host)),
-    },
-    Check {
-        name: "postfix",
-        title: || text!("Postfix"),
-        needs: Needs::Nothing,
-        hidden_by: &[],
-        limit: USUAL_LIMIT,
-        chapter: "postfix",
-        run: |host| Box::pin(postfix::run(host)),
-    },
-    Check {
-        name: "hostname",
-        title: || text!("the server's name"),
-        needs: Needs::Nothing,
-        hidden_by: &["postfix"],
-        limit: USUAL_LIMIT,
-        chapter: "hostname",
-        run: |host| Box::pin(hostname::run(host)),
-    },
-    Check {
-        name: "addresses",
-        title: || text!("addresses that mail leaves from"),
-        needs: Needs::Nothing,
-        hidden_by: &["postfix"],
-        limit: USUAL_LIMIT,
-        chapter: "addresses",
-        run: |host| Box::pin(addresses::run(host)),
-    },
-    Check {
-        name: "reverse",
-        title: || text!("reverse names"),
-        needs: Needs::Dns,
-        hidden_by: &["resolver", "postfix"],
-        limit: USUAL_LIMIT,
-        chapter: "reverse",
-        run: |host| Box::pin(reverse::run(host)),
-    },
-    Check {
-        name: "milter",
-        title: || text!("Postfix's way to the milter"),
-        needs: Needs::Nothing,
-        hidden_by: &["configuration", "postfix"],
-        limit: USUAL_LIMIT,
-        chapter: "milter",
-        run: |host| Box::pin(milter::run(host)),
-    },
-    Check {
-        name: "breakers",
-        title: || text!("what breaks signatures"),
-        needs: Needs::Nothing,
-        hidden_by: &["configuration", "postfix"],
-        limit: USUAL_LIMIT,
-        chapter: "breakers",
-        run: |host| Box::pin(breakers::run(host)),
-    },
-    Check {
-        name: "self-test",
-        title: || text!("a message signed on trial"),
-        needs: Needs::Nothing,
-        hidden_by: &["configuration"],
-        limit: USUAL_LIMIT,
-        chapter: "self-test",
-        run: |host| Box::pin(self_test::run(host)),
-    },
-    Check {
-        name: "port25",
-        title: || text!("port 25, in and out"),
-        needs: Needs::Greetings,
-        hidden_by: &["resolver", "postfix"],
-        limit: port25::LIMIT,
-        chapter: "port25",
-        run: |host| Box::pin(port25::run(host)),
-    },
-    Check {
-        name: "relay",
-        title: || text!("open relay"),
-        needs: Needs::Nothing,
-        hidden_by: &["postfix"],
-        limit: USUAL_LIMIT,
-        chapter: "relay",
-        run: |host| Box::pin(relay::run(host)),
-    },
-    Check {
-        name: "submission",
-        title: || text!("submission by users"),
-        needs: Needs::Nothing,
-        hidden_by: &["postfix"],
-        limit: USUAL_LIMIT,
-        chapter: "submission",
-        run: |host| Box::pin(submission::run(host)),
-    },
-    Check {
-        name: "tls",
-        title: || text!("TLS and certificates"),
-        needs: Needs::Nothing,
-        hidden_by: &["postfix"],
-        limit: LONG_LIMIT,
-        chapter: "tls",
-        run: |host| Box::pin(tls::run(host)),
-    },
-    Check {
-        name: "mx",
-        title: || text!("where mail for the domain goes"),
-        needs: Needs::Dns,
-        hidden_by: &["resolver", "domains"],
-        limit: USUAL_LIMIT,
-        chapter: "mx",
-        run: |host| Box::pin(mx::run(host)),
-    },
-    Check {
-        name: "spf",
-        title: || text!("SPF records"),
-        needs: Needs::Dns,
-        hidden_by: &["resolver", "domains"],
-        limit: LONG_LIMIT,
-        chapter: "spf",
-        run: |host| Box::pin(spf::run(host)),
-    },
-    Check {
-        name: "dkim",
-        title: || text!("DKIM records and keys"),
-        needs: Needs::Dns,
-        hidden_by: &["configuration", "resolver", "domains"],
-        limit: LONG_LIMIT,
-        chapter: "dkim",
-        run: |host| Box::pin(dkim::run(host)),
-    },
-    Check {
-        name: "dmarc",
-        title: || text!("DMARC policy"),
-        needs: Needs::Dns,
-        hidden_by: &["resolver", "domains"],
-        limit: LONG_LIMIT,
-        chapter: "dmarc",
-        run: |host| Box::pin(dmarc::run(host)),
-    },
-    Check {
-        name: "policies",
-        title: || text!("MTA-STS, TLS reports, DANE, BIMI, CAA"),
-        needs: Needs::Dns,
-        hidden_by: &["resolver", "domains"],
-        limit: LONG_LIMIT,
-        chapter: "policies",
-        run: |host| Box::pin(policies::run(host)),
-    },
-    Check {
-        name: "unsubscribe",
-        title: || text!("a sample, and one-click unsubscription"),
-        needs: Needs::Nothing,
-        hidden_by: &[],
-        limit: USUAL_LIMIT,
-        chapter: "unsubscribe",
-        run: |host| Box::pin(unsubscribe::run(host)),
-    },
-    Check {
-        name: "postmaster",
-        title: || text!("postmaster and abuse"),
-        needs: Needs::Nothing,
-        hidden_by: &["postfix"],
-        limit: USUAL_LIMIT,
-        chapter: "postmaster",
-        run: |host| Box::pin(postmaster::run(host)),
-    },
-    Check {
-        name: "block-lists",
-        title: || text!("block lists"),
-        needs: Needs::Dns,
-        hidden_by: &["resolver"],
-        limit: LONG_LIMIT,
-        chapter: "block-lists",
-        run: |host| Box::pin(block_lists::run(host)),
-    },
-    Check {
-        name: "clock",
-        title: || text!("the clock"),
-        needs: Needs::Nothing,
-        hidden_by: &[],
-        limit: USUAL_LIMIT,
-        chapter: "clock",
-        run: |host| Box::pin(clock::run(host)),
-    },
-    Check {
-        name: "queue",
-        title: || text!("the mail queue"),
-        needs: Needs::Nothing,
-        hidden_by: &["postfix"],
-        limit: USUAL_LIMIT,
-        chapter: "queue",
-        run: |host| Box::pin(queue::run(host)),
-    },
-    Check {
-        name: "reputation",
-        title: || text!("reputation with receivers"),
-        needs: Needs::Nothing,
-        hidden_by: &[],
-        limit: USUAL_LIMIT,
-        chapter: "reputation",
-        run: |host| Box::pin(reputation::run(host)),
-    },
-];
+pub static CHECKS: LazyLock<Vec<Check>> = LazyLock::new(|| {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Checks {
+        #[serde(bound(deserialize = "'de: 'static"))]
+        check: Vec<Row>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Row {
+        name: &'static str,
+        title: Text,
+        chapter: &'static str,
+        #[serde(default)]
+        needs: Needs,
+        #[serde(borrow, default)]
+        hidden_by: Vec<&'static str>,
+        #[serde(default = "usual_seconds")]
+        seconds: u64,
+    }
+
+    let checks: Checks = data::read("checks.toml", include_str!("checks.toml"));
+    let check = |row: Row| Check {
+        name: row.name,
+        title: row.title,
+        needs: row.needs,
+        hidden_by: row.hidden_by,
+        limit: Duration::from_secs(row.seconds),
+        chapter: row.chapter,
+        run: run_of(row.name),
+    };
+    checks.check.into_iter().map(check).collect()
+});
+
+fn usual_seconds() -> u64 {
+    20
+}
+
+/// What does the check of a name; a test looks up all.
+fn run_of(name: &str) -> Run {
+    match name {
+        "configuration" => |host| Box::pin(configuration::run(host)),
+        "resolver" => |host| Box::pin(resolver::run(host)),
+        "domains" => |host| Box::pin(domains::run(host)),
+        "postfix" => |host| Box::pin(postfix::run(host)),
+        "hostname" => |host| Box::pin(hostname::run(host)),
+        "addresses" => |host| Box::pin(addresses::run(host)),
+        "reverse" => |host| Box::pin(reverse::run(host)),
+        "milter" => |host| Box::pin(milter::run(host)),
+        "breakers" => |host| Box::pin(breakers::run(host)),
+        "self-test" => |host| Box::pin(self_test::run(host)),
+        "port25" => |host| Box::pin(port25::run(host)),
+        "relay" => |host| Box::pin(relay::run(host)),
+        "submission" => |host| Box::pin(submission::run(host)),
+        "tls" => |host| Box::pin(tls::run(host)),
+        "mx" => |host| Box::pin(mx::run(host)),
+        "spf" => |host| Box::pin(spf::run(host)),
+        "dkim" => |host| Box::pin(dkim::run(host)),
+        "dmarc" => |host| Box::pin(dmarc::run(host)),
+        "policies" => |host| Box::pin(policies::run(host)),
+        "unsubscribe" => |host| Box::pin(unsubscribe::run(host)),
+        "postmaster" => |host| Box::pin(postmaster::run(host)),
+        "block-lists" => |host| Box::pin(block_lists::run(host)),
+        "clock" => |host| Box::pin(clock::run(host)),
+        "queue" => |host| Box::pin(queue::run(host)),
+        "reputation" => |host| Box::pin(reputation::run(host)),
+        _ => panic!("checks.toml: no function does the check {name}"),
+    }
+}
 
 /// Whether DNS knows the domain; where it does not, one check says so, and the others keep silent.
 /// Without an answer it is taken for existing.
@@ -360,10 +210,24 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use dkimd_advice::text::Lang;
 
     #[test]
     fn every_check_has_a_name_of_its_own() {
         let names: HashSet<_> = CHECKS.iter().map(|check| check.name).collect();
         assert_eq!(names.len(), CHECKS.len());
+        assert!(CHECKS.len() > 20);
+    }
+
+    #[test]
+    fn every_check_is_hidden_by_earlier_ones_alone_and_has_a_title_in_both_languages() {
+        for (at, check) in CHECKS.iter().enumerate() {
+            for hiding in &check.hidden_by {
+                let mut earlier = CHECKS[..at].iter();
+                assert!(earlier.any(|one| one.name == *hiding), "{check:?}");
+            }
+            let title = check.title.to(Lang::En);
+            assert!(Text::from_catalogue(title).is_some(), "po/update: {title}");
+        }
     }
 }

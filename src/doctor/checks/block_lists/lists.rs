@@ -1,117 +1,85 @@
-//! Block lists: what each may answer, what that means, and where to ask for removal.
+//! Block lists: what each may answer, what that means, and where to ask for removal, as `lists.toml`
+//! has it.
 //!
-//! Only answers inside a list's documented range count. Lists that died are here too, so that
-//! Postfix's settings can be searched for them: their names answer anything.
+//! Lists that died are there too, so that Postfix's settings can be searched for them: their names
+//! answer anything.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, sync::LazyLock};
 
-use dkimd_advice::{text, text::Text};
+use serde::Deserialize;
+
+use crate::checks::data;
+use dkimd_advice::text::Text;
 
 /// A list that may be asked by a small server.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct BlockList {
     /// Its zone.
     pub zone: &'static str,
     /// Whether it lists names; otherwise addresses.
+    #[serde(default)]
     pub names: bool,
     /// What must be listed as a test (RFC 5782 section 5); addresses have their own.
+    #[serde(default)]
     pub test_name: &'static str,
     /// What it answers for what is listed.
-    pub entries: &'static [Entry],
+    pub entries: Vec<Entry>,
     /// Where to look it up and ask for removal; the address or name is appended.
-    pub removal: &'static str,
+    removal: &'static str,
 }
 
-/// A range of answers of 127.0.x.y.
-#[derive(Debug)]
+/// A kind of entry.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Entry {
-    /// The third octet.
-    third: u8,
-    /// The fourth, first and last.
-    fourth: (u8, u8),
+    /// What means it.
+    answers: Answers,
     /// Its name with the list's keeper.
     pub name: &'static str,
     /// Policy, not an accusation.
+    #[serde(default)]
     pub policy: bool,
 }
 
-const fn entry(third: u8, first: u8, last: u8, name: &'static str) -> Entry {
-    Entry {
-        third,
-        fourth: (first, last),
-        name,
-        policy: false,
-    }
+/// A list's error.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refusal {
+    answers: Answers,
+    meaning: Text,
 }
 
-/// The lists that are asked.
-pub(super) const LISTS: &[BlockList] = &[
-    BlockList {
-        zone: "zen.spamhaus.org",
-        names: false,
-        test_name: "",
-        entries: &[
-            entry(0, 2, 2, "SBL"),
-            entry(0, 3, 3, "CSS"),
-            entry(0, 4, 7, "XBL"),
-            entry(0, 9, 9, "DROP"),
-            Entry {
-                third: 0,
-                fourth: (10, 11),
-                name: "PBL",
-                policy: true,
-            },
-            entry(0, 30, 30, "BCL"),
-        ],
-        removal: "https://check.spamhaus.org/results/?query=",
-    },
-    BlockList {
-        zone: "dbl.spamhaus.org",
-        names: true,
-        test_name: "dbltest.com",
-        entries: &[
-            entry(1, 2, 2, "spam domain"),
-            entry(1, 4, 4, "phishing domain"),
-            entry(1, 5, 5, "malware domain"),
-            entry(1, 6, 6, "botnet domain"),
-            entry(1, 102, 106, "abused legitimate domain"),
-        ],
-        removal: "https://check.spamhaus.org/results/?query=",
-    },
-    BlockList {
-        zone: "bl.spamcop.net",
-        names: false,
-        test_name: "",
-        entries: &[entry(0, 2, 2, "SCBL")],
-        removal: "https://www.spamcop.net/bl.shtml?",
-    },
-    BlockList {
-        zone: "psbl.surriel.com",
-        names: false,
-        test_name: "",
-        entries: &[entry(0, 2, 2, "PSBL")],
-        removal: "https://psbl.org/listing?ip=",
-    },
-];
+/// An address, or a range of its last octet: `127.0.0.4-7`.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "&str")]
+struct Answers {
+    first: Ipv4Addr,
+    last: Ipv4Addr,
+}
 
-/// Lists that are no more; some list everybody now.
-pub(super) const DEAD: &[&str] = &[
-    "sorbs.net",
-    "ix.dnsbl.manitu.net",
-    "njabl.org",
-    "ahbl.org",
-    "ordb.org",
-    "inps.de",
-    "dnsbl.inps.de",
-    "unsubscore.com",
-    "dul.ru",
-    "emailbasura.org",
-    "msrbl.net",
-    "megarbl.net",
-    "cbl.abuseat.org",
-    "bl.spamcannibal.org",
-    "dnsbl.ahbl.org",
-];
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    #[serde(bound(deserialize = "'de: 'static"))]
+    list: Vec<BlockList>,
+    error: Vec<Refusal>,
+    dead: Dead,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dead {
+    zones: Vec<String>,
+}
+
+static KNOWN: LazyLock<Known> =
+    LazyLock::new(|| data::read("lists.toml", include_str!("lists.toml")));
+
+/// The lists that are asked.
+pub(super) fn lists() -> &'static [BlockList] {
+    &KNOWN.list
+}
 
 /// What an answer says.
 #[derive(Debug, PartialEq, Eq)]
@@ -146,12 +114,8 @@ impl BlockList {
             if refusal(*answer).is_some() {
                 return Meaning::Refused(*answer);
             }
-            let [127, 0, third, fourth] = answer.octets() else {
-                return Meaning::Foreign(*answer);
-            };
-            let found = self.entries.iter().position(|entry| {
-                entry.third == third && (entry.fourth.0..=entry.fourth.1).contains(&fourth)
-            });
+            let mut entries = self.entries.iter();
+            let found = entries.position(|entry| entry.answers.contain(*answer));
             match found {
                 Some(found) if listed.contains(&found) => {}
                 Some(found) => listed.push(found),
@@ -165,26 +129,47 @@ impl BlockList {
     }
 }
 
-/// What Spamhaus's error codes mean: none of them means listed.
-pub(super) fn refusal(answer: Ipv4Addr) -> Option<Text> {
-    match answer.octets() {
-        [127, 255, 255, 252] => Some(text!("the zone's name is misspelt")),
-        [127, 255, 255, 254] => Some(text!(
-            "asked through a public or shared resolver, which the list does not answer"
-        )),
-        [127, 255, 255, 255] => Some(text!("the resolver asked too often")),
-        [127, 255, 255, _] => Some(text!("an error code")),
-        [127, 0, 1, 255] => Some(text!(
-            "the list was asked about an address, and it lists names"
-        )),
-        _ => None,
+impl Answers {
+    fn contain(&self, answer: Ipv4Addr) -> bool {
+        (self.first..=self.last).contains(&answer)
     }
+}
+
+impl TryFrom<&str> for Answers {
+    type Error = String;
+
+    fn try_from(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text} is neither an address nor a range such as 127.0.0.4-7");
+        let (first, last) = match text.split_once('-') {
+            Some((first, last)) => (first, Some(last)),
+            None => (text, None),
+        };
+        let first: Ipv4Addr = first.parse().map_err(|_| wrong())?;
+        let [one, two, three, four] = first.octets();
+        let last = match last {
+            Some(last) => last.parse().map_err(|_| wrong())?,
+            None => four,
+        };
+        let last = Ipv4Addr::new(one, two, three, last);
+        if first <= last {
+            Ok(Self { first, last })
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+/// What an error of a list means: none means listed.
+pub(super) fn refusal(answer: Ipv4Addr) -> Option<Text> {
+    let mut errors = KNOWN.error.iter();
+    let found = errors.find(|error| error.answers.contain(answer))?;
+    Some(found.meaning.clone())
 }
 
 /// Whether a zone is one of the dead, or below one.
 pub(super) fn is_dead(zone: &str) -> bool {
-    DEAD.iter().any(|dead| {
-        let rest = zone.strip_suffix(dead);
+    KNOWN.dead.zones.iter().any(|dead| {
+        let rest = zone.strip_suffix(dead.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })
 }
@@ -192,9 +177,10 @@ pub(super) fn is_dead(zone: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dkimd_advice::text::Lang;
 
     fn meaning(zone: &str, answers: &[&str]) -> Meaning {
-        let list = LISTS.iter().find(|list| list.zone == zone).unwrap();
+        let list = lists().iter().find(|list| list.zone == zone).unwrap();
         let answers: Vec<Ipv4Addr> = answers.iter().map(|text| text.parse().unwrap()).collect();
         list.meaning(&answers)
     }
@@ -245,8 +231,30 @@ mod tests {
 
     #[test]
     fn no_dead_list_is_asked() {
-        assert!(LISTS.iter().all(|list| !is_dead(list.zone)));
+        assert!(lists().iter().all(|list| !is_dead(list.zone)));
         assert!(is_dead("dnsbl.sorbs.net") && is_dead("cbl.abuseat.org"));
         assert!(!is_dead("notsorbs.net"));
+    }
+
+    #[test]
+    fn a_range_is_of_the_last_octet_and_not_empty() {
+        let read = |text: &str| Answers::try_from(text);
+        let range = read("127.0.0.4-7").unwrap();
+        let within = [3, 4, 7, 8].map(|last| range.contain(Ipv4Addr::new(127, 0, 0, last)));
+        assert_eq!(within, [false, true, true, false]);
+        for wrong in ["127.0.0", "127.0.0.7-4", "127.0.0.2-256", "127.0.0.2-"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn errors_are_told_in_both_languages() {
+        for error in &KNOWN.error {
+            let english = error.meaning.to(Lang::En);
+            assert!(
+                Text::from_catalogue(english).is_some(),
+                "po/update: {english}"
+            );
+        }
     }
 }

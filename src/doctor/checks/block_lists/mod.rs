@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use self::{
     ask::{Listed, Said, Subjects, Unusable, ask_all},
-    lists::{BlockList, LISTS, refusal},
+    lists::{BlockList, lists, refusal},
 };
 use crate::{addresses::Seen, host::Host, report::Report};
 use dkimd_advice::{Finding, text, text::Lang};
@@ -42,7 +42,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         addresses: seen.addresses(),
         names: names(&host),
     };
-    let said = ask_all(dns, LISTS, &subjects).await;
+    let said = ask_all(dns, lists(), &subjects).await;
     for finding in judge(&said, &subjects) {
         report.add(finding);
     }
@@ -192,7 +192,7 @@ mod tests {
     use dkimd_advice::Fix;
 
     fn list(zone: &str) -> &'static BlockList {
-        LISTS.iter().find(|list| list.zone == zone).unwrap()
+        lists().iter().find(|list| list.zone == zone).unwrap()
     }
 
     fn judge_of(said: &[Said]) -> Vec<Finding> {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::checks::{
     authors::{author_in, findings_for},
+    filters as known,
     milter::ways::{SignedBefore, signed_before_filter},
 };
 use dkim_core::name::Domain;
@@ -12,14 +13,6 @@ use dkimd_milter::socket::SocketSpec;
 use dkimd_postfix::Postfix;
 use dkimd_server::{config::snapshot::Snapshot, decide::Decision};
 
-/// Filters that exist to change mail.
-const CHANGERS: [&str; 5] = [
-    "disclaimer",
-    "altermime",
-    "mimedefang",
-    "zeyple",
-    "gpg-mailgate",
-];
 /// Amazon's relay; its names end so.
 const AMAZON: &str = ".amazonaws.com";
 
@@ -33,7 +26,7 @@ pub(super) fn content_filter(postfix: &Postfix, socket: Option<&SocketSpec>) -> 
         .find(|service| service.name == transport)
         .map_or_else(String::new, |service| service.arguments.clone());
     let text = format!("{filter} {program}").to_ascii_lowercase();
-    let changes = CHANGERS.iter().any(|changer| text.contains(changer));
+    let changes = known::named(&text).any(|filter| filter.changes);
     let what = text!("mail is signed at {service} before the content filter {filter} sees it");
     let finding = match changes {
         true => Finding::warn("breakers-content-filter", "content_filter", what),

@@ -6,15 +6,11 @@ use super::{
     remedy::{How, Mended},
     wiring::{Caller, Role},
 };
+use crate::checks::filters;
 use dkimd_advice::{Finding, text};
 use dkimd_milter::socket::SocketSpec;
 use dkimd_postfix::milters::Milter;
 use dkimd_server::decide::Mode;
-
-/// OpenDMARC's port by custom.
-const DMARC_PORT: u16 = 8893;
-/// Filters that rewrite bodies.
-const REWRITERS: [&str; 4] = ["mimedefang", "altermime", "amavis", "disclaimer"];
 
 /// Judges the lists of all services; each fault once.
 pub(super) fn judge(site: &Site<'_>, callers: &[Caller<'_>], mode: Mode) -> Vec<Mended> {
@@ -46,22 +42,16 @@ fn push(findings: &mut Vec<Mended>, found: Mended) {
 }
 
 fn reads_results(filter: &Milter) -> bool {
-    let by_port = matches!(
-        filter.endpoint,
-        Ok(SocketSpec::Inet {
-            port: DMARC_PORT,
-            ..
-        } | SocketSpec::Inet6 {
-            port: DMARC_PORT,
-            ..
-        })
-    );
-    by_port || filter.written.to_ascii_lowercase().contains("dmarc")
+    let port = match &filter.endpoint {
+        Ok(SocketSpec::Inet { port, .. } | SocketSpec::Inet6 { port, .. }) => Some(*port),
+        _ => None,
+    };
+    filters::reads_results(&filter.written.to_ascii_lowercase(), port)
 }
 
 fn rewrites(filter: &Milter) -> bool {
     let written = filter.written.to_ascii_lowercase();
-    REWRITERS.iter().any(|name| written.contains(name))
+    filters::named(&written).any(|known| known.rewrites)
 }
 
 /// The finding, mended by two filters that change places.

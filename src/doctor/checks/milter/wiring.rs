@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::checks::filters;
 use dkimd_milter::socket::SocketSpec;
 use dkimd_postfix::{
     Postfix, Service,
@@ -11,21 +12,6 @@ use dkimd_postfix::{
 
 /// Ports that dkimd and OpenDKIM are found at by custom.
 const USUAL_PORTS: [u16; 3] = [8891, 12301, 54321];
-
-/// Ports of others by custom: rspamd, OpenDMARC.
-const OTHERS_PORTS: [u16; 2] = [11332, 8893];
-/// What names of others' sockets hold.
-const OTHERS_NAMES: [&str; 9] = [
-    "rspamd",
-    "dmarc",
-    "clam",
-    "spam",
-    "mimedefang",
-    "amavis",
-    "arc",
-    "spf",
-    "greylist",
-];
 
 /// What kind of mail a service takes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,11 +151,13 @@ pub(super) fn same_file(one: &Path, other: &Path) -> bool {
 fn is_known_other(milter: &Milter) -> bool {
     let written = milter.written.to_ascii_lowercase();
     let port = match &milter.endpoint {
-        Ok(SocketSpec::Inet { port, .. } | SocketSpec::Inet6 { port, .. }) => Some(port),
+        Ok(SocketSpec::Inet { port, .. } | SocketSpec::Inet6 { port, .. }) => Some(*port),
         _ => None,
     };
-    port.is_some_and(|port| OTHERS_PORTS.contains(port))
-        || OTHERS_NAMES.iter().any(|name| written.contains(name))
+    let by_port = port.and_then(filters::at_port);
+    filters::named(&written)
+        .chain(by_port)
+        .any(|filter| filter.foreign)
 }
 
 fn seems_ours(milter: &Milter) -> Fit {

@@ -23,8 +23,6 @@ const NEAR: Patience = Patience {
     connect: Duration::from_secs(2),
     reply: Duration::from_secs(10),
 };
-/// Time enough for a question to DNS and a greeting after it.
-pub(super) const LIMIT: Duration = Duration::from_secs(30);
 
 /// Looks at both directions side by side.
 pub(super) async fn run(host: Arc<Host>) -> Report {
