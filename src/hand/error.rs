@@ -13,6 +13,7 @@ use super::{
     act::{Report, State},
     owner::{Fault, Owner, PATIENCE},
 };
+use dkimd_advice::{text, text::Text};
 use dkimd_server::keys::{accounts::user_name, safe::shell_word};
 
 /// Why a place can't be used.
@@ -107,6 +108,119 @@ pub enum PlaceError {
 }
 
 impl PlaceError {
+    /// What is wrong, and the command that mends it.
+    pub fn text(&self) -> Text {
+        let shown = |path: &Path| path.display().to_string();
+        let word = |path: &Path| shell_word(&path.to_string_lossy());
+        match self {
+            Self::Link {
+                path,
+                owner,
+                directory,
+            } => {
+                let (shown, word, directory) = (shown(path), word(path), shown(directory));
+                text!(
+                    "{shown} is a symbolic link that belongs to user {owner}, in a place that root \
+                     alone does not decide on ({directory}), so it is not followed. See where it \
+                     leads (ls -l {word}), then remove it: rm {word}"
+                )
+            }
+            Self::Other { path, kind, owner } => {
+                let kind = kind.text();
+                let (shown, word) = (shown(path), word(path));
+                text!(
+                    "{shown} is {kind} that belongs to user {owner}, not what is needed there. Move it \
+                     out of the way: mv {word} {word}.old"
+                )
+            }
+            Self::TooBig { path, owner } => {
+                let (shown, word) = (shown(path), word(path));
+                let most = MOST_OCTETS / 1024 / 1024;
+                text!(
+                    "{shown}, which belongs to user {owner}, is larger than any such file is (more \
+                     than {most} MiB, or than a key can be). Move it out of the way: mv {word} \
+                     {word}.old"
+                )
+            }
+            Self::Shared {
+                directory,
+                owner,
+                everybody,
+            } => {
+                let (shown, word) = (shown(directory), word(directory));
+                let (who, class) = if *everybody {
+                    (text!("everybody"), "o")
+                } else {
+                    (text!("its group"), "g")
+                };
+                text!(
+                    "The directory {shown} belongs to user {owner}, but {who} can change it, so what is \
+                     in it may be anybody's. Take that right away: chmod {class}-w {word}"
+                )
+            }
+            Self::Denied {
+                path,
+                user,
+                directory,
+            } => {
+                let (shown, word) = (shown(path), word(path));
+                let (above, directory) = (shown_word(directory), shown_of(directory));
+                text!(
+                    "{directory} belongs to user {user}, so root touches what is in it only with \
+                     that user's rights, and {user} may not do so with {shown}. Give it to that \
+                     user: chown -h {user} {word} && chmod u+rwX {word}; or make the directory \
+                     root's: chown -h root {above}"
+                )
+            }
+            Self::NoRights {
+                directory,
+                user,
+                cause,
+            } => {
+                let (shown, word) = (shown(directory), word(directory));
+                text!(
+                    "{shown} belongs to user {user}, and this process can't take that user's rights \
+                     ({cause}); with its own it changes nothing there. Make the directory root's: \
+                     chown -h root {word}"
+                )
+            }
+            Self::WrongUser {
+                path,
+                needed,
+                user,
+                directory,
+            } => {
+                let (shown, above) = (shown(path), shown_word(directory));
+                let directory = shown_of(directory);
+                text!(
+                    "{shown} must belong to user {needed}, but {directory} belongs to user {user}, so \
+                     what root has made there is that user's. Give the directory to the other: chown \
+                     -h {needed} {above}"
+                )
+            }
+            Self::Word { path, file, user } => {
+                let (shown, word, file) = (shown(path), word(file), shown(file));
+                text!(
+                    "{shown} is named by {file}, which user {user} can change, so root changes nothing \
+                     there on its word. Make that file root's: chown -h root {word} && chmod go-w \
+                     {word}"
+                )
+            }
+            Self::Silent { path, user } => {
+                let (shown, seconds) = (shown(path), PATIENCE.as_secs());
+                let word = word(path);
+                text!(
+                    "{shown} did not answer user {user} within {seconds} seconds. See what is mounted \
+                     there: findmnt -T {word}"
+                )
+            }
+            Self::System { path, cause } => {
+                let (shown, cause) = (shown(path), cause.desc());
+                text!("{shown}: {cause}")
+            }
+        }
+    }
+
     /// The kind of error that the system's own calls would have given.
     pub fn kind(&self) -> io::ErrorKind {
         match self {
@@ -127,126 +241,9 @@ fn shown_word(path: &Path) -> String {
     shell_word(&path.to_string_lossy())
 }
 
-/// What is wrong, and the command that mends it.
 impl Display for PlaceError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let shown = |path: &Path| path.display().to_string();
-        let word = |path: &Path| shell_word(&path.to_string_lossy());
-        match self {
-            Self::Link {
-                path,
-                owner,
-                directory,
-            } => {
-                let (shown, word, directory) = (shown(path), word(path), shown(directory));
-                write!(
-                    f,
-                    "{shown} is a symbolic link that belongs to user {owner}, in a place that root \
-                     alone does not decide on ({directory}), so it is not followed. See where it \
-                     leads (ls -l {word}), then remove it: rm {word}"
-                )
-            }
-            Self::Other { path, kind, owner } => {
-                let (shown, word) = (shown(path), word(path));
-                write!(
-                    f,
-                    "{shown} is {kind} that belongs to user {owner}, not what is needed there. Move it \
-                     out of the way: mv {word} {word}.old"
-                )
-            }
-            Self::TooBig { path, owner } => {
-                let (shown, word) = (shown(path), word(path));
-                let most = MOST_OCTETS / 1024 / 1024;
-                write!(
-                    f,
-                    "{shown}, which belongs to user {owner}, is larger than any such file is (more \
-                     than {most} MiB, or than a key can be). Move it out of the way: mv {word} \
-                     {word}.old"
-                )
-            }
-            Self::Shared {
-                directory,
-                owner,
-                everybody,
-            } => {
-                let (shown, word) = (shown(directory), word(directory));
-                let (who, class) = if *everybody {
-                    ("everybody", "o")
-                } else {
-                    ("its group", "g")
-                };
-                write!(
-                    f,
-                    "The directory {shown} belongs to user {owner}, but {who} can change it, so what is \
-                     in it may be anybody's. Take that right away: chmod {class}-w {word}"
-                )
-            }
-            Self::Denied {
-                path,
-                user,
-                directory,
-            } => {
-                let (shown, word) = (shown(path), word(path));
-                let (above, directory) = (shown_word(directory), shown_of(directory));
-                write!(
-                    f,
-                    "{directory} belongs to user {user}, so root touches what is in it only with \
-                     that user's rights, and {user} may not do so with {shown}. Give it to that \
-                     user: chown -h {user} {word} && chmod u+rwX {word}; or make the directory \
-                     root's: chown -h root {above}"
-                )
-            }
-            Self::NoRights {
-                directory,
-                user,
-                cause,
-            } => {
-                let (shown, word) = (shown(directory), word(directory));
-                write!(
-                    f,
-                    "{shown} belongs to user {user}, and this process can't take that user's rights \
-                     ({cause}); with its own it changes nothing there. Make the directory root's: \
-                     chown -h root {word}"
-                )
-            }
-            Self::WrongUser {
-                path,
-                needed,
-                user,
-                directory,
-            } => {
-                let (shown, above) = (shown(path), shown_word(directory));
-                let directory = shown_of(directory);
-                write!(
-                    f,
-                    "{shown} must belong to user {needed}, but {directory} belongs to user {user}, so \
-                     what root has made there is that user's. Give the directory to the other: chown \
-                     -h {needed} {above}"
-                )
-            }
-            Self::Word { path, file, user } => {
-                let (shown, word, file) = (shown(path), word(file), shown(file));
-                write!(
-                    f,
-                    "{shown} is named by {file}, which user {user} can change, so root changes nothing \
-                     there on its word. Make that file root's: chown -h root {word} && chmod go-w \
-                     {word}"
-                )
-            }
-            Self::Silent { path, user } => {
-                let (shown, seconds) = (shown(path), PATIENCE.as_secs());
-                let word = word(path);
-                write!(
-                    f,
-                    "{shown} did not answer user {user} within {seconds} seconds. See what is mounted \
-                     there: findmnt -T {word}"
-                )
-            }
-            Self::System { path, cause } => {
-                let (shown, cause) = (shown(path), cause.desc());
-                write!(f, "{shown}: {cause}")
-            }
-        }
+        self.text().fmt(f)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What kinds of file there are.
 
-use std::fmt::{self, Display, Formatter};
+use dkimd_advice::{text, text::Text};
 
 /// What stands at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,17 +30,16 @@ impl Kind {
             _ => Self::Device,
         }
     }
-}
 
-impl Display for Kind {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::File => "a file",
-            Self::Directory => "a directory",
-            Self::Link => "a symbolic link",
-            Self::Pipe => "a named pipe",
-            Self::Socket => "a socket",
-            Self::Device => "a device",
-        })
+    /// The kind in words.
+    pub(super) fn text(self) -> Text {
+        match self {
+            Self::File => text!("a file"),
+            Self::Directory => text!("a directory"),
+            Self::Link => text!("a symbolic link"),
+            Self::Pipe => text!("a named pipe"),
+            Self::Socket => text!("a socket"),
+            Self::Device => text!("a device"),
+        }
     }
 }

@@ -28,7 +28,6 @@ pub mod mta;
 pub mod need;
 mod octets;
 mod options;
-pub mod place_error;
 pub mod plan;
 mod present;
 pub mod publication;

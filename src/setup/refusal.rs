@@ -2,7 +2,6 @@
 
 use std::io;
 
-use super::place_error;
 use dkimd_advice::{text, text::Text};
 use dkimd_hand::PlaceError;
 
@@ -36,6 +35,6 @@ impl From<io::Error> for Refusal {
 
 impl From<PlaceError> for Refusal {
     fn from(error: PlaceError) -> Self {
-        Self::new(place_error::text(&error))
+        Self::new(error.text())
     }
 }
