@@ -1,5 +1,4 @@
-//! Writing TXT records as a zone file or as input for nsupdate, in the layout of opendkim-genzone
-//!.
+//! Writing TXT records as a zone file or as input for nsupdate, in the layout of opendkim-genzone.
 
 use std::{
     fmt::Write as _,
@@ -9,6 +8,7 @@ use std::{
 };
 
 use clap::Args;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 
 use dkimd_server::process::{ExitCode, Failure};
 
@@ -233,7 +233,7 @@ fn host_name() -> String {
 }
 
 /// The time here, for serial numbers and comments.
-pub struct LocalTime(libc::tm);
+pub struct LocalTime(Zoned);
 
 impl LocalTime {
     /// Now.
@@ -243,50 +243,25 @@ impl LocalTime {
 
     /// At a time in seconds since 1970.
     pub fn at(seconds: u64) -> Self {
-        let seconds = libc::time_t::try_from(seconds).unwrap_or(libc::time_t::MAX);
-        // SAFETY: all fields of tm are numbers or a pointer that may be null.
-        let mut parts: libc::tm = unsafe { std::mem::zeroed() };
-        // SAFETY: both pointers are to live values of the right types.
-        unsafe { libc::localtime_r(&seconds, &mut parts) };
-        Self(parts)
+        Self::within(seconds, TimeZone::system())
     }
 
-    fn hour(&self) -> (i32, i32, i32, i32) {
-        let parts = &self.0;
-        (
-            parts.tm_year + 1900,
-            parts.tm_mon + 1,
-            parts.tm_mday,
-            parts.tm_hour,
-        )
+    fn within(seconds: u64, zone: TimeZone) -> Self {
+        let time = i64::try_from(seconds).map(Timestamp::from_second);
+        let time = time.ok().and_then(Result::ok).unwrap_or(Timestamp::MAX);
+        Self(time.to_zoned(zone))
+    }
+
+    fn hour(&self) -> (i16, i8, i8, i8) {
+        let time = &self.0;
+        (time.year(), time.month(), time.day(), time.hour())
     }
 }
 
 impl std::fmt::Display for LocalTime {
     /// As `ctime(3)` writes it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-        const MONTHS: [&str; 12] = [
-            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-        ];
-        let parts = &self.0;
-        let name = |names: &[&'static str], index: i32| {
-            usize::try_from(index)
-                .ok()
-                .and_then(|index| names.get(index).copied())
-                .unwrap_or("???")
-        };
-        write!(
-            f,
-            "{} {} {:2} {:02}:{:02}:{:02} {}",
-            name(&DAYS, parts.tm_wday),
-            name(&MONTHS, parts.tm_mon),
-            parts.tm_mday,
-            parts.tm_hour,
-            parts.tm_min,
-            parts.tm_sec,
-            parts.tm_year + 1900
-        )
+        write!(f, "{}", self.0.strftime("%a %b %e %H:%M:%S %Y"))
     }
 }
 
@@ -308,7 +283,23 @@ mod tests {
 
     #[test]
     fn times_are_written_as_ctime_writes_them() {
-        let text = LocalTime::at(1_700_000_000).to_string();
-        assert!(text.contains("Nov 1") && text.ends_with(" 2023"), "{text}");
+        for (seconds, zone, expected) in [
+            (1_700_000_000, "UTC0", "Tue Nov 14 22:13:20 2023"),
+            (
+                1_700_000_000,
+                "CET-1CEST,M3.5.0,M10.5.0/3",
+                "Tue Nov 14 23:13:20 2023",
+            ),
+            (
+                1_720_000_000,
+                "CET-1CEST,M3.5.0,M10.5.0/3",
+                "Wed Jul  3 11:46:40 2024",
+            ),
+            (0, "UTC0", "Thu Jan  1 00:00:00 1970"),
+        ] {
+            let zone = TimeZone::posix(zone).unwrap();
+            assert_eq!(LocalTime::within(seconds, zone).to_string(), expected);
+        }
+        assert!(LocalTime::at(u64::MAX).to_string().ends_with(" 9999"));
     }
 }
