@@ -38,7 +38,7 @@ fn every_check_points_to_a_chapter_that_both_courses_have() {
     for file in COURSES {
         let text = text(file);
         let anchors: HashSet<_> = anchors(&text).into_iter().collect();
-        for check in CHECKS {
+        for check in CHECKS.iter() {
             let (name, chapter) = (check.name, check.chapter);
             assert!(
                 anchors.contains(chapter),
@@ -57,7 +57,7 @@ fn every_check_is_taught_with_the_command_that_runs_it() {
             .filter_map(|rest| rest.split([' ', '`']).next())
             .flat_map(|names| names.split(','))
             .collect();
-        for check in CHECKS {
+        for check in CHECKS.iter() {
             assert!(
                 named.contains(check.name),
                 "{file} never runs {}",
