@@ -1,21 +1,14 @@
-//! The list of doctor's findings for administrators names every finding that there is, and none
-//! that there is not, in both languages.
+//! The list of doctor's findings for administrators is printed from the codes, in both languages; and what doctor
+//! prints can be typed as it is.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, env, fs, path::Path};
 
-use dkimd_doctor::checks::CHECKS;
+use dkimd_advice::text::Lang;
+use dkimd_doctor::{checks::CHECKS, codes};
 
-const LISTS: &[&str] = &["docs/doctor.md", "docs/es/doctor.md"];
-
-/// Literals in the checks that only look like codes: programs, an SPF accident, causes of refusals.
-const NO_CODES: &[&str] = &[
-    "v-spf",
-    "connection-timeout",
-    "dns-failure",
-    "filter-down",
-    "ipv6-unreachable",
-    "signing-failed",
-    "unix-stream",
+const LISTS: [(Lang, &str, &str); 2] = [
+    (Lang::En, "docs/doctor.md", "| code | meaning |"),
+    (Lang::Es, "docs/es/doctor.md", "| código | significado |"),
 ];
 
 fn root() -> &'static Path {
@@ -37,56 +30,56 @@ fn sources(directory: &Path, text: &mut String) {
     }
 }
 
-/// Whether a text is written as the codes of findings are: `spf-too-many-lookups`.
-fn is_code(text: &str) -> bool {
-    let mut words = text.split('-');
-    text.contains('-')
-        && text.starts_with(|first: char| first.is_ascii_lowercase())
-        && words.all(|word| {
-            !word.is_empty()
-                && word
-                    .bytes()
-                    .all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit())
-        })
+/// The tables of a language: one section for each check.
+fn printed(lang: Lang, head: &str) -> String {
+    let mut text = String::new();
+    for (name, meanings) in codes::all() {
+        let check = CHECKS.iter().find(|check| check.name == name).unwrap();
+        let title = check.title.to(lang);
+        let mut letters = title.chars();
+        let first = letters.next().unwrap().to_uppercase();
+        text += &format!(
+            "\n## {name}\n\n{first}{}.\n\n{head}\n|---|---|\n",
+            letters.as_str()
+        );
+        for one in meanings {
+            text += &format!("| `{}` | {} |\n", one.code, one.meaning.to(lang));
+        }
+    }
+    text
 }
 
-/// The codes that the checks give: all literals of their shape.
-fn given() -> BTreeSet<String> {
-    let mut code = String::new();
-    sources(&root().join("src/doctor/checks"), &mut code);
-    let names: BTreeSet<_> = CHECKS
-        .iter()
-        .flat_map(|check| [check.name, check.chapter])
-        .collect();
-    code.split('"')
-        .filter(|literal| is_code(literal))
-        .filter(|literal| !names.contains(literal) && !NO_CODES.contains(literal))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The first column of every table.
-fn listed(file: &str) -> BTreeSet<String> {
-    let text = fs::read_to_string(root().join(file)).unwrap();
-    text.lines()
-        .filter_map(|line| line.strip_prefix("| `"))
-        .map(|line| line.split('`').next().unwrap().to_owned())
-        .collect()
+/// `DKIMD_UPDATE=1 cargo test --test doctor_codes` writes them anew.
+#[test]
+fn both_lists_are_those_of_the_codes() {
+    for (lang, file, head) in LISTS {
+        let path = root().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        let (before, _) = text.split_once("\n## ").unwrap();
+        let wanted = format!("{before}{}", printed(lang, head));
+        if env::var_os("DKIMD_UPDATE").is_some() {
+            fs::write(&path, &wanted).unwrap();
+        }
+        let now = fs::read_to_string(&path).unwrap();
+        assert!(
+            now == wanted,
+            "{file}: DKIMD_UPDATE=1 cargo test --test doctor_codes writes it anew"
+        );
+    }
 }
 
 #[test]
-fn both_lists_name_every_finding_and_no_other() {
-    let given = given();
-    assert!(given.len() > 60, "only {} codes were read", given.len());
-    for file in LISTS {
-        let listed = listed(file);
-        let missing: Vec<_> = given.difference(&listed).collect();
-        let gone: Vec<_> = listed.difference(&given).collect();
-        assert!(
-            missing.is_empty() && gone.is_empty(),
-            "{file} lacks {missing:?}, and names {gone:?}, which no check gives"
-        );
-    }
+fn every_check_has_codes_and_every_code_stands_once() {
+    let all = codes::all();
+    let named: Vec<_> = all.iter().map(|(check, _)| *check).collect();
+    let checks: Vec<_> = CHECKS.iter().map(|check| check.name).collect();
+    assert_eq!(named, checks);
+    let words: Vec<_> = all
+        .iter()
+        .flat_map(|(_, meanings)| meanings.iter().map(|one| one.code))
+        .collect();
+    let once: BTreeSet<_> = words.iter().collect();
+    assert_eq!(once.len(), words.len());
 }
 
 /// What stands between the parenthesis that a text begins with and its partner.
@@ -161,18 +154,4 @@ fn no_command_record_or_line_leaves_anything_to_be_filled_in() {
         }
     }
     assert!(seen > 60, "only {seen} texts were read");
-}
-
-#[test]
-fn both_lists_have_a_section_for_every_check_in_order() {
-    for file in LISTS {
-        let text = fs::read_to_string(root().join(file)).unwrap();
-        let sections: Vec<_> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("## "))
-            .filter(|title| CHECKS.iter().any(|check| check.name == *title))
-            .collect();
-        let names: Vec<_> = CHECKS.iter().map(|check| check.name).collect();
-        assert_eq!(sections, names, "{file}");
-    }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::text::Text;
+use super::{code::Code, text::Text};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -21,8 +21,8 @@ pub enum Level {
 pub struct Finding {
     /// How bad it is.
     pub level: Level,
-    /// Its stable name, in kebab-case: `spf-too-many-lookups`.
-    pub code: &'static str,
+    /// Its stable name.
+    pub code: Code,
     /// What it is about: a domain, an address, a file, a parameter.
     pub subject: String,
     /// What is wrong, in a sentence.
@@ -55,7 +55,7 @@ pub enum Fix {
 
 impl Finding {
     /// A finding without evidence and remedy yet.
-    pub fn new(level: Level, code: &'static str, subject: impl Into<String>, what: Text) -> Self {
+    pub fn new(level: Level, code: Code, subject: impl Into<String>, what: Text) -> Self {
         Self {
             level,
             code,
@@ -68,17 +68,17 @@ impl Finding {
     }
 
     /// Mail is refused, unsigned or lost.
-    pub fn fail(code: &'static str, subject: impl Into<String>, what: Text) -> Self {
+    pub fn fail(code: Code, subject: impl Into<String>, what: Text) -> Self {
         Self::new(Level::Fail, code, subject, what)
     }
 
     /// Mail arrives, but not everywhere or not for ever.
-    pub fn warn(code: &'static str, subject: impl Into<String>, what: Text) -> Self {
+    pub fn warn(code: Code, subject: impl Into<String>, what: Text) -> Self {
         Self::new(Level::Warn, code, subject, what)
     }
 
     /// Worth knowing.
-    pub fn info(code: &'static str, subject: impl Into<String>, what: Text) -> Self {
+    pub fn info(code: Code, subject: impl Into<String>, what: Text) -> Self {
         Self::new(Level::Info, code, subject, what)
     }
 

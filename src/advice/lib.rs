@@ -9,10 +9,12 @@
 // What `text!` writes names this crate, here too.
 extern crate self as dkimd_advice;
 
+pub mod code;
 pub mod finding;
 pub mod line;
 pub mod render;
 pub mod text;
 
+pub use code::Code;
 pub use dkimd_catalogue::text;
 pub use finding::{Finding, Fix, Level};

@@ -154,6 +154,8 @@ pub fn fix_as_json(fix: &Fix, lang: Lang) -> JsonFix<'_> {
 
 #[cfg(test)]
 mod tests {
+    use dkimd_advice::Code;
+
     use super::*;
 
     const PLAIN: Style = Style {
@@ -166,7 +168,7 @@ mod tests {
     fn text_from_outside_can_not_steer_the_terminal() {
         let hostile = "\x1b]0;x\x07\u{9b}2J\u{85}\u{202e}\r\n¿contraseña?";
         let text = || Text::new(hostile, hostile);
-        let finding = Finding::fail("x", hostile, text())
+        let finding = Finding::fail(Code::new("x"), hostile, text())
             .evidence(hostile)
             .why(text())
             .command(hostile)

@@ -13,18 +13,19 @@ use super::{
     host::Host,
     report::{Cause, Omission, Report},
 };
-use dkimd_advice::{Finding, Level};
+use crate::codes;
+use dkimd_advice::{Code, Finding, Level};
 use dkimd_server::dns::DnsFailure;
 
 /// Findings that keep others from being made: they are told whichever checks are wanted.
-const HIDING: [&str; 7] = [
-    "configuration-error",
-    "resolver-silent",
-    "domain-missing",
-    "dnssec-bogus",
-    "postfix-not-installed",
-    "postfix-unreadable",
-    "postfix-not-running",
+const HIDING: [Code; 7] = [
+    codes::CONFIGURATION_ERROR,
+    codes::RESOLVER_SILENT,
+    codes::DOMAIN_MISSING,
+    codes::DNSSEC_BOGUS,
+    codes::POSTFIX_NOT_INSTALLED,
+    codes::POSTFIX_UNREADABLE,
+    codes::POSTFIX_NOT_RUNNING,
 ];
 
 /// Which checks are wanted.
@@ -213,7 +214,7 @@ pub async fn examine(
     for (examined, report) in results.drain(wanted.len()..).flatten() {
         let hides = |finding: &Finding| {
             HIDING.contains(&finding.code)
-                && (finding.code != "configuration-error" || !host.server_could_start)
+                && (finding.code != codes::CONFIGURATION_ERROR || !host.server_could_start)
         };
         let found = report.findings.into_iter().filter(hides);
         hiding.extend(found.map(|finding| (examined.check, finding)));
@@ -277,7 +278,7 @@ mod tests {
     use dkimd_advice::text;
 
     fn report(levels: &[Level]) -> Report {
-        let finding = |&level| Finding::new(level, "code", "subject", text!("what"));
+        let finding = |&level| Finding::new(level, Code::new("code"), "subject", text!("what"));
         levels.iter().map(finding).collect::<Vec<_>>().into()
     }
 

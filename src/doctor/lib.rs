@@ -13,6 +13,7 @@ pub mod addresses;
 mod arriving;
 mod calendar;
 pub mod checks;
+pub mod codes;
 pub mod command;
 pub mod examination;
 pub mod host;

@@ -9,7 +9,7 @@ use super::{
     report::Cause,
 };
 use dkimd_advice::{
-    Level,
+    Code, Level,
     line::one_line,
     render::{JsonFix, Style, fix_as_json, write_finding},
     text,
@@ -172,7 +172,7 @@ struct Json<'a> {
 struct JsonFinding<'a> {
     level: Level,
     check: &'static str,
-    code: &'static str,
+    code: Code,
     subject: &'a str,
     what: &'a str,
     evidence: &'a [String],
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn text_from_outside_can_not_steer_the_terminal() {
         let hostile = "\x1b]0;x\x07\u{9b}2J\u{85}\u{202e}\r\n¿contraseña?";
-        let finding = Finding::fail("x", hostile, Text::new(hostile, hostile));
+        let finding = Finding::fail(Code::new("x"), hostile, Text::new(hostile, hostile));
         let skipped = Examined {
             check: &CHECKS[0],
             state: State::NotExamined(Cause::Told),
@@ -373,7 +373,7 @@ mod tests {
     #[test]
     fn a_finding_names_its_remedy_and_the_chapter_in_the_readers_language() {
         let check = &CHECKS[0];
-        let finding = Finding::fail("code", "subject", text!("what"))
+        let finding = Finding::fail(Code::new("code"), "subject", text!("what"))
             .why(text!("reason"))
             .command("true");
         let found = Examination {

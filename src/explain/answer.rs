@@ -124,12 +124,12 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dkimd_advice::text;
+    use dkimd_advice::{Code, text};
 
     #[test]
     fn text_from_mail_can_not_move_the_cursor() {
         let hostile = "\x1b[2J\r\nFAIL";
-        let finding = Finding::fail("x", hostile, text!("{hostile}"));
+        let finding = Finding::fail(Code::new("x"), hostile, text!("{hostile}"));
         let answer = Answer {
             story: vec![Event {
                 time: String::new(),

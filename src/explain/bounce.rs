@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::{answer::Answer, reply};
-use dkimd_advice::{Finding, text};
+use dkimd_advice::{Code, Finding, text};
 use dkimd_message::MessageFile;
 use dkimd_server::keys::safe::shell_word;
 
@@ -125,7 +125,7 @@ impl Bounce {
         if !signers.is_empty() {
             let signers = signers.join(", ");
             return Some(Finding::info(
-                "returned-signed",
+                Code::new("returned-signed"),
                 "",
                 text!("the message that came back carries a DKIM signature ({signers})"),
             ));
@@ -134,7 +134,7 @@ impl Bounce {
         let author = author.unwrap_or_else(|| "DOMAIN".to_owned());
         Some(
             Finding::warn(
-                "returned-unsigned",
+                Code::new("returned-unsigned"),
                 author.clone(),
                 text!("the message that came back carries no DKIM signature"),
             )
@@ -160,7 +160,7 @@ impl Recipient {
             "delayed" => text!("the message to {address} waits and is tried again: {meaning}"),
             "delivered" | "relayed" | "expanded" => {
                 return Finding::info(
-                    "delivered",
+                    Code::new("delivered"),
                     address.clone(),
                     text!("the message to {address} was delivered"),
                 );
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(bounce.recipients.len(), 1);
         assert_eq!(bounce.recipients[0].address, "joe@gmail.com");
         let answer = bounce.explain("file");
-        let codes: Vec<_> = answer.findings.iter().map(|f| f.code).collect();
+        let codes: Vec<_> = answer.findings.iter().map(|f| f.code.word()).collect();
         assert_eq!(codes, ["unauthenticated", "returned-unsigned"]);
     }
 
@@ -274,7 +274,10 @@ mod tests {
         let text = "From: MAILER-DAEMON@mx.example\nSubject: failure notice\n\nHi. I could not deliver:\n\n\
                     <joe@example.net>:\n192.0.2.2 said: 550 5.1.1 No such user\n";
         let bounce = Bounce::read(&MessageFile::read(text.as_bytes()).unwrap()).unwrap();
-        assert_eq!(bounce.explain("file").findings[0].code, "user-unknown");
+        assert_eq!(
+            bounce.explain("file").findings[0].code.word(),
+            "user-unknown"
+        );
     }
 
     #[test]

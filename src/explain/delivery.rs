@@ -1,7 +1,7 @@
 //! Delivery attempts as Postfix logs them: `to=<…>, relay=…, status=deferred (host … said: …)`.
 
 use super::{reply, template::Parts};
-use dkimd_advice::{Finding, text};
+use dkimd_advice::{Code, Finding, text};
 
 /// What an attempt came to; a reply that refuses is translated.
 pub(super) fn explain(parts: &Parts<'_>) -> Finding {
@@ -12,7 +12,7 @@ pub(super) fn explain(parts: &Parts<'_>) -> Finding {
     match parts.get("status") {
         "sent" => sent(to, relay, said),
         "deliverable" | "undeliverable" => Finding::info(
-            "address-probe",
+            Code::new("address-probe"),
             to,
             text!("Postfix only tested whether {to} can be reached: {said}"),
         ),
@@ -23,13 +23,13 @@ pub(super) fn explain(parts: &Parts<'_>) -> Finding {
 fn sent(to: &str, relay: &str, said: &str) -> Finding {
     if !relay.contains('[') {
         return Finding::info(
-            "delivered-here",
+            Code::new("delivered-here"),
             to,
             text!("delivered on this host to {to} ({relay}: {said})"),
         );
     }
     Finding::info(
-        "delivered",
+        Code::new("delivered"),
         to,
         text!("{relay} took the message for {to}: {said}"),
     )

@@ -2,7 +2,7 @@
 //! codes and texts.
 
 use super::words::{self, Facts};
-use dkimd_advice::{Finding, Level, text};
+use dkimd_advice::{Code, Finding, Level, text};
 use dkimd_postfix::refusal::{Refusal, Turn};
 
 /// Replies of dkimd's to mail that it verified, each with the option behind it.
@@ -54,7 +54,7 @@ pub(super) fn of_milter(said: &str) -> Finding {
     }
     if said.contains("Service unavailable - try again later") {
         return Finding::fail(
-            "milter-deferred",
+            Code::new("milter-deferred"),
             "",
             text!("a milter put the mail off without a reason, or Postfix did because it could not reach \
                  the milter (milter_default_action)"),
@@ -65,7 +65,7 @@ pub(super) fn of_milter(said: &str) -> Finding {
         .command("dkimd doctor --only milter");
     }
     Finding::fail(
-        "milter-refused",
+        Code::new("milter-refused"),
         "",
         text!("a milter refused or put off the mail: {said}"),
     )
@@ -83,7 +83,7 @@ fn own(said: &str) -> Option<Finding> {
     let (_, code, option) = VERIFYING.iter().find(|(words, ..)| said.contains(words))?;
     Some(
         Finding::fail(
-            code,
+            Code::new(code),
             *option,
             text!("this server's DKIM check refused or put off incoming mail, as {option} asks: {said}"),
         )
@@ -124,8 +124,8 @@ pub(super) fn translate(said: &str, host: Option<&str>) -> Finding {
         (Turn::Nobody, _) | (Turn::Author, true) => Level::Warn,
         _ => Level::Fail,
     };
-    let finding =
-        Finding::new(level, cause.word, host, cause.meaning.clone()).advice(cause.remedy.clone());
+    let finding = Finding::new(level, Code::new(cause.word), host, cause.meaning.clone())
+        .advice(cause.remedy.clone());
     match cause.check {
         Some(check) => finding.command(format!("dkimd doctor --only {check}")),
         None => finding,
@@ -136,7 +136,7 @@ fn untranslated(refusal: &Refusal, host: &str) -> Finding {
     let said = refusal.text.as_str();
     if refusal.is_temporary() {
         Finding::warn(
-            "put-off",
+            Code::new("put-off"),
             host,
             text!("the receiver puts the mail off, for a reason that only it knows: {said}"),
         )
@@ -144,7 +144,7 @@ fn untranslated(refusal: &Refusal, host: &str) -> Finding {
              the whole reply"))
     } else {
         Finding::fail(
-            "refused",
+            Code::new("refused"),
             host,
             text!("the receiver refuses the mail, for a reason that only it knows: {said}"),
         )
@@ -216,10 +216,13 @@ mod tests {
         let said = "550-5.7.26 Your email has been blocked because the sender is unauthenticated.";
         let finding = translate(said, Some("gmail-smtp-in.l.google.com[192.0.2.1]:25"));
         assert_eq!(
-            (finding.code, finding.level),
+            (finding.code.word(), finding.level),
             ("unauthenticated", Level::Fail)
         );
         let unknown = translate("450 4.9.9 the moon is full", Some("mx.example"));
-        assert_eq!((unknown.code, unknown.level), ("put-off", Level::Warn));
+        assert_eq!(
+            (unknown.code.word(), unknown.level),
+            ("put-off", Level::Warn)
+        );
     }
 }

@@ -8,7 +8,7 @@ use super::{
     queue::Gathered,
     reply,
 };
-use dkimd_advice::{Finding, Level, text, text::Text};
+use dkimd_advice::{Code, Finding, Level, text, text::Text};
 
 /// Events that are told; of more, those in the middle are left out.
 const MAX_EVENTS: usize = 200;
@@ -111,7 +111,7 @@ impl Story {
         });
         self.judged |= self.milters.iter().any(|name| log.program == Some(name));
         let Some(finding) = finding else { return };
-        match finding.code {
+        match finding.code.word() {
             "received-locally" | "received-authenticated" => {
                 (self.received, self.ours) = (true, true)
             }
@@ -125,7 +125,7 @@ impl Story {
             _ if log.text.starts_with("milter-") => self.judged = true,
             _ => {}
         }
-        if finding.level > Level::Info || STRANGERS.contains(&finding.code) {
+        if finding.level > Level::Info || STRANGERS.contains(&finding.code.word()) {
             self.find(finding.evidence(line));
         }
     }
@@ -154,16 +154,18 @@ impl Story {
     }
 
     fn end(&mut self, gathered: &Gathered) {
-        let named =
-            |finding: &Finding| finding.level == Level::Fail && !UNNAMED.contains(&finding.code);
+        let named = |finding: &Finding| {
+            finding.level == Level::Fail && !UNNAMED.contains(&finding.code.word())
+        };
         if self.findings.iter().any(named) {
-            self.findings.retain(|f| !UNNAMED.contains(&f.code));
+            self.findings.retain(|f| !UNNAMED.contains(&f.code.word()));
         }
         if self.signed {
-            self.findings.retain(|f| !STRANGERS.contains(&f.code));
+            self.findings
+                .retain(|f| !STRANGERS.contains(&f.code.word()));
         } else if self.received && !self.ours {
             for finding in &mut self.findings {
-                if STRANGERS.contains(&finding.code) {
+                if STRANGERS.contains(&finding.code.word()) {
                     finding.level = Level::Info;
                 }
             }
@@ -183,7 +185,7 @@ impl Story {
         let unknown = gathered.unknown_jobs;
         if unknown > 0 {
             return Finding::warn(
-                "milter-without-queue-id",
+                Code::new("milter-without-queue-id"),
                 "",
                 text!("the milter's lines name no queue id ({unknown} lines begin with (unknown-jobid)), so \
                      it can't be said what it decided about this message"),
@@ -198,8 +200,8 @@ impl Story {
              little"
         );
         let finding = match self.ours {
-            true => Finding::warn("milter-silent", "", what),
-            false => Finding::info("milter-silent", "", what),
+            true => Finding::warn(Code::new("milter-silent"), "", what),
+            false => Finding::info(Code::new("milter-silent"), "", what),
         };
         finding
             .why(text!("mail over the network passes smtpd_milters, mail that is handed in on this host passes \
@@ -257,7 +259,7 @@ impl Story {
 
 fn beginning_missing() -> Finding {
     Finding::info(
-        "beginning-missing",
+        Code::new("beginning-missing"),
         "",
         text!("the beginning of the story is not in these logs"),
     )
@@ -280,7 +282,11 @@ mod tests {
     }
 
     fn codes(answer: &Answer) -> Vec<&'static str> {
-        answer.findings.iter().map(|finding| finding.code).collect()
+        answer
+            .findings
+            .iter()
+            .map(|finding| finding.code.word())
+            .collect()
     }
 
     const RECEIVED: &str = "Nov 23 21:24:52 mail postfix/submission/smtpd[1]: 4F3A21C0E1: client=dsl.example[192.0.2.7], sasl_method=PLAIN, sasl_username=joe";

@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use crate::{
     addresses::{KnownBy, Public, Seen, smarthost},
+    codes,
     host::Host,
     record_line,
     report::Report,
@@ -42,7 +43,7 @@ fn judge(host: &Host, seen: &Seen, relay: Option<&str>) -> Vec<Finding> {
         let what = text!(
             "this host has no address that mail could leave from: no way leads to the internet"
         );
-        let finding = Finding::fail("address-none", "inet_protocols", what);
+        let finding = Finding::fail(codes::ADDRESS_NONE, "inet_protocols", what);
         let protocols = host
             .postfix()
             .map(|postfix| postfix.main.value("inet_protocols").to_owned());
@@ -69,7 +70,7 @@ fn private(hidden: &LeavingAddress, relay: Option<&str>) -> Finding {
         "mail leaves from the private address {address}; which public address receivers see is not \
          known here"
     );
-    Finding::new(level, "address-private", address.to_string(), what)
+    Finding::new(level, codes::ADDRESS_PRIVATE, address.to_string(), what)
         .evidence(source)
         .why(text!("SPF, the reverse name and block lists concern the public address: without it they can't \
              be checked, and Postfix does not recognise itself behind the router"))
@@ -90,7 +91,7 @@ fn translated(public: &Public) -> Option<Finding> {
              {address}, the address of {name}"
         ),
     };
-    let finding = Finding::info("address-translated", address.to_string(), what);
+    let finding = Finding::info(codes::ADDRESS_TRANSLATED, address.to_string(), what);
     Some(match by {
         KnownBy::ProxyInterfaces => finding,
         KnownBy::HostName(_) => finding.command(format!(
@@ -105,7 +106,7 @@ fn unwanted_ipv6(address: IpAddr, helo: &str) -> Finding {
         "mail also leaves by IPv6 from {address}, which is not set up for mail: it has no reverse \
          name, and {helo} does not lead to it"
     );
-    let finding = Finding::fail("address-ipv6-unnamed", address.to_string(), what);
+    let finding = Finding::fail(codes::ADDRESS_IPV6_UNNAMED, address.to_string(), what);
     finding
         .evidence(reverse_name(address))
         .why(text!(

@@ -7,6 +7,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use crate::{
     calendar::{DAY_SECONDS, day, unix_seconds},
+    codes,
     host::Host,
     report::Report,
 };
@@ -54,7 +55,7 @@ fn judge(facts: &Facts) -> Option<Finding> {
     let today = day(now);
     if !(EARLIEST..LATEST).contains(&now) {
         let finding = Finding::fail(
-            "clock-impossible",
+            codes::CLOCK_IMPOSSIBLE,
             "clock",
             text!("this host's clock shows {today}, which can't be"),
         );
@@ -67,7 +68,7 @@ fn judge(facts: &Facts) -> Option<Finding> {
     {
         let hours = (touched - now) / 3600;
         let finding = Finding::warn(
-            "clock-behind",
+            codes::CLOCK_BEHIND,
             "clock",
             text!(
                 "this host's clock seems to be {hours} hours behind: {file} was written in its \
@@ -82,7 +83,7 @@ fn judge(facts: &Facts) -> Option<Finding> {
     }
     if facts.synchronised == Some(false) {
         let finding = Finding::info(
-            "clock-unsynchronised",
+            codes::CLOCK_UNSYNCHRONISED,
             "clock",
             text!("the kernel knows of nobody who keeps this host's clock right"),
         )
@@ -131,7 +132,7 @@ mod tests {
     const NOW: u64 = 1_795_467_937;
 
     fn code(facts: Facts) -> Option<&'static str> {
-        judge(&facts).map(|finding| finding.code)
+        judge(&facts).map(|finding| finding.code.word())
     }
 
     #[test]

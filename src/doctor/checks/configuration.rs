@@ -8,6 +8,7 @@ use std::{env, fs::File, io, path::Path, process::Stdio, sync::Arc};
 use tokio::process::Command;
 
 use crate::{
+    codes,
     host::Host,
     report::{Cause, Report},
 };
@@ -77,12 +78,12 @@ fn finding(config: &Path, diagnostic: &Diagnostic) -> Finding {
     };
     let (level, code, why) = if diagnostic.is_error() {
         let why = text!("the server does not start with this, or defers mail that needs it");
-        (Level::Fail, "configuration-error", Some(why))
+        (Level::Fail, codes::CONFIGURATION_ERROR, Some(why))
     } else if diagnostic.unsigned {
         let why = text!("mail that this line is for leaves unsigned, or waits");
-        (Level::Fail, "configuration-unsigned", Some(why))
+        (Level::Fail, codes::CONFIGURATION_UNSIGNED, Some(why))
     } else {
-        (Level::Warn, "configuration-warning", None)
+        (Level::Warn, codes::CONFIGURATION_WARNING, None)
     };
     // The words of `dkimd check`, which speaks English as the log does.
     let words = |words: &String| Text::new(words, words);

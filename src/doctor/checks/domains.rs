@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use super::{each::each_domain, resolver::probe::answers_unchecked};
 use crate::{
+    codes,
     host::Host,
     report::{Cause, Report},
 };
@@ -60,7 +61,7 @@ async fn refused_by_validation(
 
 fn missing(domain: &str) -> Finding {
     let what = text!("the domain {domain} does not exist in DNS");
-    Finding::fail("domain-missing", domain, what)
+    Finding::fail(codes::DOMAIN_MISSING, domain, what)
         .evidence(format!("{domain}: NXDOMAIN"))
         .why(text!(
             "receivers refuse mail from a domain that does not exist"
@@ -76,7 +77,7 @@ fn bogus(domain: &str, server: SocketAddr) -> Finding {
     let what = text!(
         "nobody who validates DNSSEC can see {domain}: its signatures or its DS record are wrong"
     );
-    Finding::fail("dnssec-bogus", domain, what)
+    Finding::fail(codes::DNSSEC_BOGUS, domain, what)
         .evidence(format!("dig @{address} {domain} SOA: SERVFAIL"))
         .evidence(format!("dig @{address} {domain} SOA +cd: NOERROR"))
         .why(text!("for Gmail and all others who validate, the domain has no addresses, no SPF and no keys"))

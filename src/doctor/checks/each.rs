@@ -65,17 +65,25 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use dkimd_advice::{Finding, text};
+    use dkimd_advice::{Code, Finding, text};
 
     #[tokio::test(start_paused = true)]
     async fn what_is_found_comes_in_order_and_only_once() {
         let of = |code: &'static str| async move {
             // The first thing takes longest.
             tokio::time::sleep(Duration::from_secs(if code == "a" { 9 } else { 1 })).await;
-            Report::from(vec![Finding::info(code, "subject", text!("what"))])
+            Report::from(vec![Finding::info(
+                Code::new(code),
+                "subject",
+                text!("what"),
+            )])
         };
         let report = each(["a", "b", "a", "c"], of).await;
-        let codes: Vec<_> = report.findings.iter().map(|found| found.code).collect();
+        let codes: Vec<_> = report
+            .findings
+            .iter()
+            .map(|found| found.code.word())
+            .collect();
         assert_eq!(codes, ["a", "b", "c"]);
     }
 }

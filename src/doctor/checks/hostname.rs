@@ -5,6 +5,7 @@ use std::{fs, net::IpAddr, sync::Arc};
 
 use crate::{
     addresses::{Seen, smarthost},
+    codes,
     host::Host,
     record_line,
     report::{Cause, Report},
@@ -129,7 +130,7 @@ fn unqualified(parameter: &'static str, name: &str) -> Option<Finding> {
     } else {
         return None;
     };
-    let finding = Finding::fail("helo-not-qualified", parameter, what);
+    let finding = Finding::fail(codes::HELO_NOT_QUALIFIED, parameter, what);
     Some(
         finding
             .evidence(format!("{parameter} = {name}"))
@@ -156,7 +157,7 @@ fn judge(facts: &NameFacts) -> Vec<Finding> {
     };
     if addresses.is_empty() {
         let what = text!("{name}, the name the server greets with, does not exist in DNS");
-        let finding = Finding::new(grave, "helo-unresolvable", name, what);
+        let finding = Finding::new(grave, codes::HELO_UNRESOLVABLE, name, what);
         let finding = finding.evidence(shown).why(why());
         return vec![match facts.seen.is_empty() {
             false => records(finding, &facts.seen),
@@ -191,14 +192,14 @@ fn judge(facts: &NameFacts) -> Vec<Finding> {
                  which mail leaves from"
             ),
         };
-        let finding = Finding::new(grave, "helo-elsewhere", name, what);
+        let finding = Finding::new(grave, codes::HELO_ELSEWHERE, name, what);
         let finding = finding.evidence(shown).evidence(found).why(why());
         return vec![records(finding, &missing)];
     }
     let what = text!(
         "mail also leaves from {leaving}, which {name}, the name the server greets with, does not lead to"
     );
-    let finding = Finding::new(grave.min(Level::Warn), "helo-not-both", name, what);
+    let finding = Finding::new(grave.min(Level::Warn), codes::HELO_NOT_BOTH, name, what);
     let finding = finding.evidence(shown).evidence(found).why(why());
     vec![records(finding, &missing)]
 }
@@ -217,7 +218,7 @@ fn loopback(hosts: &str, name: &str) -> Option<Finding> {
     let (number, line) = (number + 1, line.trim());
     let address = line.split_whitespace().next().unwrap_or_default();
     let what = text!("{HOSTS} says that {name} is {address}, the host itself as seen from inside");
-    let finding = Finding::warn("hosts-loopback", format!("{HOSTS}:{number}"), what);
+    let finding = Finding::warn(codes::HOSTS_LOOPBACK, format!("{HOSTS}:{number}"), what);
     Some(
         finding
             .evidence(line)
@@ -249,7 +250,7 @@ fn origin(main: &MainCf, host: &Host) -> Option<Finding> {
         "mail of local programs and cron leaves as root@{origin}, which is no domain that anybody \
          knows (myorigin)"
     );
-    let finding = Finding::warn("origin-not-qualified", "myorigin", what);
+    let finding = Finding::warn(codes::ORIGIN_NOT_QUALIFIED, "myorigin", what);
     let finding = finding.evidence(format!("myorigin = {}", main.value("myorigin")));
     Some(
         finding
@@ -276,7 +277,10 @@ mod tests {
     }
 
     fn codes(facts: &NameFacts) -> Vec<(Level, &'static str)> {
-        judge(facts).iter().map(|f| (f.level, f.code)).collect()
+        judge(facts)
+            .iter()
+            .map(|f| (f.level, f.code.word()))
+            .collect()
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tokio::{task::spawn_blocking, time::timeout};
 use super::{each::each, no_domain};
 use crate::{
     addresses::{Seen, own_addresses},
+    codes,
     host::Host,
     record_line,
     report::Report,
@@ -234,7 +235,7 @@ fn judge(facts: &MxFacts) -> Vec<Finding> {
     };
     if facts.exchangers.iter().any(|mx| mx.host == ".") {
         let what = text!("{domain} says that it takes no mail at all (null MX)");
-        let finding = Finding::fail("mx-null", domain, what);
+        let finding = Finding::fail(codes::MX_NULL, domain, what);
         let finding = shown.iter().fold(finding, Finding::evidence);
         return vec![with_record(finding.why(unreachable()), facts)];
     }
@@ -249,11 +250,14 @@ fn judge(facts: &MxFacts) -> Vec<Finding> {
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         let name = twice[0];
         let what = text!("{domain} has more than one MX record for {name}");
-        let finding = Finding::info("mx-twice", domain, what);
+        let finding = Finding::info(codes::MX_TWICE, domain, what);
         findings.push(shown.iter().fold(finding, Finding::evidence));
     }
     // Where the records themselves are broken, where they lead says nothing.
-    if findings.iter().all(|finding| finding.code == "mx-twice") {
+    if findings
+        .iter()
+        .all(|finding| finding.code == codes::MX_TWICE)
+    {
         findings.extend(direction(facts, first, &shown));
     }
     findings
@@ -274,14 +278,14 @@ fn without(facts: &MxFacts) -> Finding {
     let domain = &facts.domain;
     let finding = match facts.own_a.first() {
         None => Finding::fail(
-            "mx-missing",
+            codes::MX_MISSING,
             domain,
             text!(
                 "{domain} has neither an MX record nor an address: mail to it can't be delivered"
             ),
         ),
         Some(address) => Finding::fail(
-            "mx-missing",
+            codes::MX_MISSING,
             domain,
             text!("{domain} has no MX record, so its mail goes to its web address {address}"),
         )
@@ -295,14 +299,14 @@ fn of_exchanger(facts: &MxFacts, mx: &Exchanger) -> Option<Finding> {
     if name.parse::<IpAddr>().is_ok() {
         let what =
             text!("the MX record of {domain} has the address {name} where a host's name belongs");
-        let finding = Finding::fail("mx-is-address", domain, what).why(unreachable());
+        let finding = Finding::fail(codes::MX_IS_ADDRESS, domain, what).why(unreachable());
         return Some(with_record(finding, facts));
     }
     if let Some(target) = &mx.alias {
         let what = text!(
             "the MX record of {domain} names {name}, which is only an alias (CNAME) of {target}"
         );
-        let finding = Finding::fail("mx-is-alias", domain, what).why(text!(
+        let finding = Finding::fail(codes::MX_IS_ALIAS, domain, what).why(text!(
             "an MX record must name a host with addresses of its own (RFC 2181 section 10.3); some \
              servers refuse to deliver there"
         ));
@@ -311,7 +315,7 @@ fn of_exchanger(facts: &MxFacts, mx: &Exchanger) -> Option<Finding> {
     }
     if mx.addresses.is_empty() {
         let what = text!("the MX record of {domain} names {name}, which has no address");
-        let finding = Finding::fail("mx-without-address", domain, what).why(unreachable());
+        let finding = Finding::fail(codes::MX_WITHOUT_ADDRESS, domain, what).why(unreachable());
         let public = facts.here.iter().filter(|address| !is_private(**address));
         return Some(match (facts.host_name.as_ref(), public.clone().next()) {
             (Some(own), Some(_)) if own == name => public.fold(finding, |finding, address| {
@@ -326,14 +330,14 @@ fn of_exchanger(facts: &MxFacts, mx: &Exchanger) -> Option<Finding> {
             "the MX record of {domain} names {name}, whose address {address} can't be reached from \
              the internet"
         );
-        let finding = Finding::fail("mx-private", domain, what).why(unreachable());
+        let finding = Finding::fail(codes::MX_PRIVATE, domain, what).why(unreachable());
         return Some(finding.advice(text!("give {name} the public address of the server")));
     }
     name.contains('_').then(|| {
         let what = text!(
             "the MX record of {domain} names {name}; a host's name may not have an underscore"
         );
-        let finding = Finding::warn("mx-underscore", domain, what);
+        let finding = Finding::warn(codes::MX_UNDERSCORE, domain, what);
         finding.advice(text!("give the host a name of letters, digits and hyphens"))
     })
 }
@@ -351,7 +355,7 @@ fn direction(facts: &MxFacts, first: &Exchanger, shown: &[String]) -> Option<Fin
                  is in none of mydestination, virtual_mailbox_domains, virtual_alias_domains and \
                  relay_domains"
             );
-            let finding = Finding::fail("domain-not-local", domain, what).why(text!(
+            let finding = Finding::fail(codes::DOMAIN_NOT_LOCAL, domain, what).why(text!(
                 "Postfix answers “Relay access denied” to everybody who writes to this domain"
             ));
             finding.command(format!(
@@ -365,7 +369,7 @@ fn direction(facts: &MxFacts, first: &Exchanger, shown: &[String]) -> Option<Fin
                 "the MX record of {domain} leads to {name}, but {parameter} says that its mail is \
                  delivered on this host"
             );
-            let finding = Finding::warn("mx-elsewhere", domain, what).why(text!(
+            let finding = Finding::warn(codes::MX_ELSEWHERE, domain, what).why(text!(
                 "mail from this host to the domain stays here, and nobody there sees it"
             ));
             finding.advice(text!(
@@ -376,7 +380,7 @@ fn direction(facts: &MxFacts, first: &Exchanger, shown: &[String]) -> Option<Fin
         (None, _) => {
             let name = &first.host;
             let what = text!("mail for {domain} goes to {name}, not to this host");
-            Finding::info("mx-other-host", domain, what)
+            Finding::info(codes::MX_OTHER_HOST, domain, what)
         }
         (Some(_), _) => return None,
     };

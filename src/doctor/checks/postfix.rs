@@ -15,6 +15,7 @@ use nix::{
 use strsim::levenshtein;
 
 use crate::{
+    codes,
     host::Host,
     report::{Cause, Report},
 };
@@ -49,13 +50,13 @@ fn unreadable(error: &PostfixError) -> Finding {
     let cause = error.to_string();
     match error {
         PostfixError::NotInstalled(_) => Finding::warn(
-            "postfix-not-installed",
+            codes::POSTFIX_NOT_INSTALLED,
             "postfix",
             text!("Postfix is not installed on this host"),
         )
         .command("apt install postfix"),
         _ => Finding::fail(
-            "postfix-unreadable",
+            codes::POSTFIX_UNREADABLE,
             "postfix",
             text!("the settings of Postfix can't be read: {cause}"),
         )
@@ -71,7 +72,7 @@ fn complaints(postfix: &Postfix) -> Vec<Finding> {
     let complaint = |complaint: &String| match complaint.split_once(UNUSED) {
         Some((before, setting)) => unused(before, setting, &known, complaint),
         None => Finding::warn(
-            "postfix-complaint",
+            codes::POSTFIX_COMPLAINT,
             "postconf",
             text!("Postfix complains: {complaint}"),
         )
@@ -94,7 +95,7 @@ fn unused(before: &str, setting: &str, known: &[&str], complaint: &str) -> Findi
         .min();
     let Some((_, meant)) = meant else {
         return Finding::warn(
-            "postfix-complaint",
+            codes::POSTFIX_COMPLAINT,
             name,
             text!("Postfix does not know the parameter {name} in {file}"),
         )
@@ -105,8 +106,8 @@ fn unused(before: &str, setting: &str, known: &[&str], complaint: &str) -> Findi
         text!("Postfix does not know the parameter {name} in {file}; meant is perhaps {meant}");
     let weighty = WEIGHTY.iter().any(|part| meant.contains(part));
     let finding = match weighty {
-        true => Finding::fail("postfix-complaint", name, what),
-        false => Finding::warn("postfix-complaint", name, what),
+        true => Finding::fail(codes::POSTFIX_COMPLAINT, name, what),
+        false => Finding::warn(codes::POSTFIX_COMPLAINT, name, what),
     };
     finding
         .evidence(complaint)
@@ -143,7 +144,7 @@ fn not_running(postfix: &Postfix) -> Finding {
     let lock = postfix.queue_directory().join(MASTER_PID);
     let lock = lock.display();
     Finding::fail(
-        "postfix-not-running",
+        codes::POSTFIX_NOT_RUNNING,
         "postfix",
         text!("Postfix does not run: nobody holds the lock on {lock}"),
     )

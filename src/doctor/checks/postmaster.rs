@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use tokio::task::spawn_blocking;
 
 use crate::{
+    codes,
     host::Host,
     report::{Cause, Report},
 };
@@ -146,8 +147,8 @@ fn missing(postfix: &Postfix, class: Class, mailbox: &str, domain: &str) -> Find
     let address = format!("{mailbox}@{domain}");
     let what = text!("nobody gets mail to {address}: Postfix refuses it");
     let finding = match mailbox {
-        "postmaster" => Finding::warn("postmaster-missing", address.clone(), what).why(text!("every mail server must have it (RFC 5321); receivers and block lists write there, and some test it")),
-        _ => Finding::info("postmaster-abuse-missing", address.clone(), what).why(text!("complaints about spam go there (RFC 2142); feedback loops ask for it")),
+        "postmaster" => Finding::warn(codes::POSTMASTER_MISSING, address.clone(), what).why(text!("every mail server must have it (RFC 5321); receivers and block lists write there, and some test it")),
+        _ => Finding::info(codes::POSTMASTER_ABUSE_MISSING, address.clone(), what).why(text!("complaints about spam go there (RFC 2142); feedback loops ask for it")),
     };
     let parameter = match class {
         Class::Local => "alias_maps",
@@ -179,7 +180,7 @@ fn missing(postfix: &Postfix, class: Class, mailbox: &str, domain: &str) -> Find
 fn unreadable(table: &str, error: &PostfixError) -> Finding {
     let cause = error.to_string();
     let finding = Finding::fail(
-        "postmaster-table-unreadable",
+        codes::POSTMASTER_TABLE_UNREADABLE,
         table,
         text!("Postfix can't read its table {table}"),
     )
@@ -208,7 +209,11 @@ mod tests {
         postfix.directory = directory.path().to_owned();
         let domains = [Domain::parse("example.com").unwrap()];
         let report = judge(&postfix, &domains);
-        report.findings.iter().map(|finding| finding.code).collect()
+        report
+            .findings
+            .iter()
+            .map(|finding| finding.code.word())
+            .collect()
     }
 
     // These run postmap, which comes with Postfix.

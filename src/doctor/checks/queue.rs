@@ -10,6 +10,7 @@ use std::{
 use crate::{
     calendar::{DAY_SECONDS, unix_seconds},
     checks::GREETED,
+    codes,
     host::Host,
     report::{self, Report},
 };
@@ -130,8 +131,8 @@ impl Group<'_> {
         let domains: Vec<&str> = self.domains.iter().take(WIDE).copied().collect();
         let domains = domains.join(", ");
         let code = match self.cause {
-            Some(cause) if OWN_FILTER.contains(&cause.word) => "queue-own-filter",
-            _ => "queue-deferred",
+            Some(cause) if OWN_FILTER.contains(&cause.word) => codes::QUEUE_OWN_FILTER,
+            _ => codes::QUEUE_DEFERRED,
         };
         let subject = self.cause.map_or(domains.as_str(), |cause| cause.word);
         let what = match self.cause {
@@ -168,7 +169,7 @@ fn maildrop(queue: &Queue, now: u64) -> Option<Finding> {
     let age = age(now.saturating_sub(oldest.arrival_time));
     Some(
         Finding::fail(
-            "queue-maildrop",
+            codes::QUEUE_MAILDROP,
             "maildrop",
             text!("mail of local programs (cron, PHP, sendmail) is not taken in: {count} waiting, the \
                  oldest for {age}"),
@@ -199,7 +200,7 @@ fn held(queue: &Queue, now: u64) -> Option<Finding> {
     Some(
         Finding::new(
             level,
-            "queue-held",
+            codes::QUEUE_HELD,
             "hold",
             text!("mail is on hold: {count}, the oldest for {age}; Postfix does not touch it"),
         )
@@ -254,7 +255,7 @@ mod tests {
         let findings = judge(&queue(entries), NOW);
         let told = findings
             .into_iter()
-            .map(|f| (f.level, f.code, f.subject.clone()));
+            .map(|f| (f.level, f.code.word(), f.subject.clone()));
         told.collect()
     }
 

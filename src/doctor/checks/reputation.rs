@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{host::Host, report::Report};
+use crate::{codes, host::Host, report::Report};
 use dkimd_advice::{Finding, text};
 
 /// Says where to look.
@@ -11,7 +11,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
         return super::no_domain();
     };
     let finding = Finding::info(
-        "reputation-elsewhere",
+        codes::REPUTATION_ELSEWHERE,
         domain.as_str(),
         text!(
             "how many of your messages are marked as spam can't be seen from here: Google, Yahoo \

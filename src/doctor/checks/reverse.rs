@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use crate::{
     addresses::{Seen, smarthost},
+    codes,
     host::Host,
     record_line,
     report::{Cause, Report},
@@ -142,7 +143,7 @@ fn judge(facts: &ReverseFacts) -> Vec<Finding> {
     };
     let Some(name) = facts.names.first() else {
         let what = text!("{address}, which mail leaves from, has no reverse name (PTR)");
-        let finding = Finding::new(grave, "ptr-missing", subject, what);
+        let finding = Finding::new(grave, codes::PTR_MISSING, subject, what);
         let finding = finding.evidence(reverse_name(address)).why(why());
         return vec![ask_provider(finding, facts)];
     };
@@ -156,7 +157,7 @@ fn judge(facts: &ReverseFacts) -> Vec<Finding> {
                 text!("the reverse name of {address} is {name}, but {name} has another address")
             }
         };
-        let mut finding = Finding::new(grave, "ptr-not-confirmed", &subject, what)
+        let mut finding = Finding::new(grave, codes::PTR_NOT_CONFIRMED, &subject, what)
             .evidence(shown.clone())
             .evidence(format!("{name} → {}", forward.join(", ")))
             .why(why());
@@ -171,7 +172,7 @@ fn judge(facts: &ReverseFacts) -> Vec<Finding> {
     if facts.names.len() > 1 {
         let count = facts.names.len();
         let what = text!("{address} has {count} reverse names; one is right");
-        let finding = Finding::warn("ptr-several", &subject, what);
+        let finding = Finding::warn(codes::PTR_SEVERAL, &subject, what);
         let finding = finding.evidence(shown.clone()).why(text!(
             "receivers look at one of them, and which is left to chance"
         ));
@@ -188,14 +189,14 @@ fn judge(facts: &ReverseFacts) -> Vec<Finding> {
         let what = text!(
             "the reverse name of {address} is one that a provider gives out by machine: {name}"
         );
-        let finding = Finding::warn("ptr-generic", &subject, what).evidence(shown);
+        let finding = Finding::warn(codes::PTR_GENERIC, &subject, what).evidence(shown);
         let finding = finding.why(text!(
             "many receivers take such names for home connections and refuse or distrust their mail"
         ));
         findings.push(ask_provider(finding, facts));
     } else if !named_so && !facts.helo_addresses.contains(&address) {
         let what = text!("the server greets as {helo}, but {address} is called {name}");
-        let finding = Finding::warn("ptr-other-name", &subject, what).evidence(shown);
+        let finding = Finding::warn(codes::PTR_OTHER_NAME, &subject, what).evidence(shown);
         let finding = finding
             .why(text!("filters count a greeting that does not lead to the sender's address as a sign of spam"))
             .command(format!("postconf -e smtp_helo_name={name} && postfix reload"));
@@ -251,7 +252,10 @@ mod tests {
     }
 
     fn codes(facts: &ReverseFacts) -> Vec<&'static str> {
-        judge(facts).iter().map(|finding| finding.code).collect()
+        judge(facts)
+            .iter()
+            .map(|finding| finding.code.word())
+            .collect()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Line, line, note};
 use crate::template::Parts;
-use dkimd_advice::{Finding, text};
+use dkimd_advice::{Code, Finding, text};
 
 pub(super) const LINES: &[Line] = &[
     line("OpenDKIM Filter v{version} starting{args}", |_| {
@@ -24,7 +24,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let status = parts.get("status");
             Finding::fail(
-                "stopped-by-fault",
+                Code::new("stopped-by-fault"),
                 "",
                 text!("the milter ended with status {status}: something kept it from going on"),
             )
@@ -47,7 +47,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let (option, file) = (parts.get("option"), parts.get("file"));
             Finding::fail(
-                "reload-put-off",
+                Code::new("reload-put-off"),
                 file,
                 text!("{file} ({option}) looks half written or emptied by mistake, so nothing of the changed \
                      configuration was taken up"),
@@ -63,7 +63,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let (option, file) = (parts.get("option"), parts.get("file"));
             Finding::fail(
-                "started-in-doubt",
+                Code::new("started-in-doubt"),
                 file,
                 text!("{file} ({option}) was being written for two seconds when the milter started, so that \
                      perhaps only a part of it is in force"),
@@ -79,7 +79,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let (option, file) = (parts.get("option"), parts.get("file"));
             Finding::fail(
-                "taken-up-in-doubt",
+                Code::new("taken-up-in-doubt"),
                 file,
                 text!("{file} ({option}) looked half written or emptied for 30 seconds and is in force now as \
                      it is"),
@@ -90,7 +90,7 @@ pub(super) const LINES: &[Line] = &[
     ),
     line("ignoring reload signal", |_| {
         Finding::warn(
-            "reload-ignored",
+            Code::new("reload-ignored"),
             "",
             text!("the milter was told to reload, but was started without a configuration file"),
         )
@@ -110,7 +110,7 @@ pub(super) const LINES: &[Line] = &[
     line("{count} log line{s} lost: {rest}", |parts| {
         let count = parts.get("count");
         Finding::warn(
-            "log-lines-lost",
+            Code::new("log-lines-lost"),
             "",
             text!("{count} log lines were lost: the log daemon did not take them fast enough"),
         )
@@ -121,7 +121,7 @@ pub(super) const LINES: &[Line] = &[
         "cannot accept connections for now: {cause}; {remedy}",
         |_| {
             Finding::fail(
-                "accepting-paused",
+                Code::new("accepting-paused"),
                 "",
                 text!("the milter can't take connections for now: too few files may be open"),
             )
@@ -137,7 +137,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let address = parts.get("address");
             Finding::warn(
-                "peer-not-admitted",
+                Code::new("peer-not-admitted"),
                 address,
                 text!("{address} wanted to talk to the milter, and MilterPeers does not list it"),
             )
@@ -155,7 +155,7 @@ pub(super) const LINES: &[Line] = &[
     }),
     line("internal fault, one connection was closed: {fault}", |_| {
         Finding::fail(
-            "internal-fault",
+            Code::new("internal-fault"),
             "",
             text!("a fault of dkimd closed one connection; the others were not touched"),
         )
@@ -169,7 +169,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let count = parts.get("count");
             Finding::info(
-                "stopped-unfinished",
+                Code::new("stopped-unfinished"),
                 "",
                 text!(
                     "the milter stopped while {count} messages were under way; Postfix tries them again"
@@ -181,7 +181,7 @@ pub(super) const LINES: &[Line] = &[
         "the MTA speaks milter protocol {n}, 2 or newer is needed; {rest}",
         |_| {
             Finding::fail(
-                "old-milter-protocol",
+                Code::new("old-milter-protocol"),
                 "milter_protocol",
                 text!("Postfix is set to a milter protocol that is too old"),
             )
@@ -192,7 +192,7 @@ pub(super) const LINES: &[Line] = &[
         "mlfi_negotiate(): required milter action(s) not available (got {got}, need {need})",
         |_| {
             Finding::fail(
-                "milter-actions-missing",
+                Code::new("milter-actions-missing"),
                 "",
                 text!("the mail server does not let the milter add header fields"),
             )
@@ -207,7 +207,7 @@ pub(super) const LINES: &[Line] = &[
     }),
     line("milter protocol error: {fault}", |_| {
         Finding::warn(
-            "milter-protocol-error",
+            Code::new("milter-protocol-error"),
             "",
             text!("what came over the milter's socket is not the milter protocol"),
         )
@@ -232,7 +232,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let server = parts.get("server");
             Finding::warn(
-            "dnssec-stripped",
+            Code::new("dnssec-stripped"),
             server,
             text!("the name server {server} does not pass DNSSEC records on, so every key counts as \
                  unprotected"),
@@ -244,7 +244,7 @@ pub(super) const LINES: &[Line] = &[
     line("DiagnosticDirectory: {fault}", |parts| {
         let fault = parts.get("fault");
         Finding::warn(
-            "diagnostic-not-written",
+            Code::new("diagnostic-not-written"),
             "DiagnosticDirectory",
             text!("a file of DiagnosticDirectory could not be written: {fault}"),
         )
@@ -255,7 +255,7 @@ pub(super) const LINES: &[Line] = &[
     line("MTACommand {command}: {fault}", |parts| {
         let fault = parts.get("fault");
         Finding::warn(
-            "report-not-sent",
+            Code::new("report-not-sent"),
             "MTACommand",
             text!("a failure report could not be handed to MTACommand: {fault}"),
         )
@@ -267,7 +267,7 @@ pub(super) const LINES: &[Line] = &[
     line("can't write pid to {file}: {cause}", |parts| {
         let file = parts.get("file");
         Finding::fail(
-            "pid-not-written",
+            Code::new("pid-not-written"),
             file,
             text!("the milter can't write its process number to {file}"),
         )
@@ -283,7 +283,7 @@ pub(super) const LINES: &[Line] = &[
     line("can't configure DKIM library: {cause}", configuration),
     line("milter socket must be specified{rest}", |_| {
         Finding::fail(
-            "no-socket",
+            Code::new("no-socket"),
             "Socket",
             text!("the configuration names no Socket for Postfix to talk to"),
         )
@@ -300,7 +300,7 @@ pub(super) const LINES: &[Line] = &[
     }),
     line("ChangeRootDirectory without UserID: {rest}", |_| {
         Finding::warn(
-            "root-without-user",
+            Code::new("root-without-user"),
             "ChangeRootDirectory",
             text!("ChangeRootDirectory protects nothing while the milter runs as root"),
         )
@@ -330,7 +330,7 @@ pub(super) const OTHER_LINES: &[Line] = &[
 
 fn died(_: &Parts<'_>) -> Finding {
     Finding::fail(
-        "died",
+        Code::new("died"),
         "",
         text!("the milter died and is started again (AutoRestart)"),
     )
@@ -342,7 +342,7 @@ fn died(_: &Parts<'_>) -> Finding {
 
 fn gave_up(limit: &str) -> Finding {
     Finding::fail(
-        "gave-up",
+        Code::new("gave-up"),
         limit,
         text!("the milter ended and is not started again ({limit})"),
     )
@@ -352,7 +352,7 @@ fn gave_up(limit: &str) -> Finding {
 
 fn unbound(_: &Parts<'_>) -> Finding {
     Finding::fail(
-        "socket-not-bound",
+        Code::new("socket-not-bound"),
         "Socket",
         text!(
             "the milter can't have its socket: another process holds it, or it may not write there"
@@ -366,7 +366,7 @@ fn unbound(_: &Parts<'_>) -> Finding {
 fn configuration(parts: &Parts<'_>) -> Finding {
     let reason = parts.some("reason").or(parts.some("cause")).unwrap_or("?");
     Finding::fail(
-        "configuration-error",
+        Code::new("configuration-error"),
         parts.get("file"),
         text!("the configuration has an error: {reason}"),
     )
@@ -379,7 +379,7 @@ fn configuration(parts: &Parts<'_>) -> Finding {
 fn configuration_warning(parts: &Parts<'_>) -> Finding {
     let reason = parts.get("reason");
     Finding::warn(
-        "configuration-warning",
+        Code::new("configuration-warning"),
         parts.get("file"),
         text!("something in the configuration should be mended: {reason}"),
     )

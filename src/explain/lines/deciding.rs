@@ -2,13 +2,13 @@
 
 use super::{Line, line, note, of_told_word, of_word};
 use crate::words::Facts;
-use dkimd_advice::{Finding, text};
+use dkimd_advice::{Code, Finding, text};
 
 pub(super) const LINES: &[Line] = &[
     line("DKIM-Signature field added (s={s}, d={d})", |parts| {
         let (s, d) = (parts.get("s"), parts.get("d"));
         Finding::info(
-            "signed",
+            Code::new("signed"),
             d,
             text!("the message was signed for {d} with the key of selector {s}"),
         )
@@ -36,7 +36,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let (host, domain) = (parts.get("host"), parts.get("domain"));
             Finding::warn(
-            "external-host",
+            Code::new("external-host"),
             host,
             text!("the stranger {host} sent mail in the name of {domain}, which this server signs for; \
                  it was not signed"),
@@ -54,7 +54,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let (host, rule) = (parts.get("host"), parts.get("rule"));
             Finding::fail(
-                "formerly-internal",
+                Code::new("formerly-internal"),
                 host,
                 text!("mail of {host} leaves unsigned: the file of InternalHosts was emptied or cut short, and \
                      its entry {rule} with it"),
@@ -79,7 +79,7 @@ pub(super) const LINES: &[Line] = &[
         let daemon = parts.some("daemon");
         let told = daemon.unwrap_or("?");
         let finding = Finding::warn(
-            "no-mta-match",
+            Code::new("no-mta-match"),
             told,
             text!(
                 "MTA does not list the daemon name {told} that Postfix tells, so the mail does not \
@@ -123,7 +123,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let recipient = parts.get("recipient");
             Finding::warn(
-                "body-length-told",
+                Code::new("body-length-told"),
                 recipient,
                 text!("BodyLengthDB lists {recipient}: the signature tells the length of the body (l=)"),
             )
@@ -147,14 +147,14 @@ pub(super) const LINES: &[Line] = &[
     line("ignoring header field '{field}'{others}", |parts| {
         let field = parts.get("field");
         Finding::info(
-            "field-ignored",
+            Code::new("field-ignored"),
             field,
             text!("the field {field} has a name that can't be signed and was left out of h="),
         )
     }),
     line("WARNING: symbol 'i' not available", |_| {
         Finding::warn(
-            "no-queue-id",
+            Code::new("no-queue-id"),
             "",
             text!("Postfix does not tell the queue id, so lines about messages begin with \
                  (unknown-jobid)"),
@@ -200,7 +200,7 @@ pub(super) const LINES: &[Line] = &[
 
 fn signer_dropped(signer: &str) -> Finding {
     Finding::warn(
-        "signer-dropped",
+        Code::new("signer-dropped"),
         signer,
         text!("the signer {signer} in SigningTable can't stand in i=; the signature was made without it"),
     )

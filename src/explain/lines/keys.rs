@@ -2,7 +2,7 @@
 
 use super::{Line, line, of_word};
 use crate::{template::Parts, words::Facts};
-use dkimd_advice::{Finding, text};
+use dkimd_advice::{Code, Finding, text};
 use dkimd_server::keys::remedy;
 
 pub(super) const LINES: &[Line] = &[
@@ -15,7 +15,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let (bad, names) = (parts.get("bad"), parts.get("names"));
             Finding::fail(
-                "keys-unusable",
+                Code::new("keys-unusable"),
                 "",
                 text!("{bad} keys of the KeyTable can't be read or used: {names}"),
             )
@@ -53,7 +53,7 @@ pub(super) const LINES: &[Line] = &[
     line("error loading key '{name}'", |parts| {
         let name = parts.get("name");
         Finding::fail(
-            "key-not-loaded",
+            Code::new("key-not-loaded"),
             name,
             text!("OpenDKIM could not load the key of the KeyTable entry {name}"),
         )
@@ -125,7 +125,7 @@ pub(super) const LINES: &[Line] = &[
         |parts| {
             let (origin, bits) = (parts.get("origin"), parts.get("bits"));
             Finding::warn(
-                "key-weak",
+                Code::new("key-weak"),
                 origin,
                 text!("the RSA key {origin} has only {bits} bits"),
             )

@@ -17,7 +17,7 @@ use super::{
     template::{Parts, Template},
     words::{self, Facts},
 };
-use dkimd_advice::{Finding, Fix, text::Text};
+use dkimd_advice::{Code, Finding, Fix, text::Text};
 use dkimd_server::keys::remedy;
 
 /// A line and its meaning.
@@ -70,7 +70,7 @@ fn of_key(text: &str) -> Option<Finding> {
     let mut finding = find(keys::LINES, cause)?;
     let of_file = cause.starts_with('/') || cause.starts_with("can't load key from /");
     if of_file
-        && finding.code.starts_with("key-")
+        && finding.code.word().starts_with("key-")
         && let Some(command) = remedy::command(remedy)
     {
         finding.fix = vec![Fix::Command(command.to_owned())];
@@ -91,7 +91,7 @@ fn of_told_word(word: &str, line: &str, facts: &Facts<'_>) -> Finding {
 /// A word of another release.
 fn unknown_word(word: &str, line: &str) -> Finding {
     Finding::warn(
-        "unknown-word",
+        Code::new("unknown-word"),
         word,
         dkimd_advice::text!("this release does not know the word {word}: {line}"),
     )
@@ -100,5 +100,5 @@ fn unknown_word(word: &str, line: &str) -> Finding {
 
 /// A line that says that all is well, or merely what happens.
 fn note(code: &'static str, what: Text) -> Finding {
-    Finding::info(code, "", what)
+    Finding::info(Code::new(code), "", what)
 }

@@ -2,7 +2,7 @@
 
 use super::{Line, line, note};
 use crate::{delivery, reply, template::Parts};
-use dkimd_advice::{Finding, text};
+use dkimd_advice::{Code, Finding, text};
 
 pub(super) const LINES: &[Line] = &[
     line(
@@ -55,7 +55,7 @@ pub(super) const LINES: &[Line] = &[
         "warning: {id}: milter configuration error: can't reject recipient in non-smtpd(8) submission",
         |_| {
             Finding::fail(
-                "non-smtpd-refusal",
+                Code::new("non-smtpd-refusal"),
                 "non_smtpd_milters",
                 text!(
                     "a milter refused a recipient of mail that was handed in on this host, which \
@@ -78,7 +78,7 @@ pub(super) const LINES: &[Line] = &[
     ),
     line("milter-hold: {stage} from {client}: {rest}", |_| {
         Finding::warn(
-            "milter-hold",
+            Code::new("milter-hold"),
             "",
             text!("a milter had the message put on hold (quarantine); it stays until it is released"),
         )
@@ -88,7 +88,7 @@ pub(super) const LINES: &[Line] = &[
     }),
     line("milter-discard: {stage} from {client}: {rest}", |_| {
         Finding::fail(
-            "milter-discard",
+            Code::new("milter-discard"),
             "",
             text!("a milter had the message thrown away without telling the sender"),
         )
@@ -148,7 +148,7 @@ pub(super) const LINES: &[Line] = &[
     ),
     line("from={sender}, status=expired, returned to sender", |_| {
         Finding::fail(
-            "expired-in-queue",
+            Code::new("expired-in-queue"),
             "maximal_queue_lifetime",
             text!("the message lay in the queue too long and was returned to its sender"),
         )
@@ -201,7 +201,7 @@ pub(super) const LINES: &[Line] = &[
 ];
 
 fn milter_down(code: &'static str, socket: &str, what: text::Text) -> Finding {
-    Finding::fail(code, socket, what).why(text!("Postfix does with the mail what milter_default_action says: with `accept` it leaves unsigned, \
+    Finding::fail(Code::new(code), socket, what).why(text!("Postfix does with the mail what milter_default_action says: with `accept` it leaves unsigned, \
          with `tempfail` it waits"))
 }
 
@@ -270,7 +270,7 @@ fn milter_reject(parts: &Parts<'_>) -> Finding {
 fn own_refusal(parts: &Parts<'_>) -> Finding {
     let (client, said) = (parts.get("client"), parts.get("reply"));
     Finding::warn(
-        "refused-by-postfix",
+        Code::new("refused-by-postfix"),
         client,
         text!("this server's Postfix refused mail of {client}: {said}"),
     )

@@ -2,7 +2,7 @@
 
 use super::{Line, line, note, of_told_word, of_word};
 use crate::{template::Parts, words::Facts};
-use dkimd_advice::{Finding, text};
+use dkimd_advice::{Code, Finding, text};
 
 pub(super) const LINES: &[Line] = &[
     line("DKIM verification successful", |_| {
@@ -25,7 +25,7 @@ pub(super) const LINES: &[Line] = &[
     line("SSL{errors}", ssl),
     line("bad signature data", |_| {
         Finding::fail(
-            "bad-signature",
+            Code::new("bad-signature"),
             "",
             text!("the signature does not fit the message: body or header was changed after signing, or \
                  the published key is another's"),
@@ -101,7 +101,7 @@ pub(super) const LINES: &[Line] = &[
     line("failed to parse {field}: header field", |parts| {
         let field = parts.get("field");
         Finding::info(
-            "results-unreadable",
+            Code::new("results-unreadable"),
             field,
             text!(
                 "an incoming {field} field can't be read; OpenDKIM leaves such a field in place, dkimd \

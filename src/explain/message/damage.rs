@@ -8,7 +8,7 @@ use dkim_core::{
     outcome::Outcome,
     verify::{Signature, SignatureResult},
 };
-use dkimd_advice::{Finding, text, text::Text};
+use dkimd_advice::{Code, Finding, text, text::Text};
 use dkimd_message::{
     MessageFile,
     damage::{
@@ -39,8 +39,13 @@ pub(super) fn explain(
         thing: Some(&explanation),
         ..Facts::default()
     };
-    let told = words::explain(result.outcome.code(), &facts)
-        .unwrap_or_else(|| Finding::fail("signature", "", Text::new(&explanation, &explanation)));
+    let told = words::explain(result.outcome.code(), &facts).unwrap_or_else(|| {
+        Finding::fail(
+            Code::new("signature"),
+            "",
+            Text::new(&explanation, &explanation),
+        )
+    });
     let Some(signature) = &result.signature else {
         return told.evidence(explanation);
     };
@@ -91,7 +96,7 @@ fn passed(told: Finding, result: &SignatureResult) -> Finding {
     };
     let (open, domain) = (body.length - body.hashed, told.subject.clone());
     Finding::warn(
-        "body-partly-signed",
+        Code::new("body-partly-signed"),
         domain.clone(),
         text!("the signature of {domain} is good, but leaves the last {open} octets of the body open (l=)"),
     )
@@ -102,7 +107,7 @@ fn passed(told: Finding, result: &SignatureResult) -> Finding {
 fn whole_body(signature: &Signature) -> Finding {
     let domain = &signature.domain;
     Finding::info(
-        "body-whole",
+        Code::new("body-whole"),
         domain.as_str(),
         text!("the body is as {domain} signed it; header and key can't be judged without DNS"),
     )
@@ -110,7 +115,7 @@ fn whole_body(signature: &Signature) -> Finding {
 
 fn body_changed(body: &[u8], signature: &Signature, facts: &Facts<'_>) -> Finding {
     let finding = words::explain("body-changed", facts)
-        .unwrap_or_else(|| Finding::fail("body-changed", "", text!("body changed")));
+        .unwrap_or_else(|| Finding::fail(Code::new("body-changed"), "", text!("body changed")));
     match body::find(body, &Wanted::of(signature)) {
         None => finding,
         Some(damage) => named(finding, &damage, signature),
@@ -301,7 +306,7 @@ fn other_key(signature: &Signature) -> Finding {
     let (selector, domain) = (&signature.selector, &signature.domain);
     let name = format!("{selector}._domainkey.{domain}");
     Finding::fail(
-        "other-key",
+        Code::new("other-key"),
         name.clone(),
         text!("the key published at {name} is not the one that signed the message"),
     )

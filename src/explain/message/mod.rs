@@ -24,7 +24,7 @@ use dkim_core::{
     header::HeaderSection,
     outcome::{Outcome, ResultWord},
 };
-use dkimd_advice::{Finding, Level, text};
+use dkimd_advice::{Code, Finding, Level, text};
 use dkimd_message::{
     MAX_MESSAGE_OCTETS, MessageFile, configuration, keys,
     verdicts::{Verdicts, author_domain},
@@ -209,7 +209,7 @@ fn may_align(domain: &str, author: &str) -> bool {
 
 fn not_aligned(author: &str, signers: &str) -> Finding {
     Finding::warn(
-        "not-aligned",
+        Code::new("not-aligned"),
         author,
         text!("the good signatures are of {signers}, but the author is of {author}: for DMARC they don't \
              count"),
@@ -228,7 +228,7 @@ fn unsigned(args: &ExplainArgs, snapshot: &Snapshot, message: &MessageFile) -> F
     let from = message.section.named(b"From").next();
     let author = from.map(|field| String::from_utf8_lossy(field.value).trim().to_owned());
     let finding = Finding::fail(
-        "unsigned",
+        Code::new("unsigned"),
         author.clone().unwrap_or_default(),
         text!("the message carries no DKIM signature"),
     );

@@ -2,7 +2,7 @@
 //! results.
 
 use crate::words::{self, Facts};
-use dkimd_advice::{Finding, text};
+use dkimd_advice::{Code, Finding, text};
 use dkimd_server::headers::auth_results_parse::{NAME, authserv_id};
 
 /// Results of one field that are looked at.
@@ -91,7 +91,7 @@ pub(crate) fn explain(text: &str) -> Vec<Finding> {
     }
     if !passed.is_empty() {
         let mut finding = Finding::info(
-            "receiver-satisfied",
+            Code::new("receiver-satisfied"),
             receiver.clone(),
             text!("the receiver {receiver} found these in order"),
         );
@@ -134,7 +134,7 @@ fn dkim(result: &MethodResult) -> Finding {
 
 fn unsigned() -> Finding {
     Finding::fail(
-        "receiver-saw-no-signature",
+        Code::new("receiver-saw-no-signature"),
         "",
         text!("the receiver saw no DKIM signature: the message left unsigned, or the signature was lost \
              on the way"),
@@ -161,8 +161,8 @@ fn spf(result: &MethodResult, dmarc_passes: bool) -> Finding {
         ),
     };
     let finding = match dmarc_passes {
-        true => Finding::warn("receiver-spf", domain, what),
-        false => Finding::fail("receiver-spf", domain, what),
+        true => Finding::warn(Code::new("receiver-spf"), domain, what),
+        false => Finding::fail(Code::new("receiver-spf"), domain, what),
     };
     let mechanism = match address.contains(':') {
         true => "ip6",
@@ -193,7 +193,7 @@ fn dmarc(result: &MethodResult) -> Finding {
     let domain = result.property("header.from").unwrap_or("DOMAIN");
     if result.result == "none" || result.result == "bestguesspass" {
         return Finding::warn(
-            "receiver-no-dmarc",
+            Code::new("receiver-no-dmarc"),
             domain,
             text!("{domain} publishes no DMARC record"),
         )
@@ -203,7 +203,7 @@ fn dmarc(result: &MethodResult) -> Finding {
         .record(format!("_dmarc.{domain}. IN TXT \"v=DMARC1; p=none\""));
     }
     Finding::fail(
-        "receiver-dmarc",
+        Code::new("receiver-dmarc"),
         domain,
         text!("DMARC failed for {domain}: neither SPF nor a DKIM signature passed for that very domain"),
     )
@@ -295,7 +295,10 @@ mod tests {
     use dkimd_advice::text::Lang;
 
     fn codes(text: &str) -> Vec<&'static str> {
-        explain(text).iter().map(|finding| finding.code).collect()
+        explain(text)
+            .iter()
+            .map(|finding| finding.code.word())
+            .collect()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Why a message that should be signed can't be (`session::failure`): tables and private keys.
 
 use super::{Facts, Word, word};
-use dkimd_advice::{Finding, text};
+use dkimd_advice::{Code, Finding, text};
 use dkimd_server::{config::DEFAULT_FILE, keys::safe::shell_word};
 
 /// Tables first, keys behind.
@@ -24,7 +24,7 @@ pub(super) const WORDS: &[Word] = &[
 
 fn table_unavailable(facts: &Facts<'_>) -> Finding {
     Finding::fail(
-        "table-unavailable",
+        Code::new("table-unavailable"),
         facts.thing(""),
         text!("SigningTable or KeyTable could not be asked, so the mail waits: it is not let out unsigned"),
     )
@@ -36,7 +36,7 @@ fn table_unavailable(facts: &Facts<'_>) -> Finding {
 fn key_not_in_table(facts: &Facts<'_>) -> Finding {
     let name = facts.thing("KEYNAME");
     Finding::fail(
-        "key-not-in-table",
+        Code::new("key-not-in-table"),
         facts.thing(""),
         text!("SigningTable names the key {name}, and KeyTable has no such entry"),
     )
@@ -53,7 +53,7 @@ fn key_not_in_table(facts: &Facts<'_>) -> Finding {
 fn table_entry_unusable(facts: &Facts<'_>) -> Finding {
     let name = facts.thing("...");
     Finding::fail(
-        "table-entry-unusable",
+        Code::new("table-entry-unusable"),
         facts.thing(""),
         text!("an entry of the tables can't be read: {name}"),
     )
@@ -68,7 +68,7 @@ fn table_entry_unusable(facts: &Facts<'_>) -> Finding {
 fn bad_domain(facts: &Facts<'_>) -> Finding {
     let domain = facts.thing("...");
     Finding::fail(
-        "bad-domain",
+        Code::new("bad-domain"),
         facts.thing(""),
         text!("the author's domain {domain} can't stand in a signature's d="),
     )
@@ -83,7 +83,7 @@ fn bad_domain(facts: &Facts<'_>) -> Finding {
 fn key_missing(facts: &Facts<'_>) -> Finding {
     let path = facts.thing("...");
     Finding::fail(
-        "key-missing",
+        Code::new("key-missing"),
         facts.thing(""),
         text!("the private key {path} is not there"),
     )
@@ -100,7 +100,7 @@ fn key_missing(facts: &Facts<'_>) -> Finding {
 fn key_unreadable(facts: &Facts<'_>) -> Finding {
     let path = facts.thing("/etc/dkimkeys/SELECTOR.private");
     Finding::fail(
-        "key-unreadable",
+        Code::new("key-unreadable"),
         facts.thing(""),
         text!("the server may not read the private key {path}"),
     )
@@ -121,7 +121,7 @@ fn key_unusable(facts: &Facts<'_>) -> Finding {
     }
     let path = facts.thing("...");
     Finding::fail(
-        "key-unusable",
+        Code::new("key-unusable"),
         facts.thing(""),
         text!("what stands in {path} is no private key that can sign"),
     )
@@ -135,7 +135,7 @@ fn key_unusable(facts: &Facts<'_>) -> Finding {
 fn published_key_unusable(facts: &Facts<'_>) -> Finding {
     let (name, detail) = (facts.key_name(), facts.thing("p="));
     Finding::fail(
-        "key-unusable",
+        Code::new("key-unusable"),
         name.clone(),
         text!("the p= of the record at {name} holds no key: {detail}"),
     )
@@ -149,7 +149,7 @@ fn published_key_unusable(facts: &Facts<'_>) -> Finding {
 fn key_unsafe(facts: &Facts<'_>) -> Finding {
     let path = facts.thing("/etc/dkimkeys/SELECTOR.private");
     Finding::fail(
-        "key-unsafe",
+        Code::new("key-unsafe"),
         facts.thing(""),
         text!("somebody else may read or replace the private key {path} (\"key data is not secure\")"),
     )
@@ -162,7 +162,7 @@ fn key_unsafe(facts: &Facts<'_>) -> Finding {
 fn key_changing(facts: &Facts<'_>) -> Finding {
     let path = facts.thing("...");
     Finding::fail(
-        "key-changing",
+        Code::new("key-changing"),
         facts.thing(""),
         text!("the private key {path} keeps changing while it is read"),
     )
@@ -174,7 +174,7 @@ fn key_changing(facts: &Facts<'_>) -> Finding {
 fn key_too_small(facts: &Facts<'_>) -> Finding {
     let (selector, domain) = (facts.selector(), facts.domain());
     Finding::fail(
-        "key-too-small",
+        Code::new("key-too-small"),
         facts.domain.unwrap_or_default(),
         text!("the RSA key is smaller than MinimumKeyBits allows"),
     )
@@ -186,7 +186,7 @@ fn key_too_small(facts: &Facts<'_>) -> Finding {
 
 fn private_key_operation(_: &Facts<'_>) -> Finding {
     Finding::fail(
-        "private-key-operation",
+        Code::new("private-key-operation"),
         "",
         text!("the key was read, but signing with it failed"),
     )
@@ -201,7 +201,7 @@ fn private_key_operation(_: &Facts<'_>) -> Finding {
 
 fn too_many_recipients(_: &Facts<'_>) -> Finding {
     Finding::fail(
-        "too-many-recipients",
+        Code::new("too-many-recipients"),
         "",
         text!("the message has more recipients than dkimd keeps (1 MB of addresses), and DontSignMailTo, \
              BodyLengthDB or RedirectFailuresTo asks for each of them"),
@@ -213,7 +213,7 @@ fn too_many_recipients(_: &Facts<'_>) -> Finding {
 
 fn memory_short(_: &Facts<'_>) -> Finding {
     Finding::warn(
-        "memory-short",
+        Code::new("memory-short"),
         "",
         text!("so much was under way at once that dkimd had no memory for this message; it comes again"),
     )
@@ -224,7 +224,7 @@ fn memory_short(_: &Facts<'_>) -> Finding {
 
 fn header_too_large(_: &Facts<'_>) -> Finding {
     Finding::fail(
-        "header-too-large",
+        Code::new("header-too-large"),
         "MaximumHeaders",
         text!("the header of the message is larger than MaximumHeaders allows"),
     )

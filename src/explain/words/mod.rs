@@ -103,7 +103,7 @@ mod tests {
             assert!(words.len() >= least, "{words:?}");
             for word in words {
                 let found = explain(word, &Facts::default()).unwrap_or_else(|| panic!("{word}"));
-                assert_eq!(found.code, word);
+                assert_eq!(found.code.word(), word);
             }
         }
     }
@@ -114,7 +114,7 @@ mod tests {
         for known in all() {
             assert!(seen.insert(known.word), "{} twice", known.word);
             let found = (known.explain)(&Facts::default());
-            assert_eq!(found.code, known.word);
+            assert_eq!(found.code.word(), known.word);
             assert_ne!(found.what.to(Lang::En), found.what.to(Lang::Es));
             let mended = found.level == Level::Info || !found.fix.is_empty();
             assert!(mended, "no remedy: {}", known.word);

@@ -1,7 +1,7 @@
 //! Why a message is not signed (`decide::Reason`).
 
 use super::{Facts, Word, word};
-use dkimd_advice::{Finding, text};
+use dkimd_advice::{Code, Finding, text};
 use dkimd_server::{config::DEFAULT_FILE, keys::safe::shell_word};
 
 /// Where own clients are listed, as packages and guides call the file.
@@ -25,7 +25,7 @@ pub(super) const WORDS: &[Word] = &[
 
 fn no_author(facts: &Facts<'_>) -> Finding {
     Finding::warn(
-        "no-author",
+        Code::new("no-author"),
         facts.thing(""),
         text!("the message has no From field, so nobody can be signed for"),
     )
@@ -42,7 +42,7 @@ fn no_author(facts: &Facts<'_>) -> Finding {
 fn author_unreadable(facts: &Facts<'_>) -> Finding {
     let value = facts.thing("...");
     Finding::warn(
-        "author-unreadable",
+        Code::new("author-unreadable"),
         facts.thing(""),
         text!("the From field holds no address that can be read without guessing: {value}"),
     )
@@ -56,7 +56,7 @@ fn author_unreadable(facts: &Facts<'_>) -> Finding {
 
 fn several_from(_: &Facts<'_>) -> Finding {
     Finding::warn(
-        "several-from",
+        Code::new("several-from"),
         "From",
         text!("the message has several From fields and was not signed"),
     )
@@ -71,7 +71,7 @@ fn several_from(_: &Facts<'_>) -> Finding {
 fn header_fault(facts: &Facts<'_>) -> Finding {
     let fault = facts.thing("StrictHeaders, RequiredHeaders");
     Finding::warn(
-        "header-fault",
+        Code::new("header-fault"),
         facts.thing(""),
         text!("the header breaks RFC 5322: {fault}"),
     )
@@ -86,7 +86,7 @@ fn header_fault(facts: &Facts<'_>) -> Finding {
 fn exempt_domain(facts: &Facts<'_>) -> Finding {
     let author = facts.author();
     Finding::info(
-        "exempt-domain",
+        Code::new("exempt-domain"),
         facts.author.unwrap_or_default(),
         text!(
             "ExemptDomains lists the domain of {author}: its mail is neither signed nor verified"
@@ -100,7 +100,7 @@ fn exempt_domain(facts: &Facts<'_>) -> Finding {
 fn not_ours(facts: &Facts<'_>) -> Finding {
     let client = facts.client();
     Finding::warn(
-        "not-ours",
+        Code::new("not-ours"),
         facts.client.unwrap_or_default(),
         text!("the message was not signed because it counts as a stranger's: its client is neither in \
              InternalHosts nor authenticated"),
@@ -116,7 +116,7 @@ fn not_ours(facts: &Facts<'_>) -> Finding {
 fn not_internal(facts: &Facts<'_>) -> Finding {
     let client = facts.client();
     Finding::warn(
-        "not-internal",
+        Code::new("not-internal"),
         facts.client.unwrap_or_default(),
         text!("InternalHosts does not list the client {client}: its mail is verified, not signed, unless \
              it authenticates"),
@@ -130,7 +130,7 @@ fn not_internal(facts: &Facts<'_>) -> Finding {
 
 fn not_authenticated(facts: &Facts<'_>) -> Finding {
     Finding::warn(
-        "not-authenticated",
+        Code::new("not-authenticated"),
         facts.client.unwrap_or_default(),
         text!("the client did not log in, so its mail is not signed on that ground"),
     )
@@ -153,7 +153,7 @@ fn no_key_configured(facts: &Facts<'_>) -> Finding {
     let author = facts.author.unwrap_or("example.com");
     let domain = author.rsplit_once('@').map_or(author, |(_, domain)| domain);
     Finding::fail(
-        "no-key-configured",
+        Code::new("no-key-configured"),
         DEFAULT_FILE,
         text!("no key is configured: neither Domain nor SigningTable is set, so nothing is signed"),
     )
@@ -167,7 +167,7 @@ fn no_matching_entry(facts: &Facts<'_>) -> Finding {
     let author = facts.author();
     let domain = author.rsplit_once('@').map_or(author, |(_, domain)| domain);
     Finding::fail(
-        "no-matching-entry",
+        Code::new("no-matching-entry"),
         facts.author.unwrap_or_default(),
         text!(
             "no entry of SigningTable (or Domain) fits the author {author}, so the message leaves \
@@ -192,7 +192,7 @@ fn no_matching_entry(facts: &Facts<'_>) -> Finding {
 
 fn signing_off(_: &Facts<'_>) -> Finding {
     Finding::fail(
-        "signing-off",
+        Code::new("signing-off"),
         DEFAULT_FILE,
         text!("a key is there, but Mode has no s: this server only verifies"),
     )
@@ -203,7 +203,7 @@ fn signing_off(_: &Facts<'_>) -> Finding {
 fn recipient_excused(facts: &Facts<'_>) -> Finding {
     let recipient = facts.thing("the recipient");
     Finding::info(
-        "recipient-excused",
+        Code::new("recipient-excused"),
         facts.thing(""),
         text!("not signed because DontSignMailTo lists {recipient}"),
     )

@@ -3,7 +3,7 @@
 //! The remedies are for the signing domain, whether that is the reader's own or another's.
 
 use super::{Facts, Word, word};
-use dkimd_advice::{Finding, text};
+use dkimd_advice::{Code, Finding, text};
 use dkimd_server::{config::DEFAULT_FILE, keys::safe::shell_word};
 
 /// In the order in which a verifier finds them.
@@ -35,7 +35,7 @@ pub(super) const WORDS: &[Word] = &[
 fn pass(facts: &Facts<'_>) -> Finding {
     let domain = facts.domain();
     Finding::info(
-        "pass",
+        Code::new("pass"),
         facts.domain.unwrap_or_default(),
         text!("the signature of {domain} is good"),
     )
@@ -43,7 +43,7 @@ fn pass(facts: &Facts<'_>) -> Finding {
 
 fn ignored(facts: &Facts<'_>) -> Finding {
     Finding::info(
-        "ignored",
+        Code::new("ignored"),
         facts.domain.unwrap_or_default(),
         text!(
             "the signature was not verified: MaximumSignaturesToVerify or TrustSignaturesFrom leaves \
@@ -55,7 +55,7 @@ fn ignored(facts: &Facts<'_>) -> Finding {
 fn malformed_signature(facts: &Facts<'_>) -> Finding {
     let detail = facts.thing("a tag is missing or wrong");
     Finding::fail(
-        "malformed-signature",
+        Code::new("malformed-signature"),
         facts.domain.unwrap_or_default(),
         text!("the DKIM-Signature field is broken: {detail}"),
     )
@@ -70,7 +70,7 @@ fn malformed_signature(facts: &Facts<'_>) -> Finding {
 
 fn expired(_: &Facts<'_>) -> Finding {
     Finding::fail(
-        "expired",
+        Code::new("expired"),
         "x=",
         text!("the signature's lifetime (x=) is over"),
     )
@@ -85,7 +85,7 @@ fn expired(_: &Facts<'_>) -> Finding {
 
 fn from_the_future(_: &Facts<'_>) -> Finding {
     Finding::fail(
-        "from-the-future",
+        Code::new("from-the-future"),
         "t=",
         text!(
             "the signature says that it was made in the future (t=): one of the two clocks is wrong"
@@ -96,7 +96,7 @@ fn from_the_future(_: &Facts<'_>) -> Finding {
 
 fn algorithm_refused(_: &Facts<'_>) -> Finding {
     Finding::fail(
-        "algorithm-refused",
+        Code::new("algorithm-refused"),
         "a=rsa-sha1",
         text!("the signature uses rsa-sha1, which nobody accepts any more"),
     )
@@ -107,7 +107,7 @@ fn algorithm_refused(_: &Facts<'_>) -> Finding {
 fn field_unprotected(facts: &Facts<'_>) -> Finding {
     let field = facts.thing("...");
     Finding::fail(
-        "field-unprotected",
+        Code::new("field-unprotected"),
         field,
         text!("the field {field} is in the message but the signature does not cover it"),
     )
@@ -121,7 +121,7 @@ fn field_unprotected(facts: &Facts<'_>) -> Finding {
 
 fn body_shorter_than_signed(_: &Facts<'_>) -> Finding {
     Finding::fail(
-        "body-shorter-than-signed",
+        Code::new("body-shorter-than-signed"),
         "l=",
         text!("the body is shorter than the signature's l= says: a part was cut off on the way"),
     )
@@ -132,7 +132,7 @@ fn body_shorter_than_signed(_: &Facts<'_>) -> Finding {
 
 fn body_too_little_signed(_: &Facts<'_>) -> Finding {
     Finding::warn(
-        "body-too-little-signed",
+        Code::new("body-too-little-signed"),
         "l=",
         text!(
             "the signature's l= leaves more of the body unsigned than Minimum of this server allows"
@@ -146,7 +146,7 @@ fn body_too_little_signed(_: &Facts<'_>) -> Finding {
 
 fn body_changed(facts: &Facts<'_>) -> Finding {
     Finding::fail(
-        "body-changed",
+        Code::new("body-changed"),
         facts.domain.unwrap_or_default(),
         text!("the body was changed after it was signed (its hash is not that of bh=)"),
     )
@@ -167,7 +167,7 @@ fn body_changed(facts: &Facts<'_>) -> Finding {
 fn signature_wrong(facts: &Facts<'_>) -> Finding {
     let name = facts.key_name();
     Finding::fail(
-        "signature-wrong",
+        Code::new("signature-wrong"),
         facts.domain.unwrap_or_default(),
         text!("the body is as it was signed, but a signed header field was changed, or the published key \
              is not the one that signed"),
@@ -182,7 +182,7 @@ fn signature_wrong(facts: &Facts<'_>) -> Finding {
 fn key_not_found(facts: &Facts<'_>) -> Finding {
     let name = facts.key_name();
     Finding::fail(
-        "key-not-found",
+        Code::new("key-not-found"),
         name.clone(),
         text!("there is no key at {name}"),
     )
@@ -198,7 +198,7 @@ fn key_not_found(facts: &Facts<'_>) -> Finding {
 fn several_keys(facts: &Facts<'_>) -> Finding {
     let name = facts.key_name();
     Finding::fail(
-        "several-keys",
+        Code::new("several-keys"),
         name.clone(),
         text!("there are several TXT records at {name}"),
     )
@@ -211,7 +211,7 @@ fn several_keys(facts: &Facts<'_>) -> Finding {
 fn dns_failed(facts: &Facts<'_>) -> Finding {
     let name = facts.key_name();
     Finding::warn(
-        "dns-failed",
+        Code::new("dns-failed"),
         name.clone(),
         text!("DNS gave no answer about the key at {name}, so the signature could not be judged"),
     )
@@ -224,7 +224,7 @@ fn dns_failed(facts: &Facts<'_>) -> Finding {
 fn key_record_invalid(facts: &Facts<'_>) -> Finding {
     let (name, detail) = (facts.key_name(), facts.thing("..."));
     Finding::fail(
-        "key-record-invalid",
+        Code::new("key-record-invalid"),
         name.clone(),
         text!("the TXT record at {name} is no key record: {detail}"),
     )
@@ -237,7 +237,7 @@ fn key_record_invalid(facts: &Facts<'_>) -> Finding {
 fn key_revoked(facts: &Facts<'_>) -> Finding {
     let name = facts.key_name();
     Finding::fail(
-        "key-revoked",
+        Code::new("key-revoked"),
         name.clone(),
         text!("the key at {name} was revoked (its p= is empty)"),
     )
@@ -252,7 +252,7 @@ fn key_revoked(facts: &Facts<'_>) -> Finding {
 fn key_type_mismatch(facts: &Facts<'_>) -> Finding {
     let name = facts.key_name();
     Finding::fail(
-        "key-type-mismatch",
+        Code::new("key-type-mismatch"),
         name.clone(),
         text!("the key at {name} is of another type (k=) than the signature (a=)"),
     )
@@ -265,7 +265,7 @@ fn key_type_mismatch(facts: &Facts<'_>) -> Finding {
 fn key_hash_mismatch(facts: &Facts<'_>) -> Finding {
     let name = facts.key_name();
     Finding::fail(
-        "key-hash-mismatch",
+        Code::new("key-hash-mismatch"),
         name.clone(),
         text!("the key at {name} is not meant for the signature's hash (its h= lists others)"),
     )
@@ -275,7 +275,7 @@ fn key_hash_mismatch(facts: &Facts<'_>) -> Finding {
 fn key_not_for_email(facts: &Facts<'_>) -> Finding {
     let name = facts.key_name();
     Finding::fail(
-        "key-not-for-email",
+        Code::new("key-not-for-email"),
         name.clone(),
         text!("the key at {name} is not meant for e-mail (its s= lists other services)"),
     )
@@ -287,7 +287,7 @@ fn key_not_for_email(facts: &Facts<'_>) -> Finding {
 fn subdomain_unauthorized(facts: &Facts<'_>) -> Finding {
     let name = facts.key_name();
     Finding::fail(
-        "subdomain-unauthorized",
+        Code::new("subdomain-unauthorized"),
         name.clone(),
         text!("the key at {name} (t=s) does not sign for subdomains, but i= names one"),
     )
@@ -299,7 +299,7 @@ fn subdomain_unauthorized(facts: &Facts<'_>) -> Finding {
 fn key_unprotected(facts: &Facts<'_>) -> Finding {
     let name = facts.key_name();
     Finding::warn(
-        "key-unprotected",
+        Code::new("key-unprotected"),
         name.clone(),
         text!(
             "the signature is good, but DNSSEC does not protect the key at {name} (UnprotectedKey)"
@@ -315,7 +315,7 @@ fn key_unprotected(facts: &Facts<'_>) -> Finding {
 fn key_bogus(facts: &Facts<'_>) -> Finding {
     let name = facts.key_name();
     Finding::fail(
-        "key-bogus",
+        Code::new("key-bogus"),
         name.clone(),
         text!("DNSSEC says that the key at {name} is forged"),
     )

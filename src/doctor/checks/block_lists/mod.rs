@@ -14,7 +14,7 @@ use self::{
     ask::{Listed, Said, Subjects, Unusable, ask_all},
     lists::{BlockList, lists, refusal},
 };
-use crate::{addresses::Seen, host::Host, report::Report};
+use crate::{addresses::Seen, codes, host::Host, report::Report};
 use dkimd_advice::{Finding, text, text::Lang};
 
 /// Asks.
@@ -96,7 +96,7 @@ fn listing(list: &BlockList, listed: &Listed) -> Finding {
     let policy = !entries.is_empty() && entries.iter().all(|entry| entry.policy);
     let finding = match (policy, list.names) {
         (true, _) => Finding::warn(
-            "listed-by-policy",
+            codes::LISTED_BY_POLICY,
             subject,
             text!(
                 "{subject} is on {zone} ({kinds}), a list of addresses that should not send mail \
@@ -112,7 +112,7 @@ fn listing(list: &BlockList, listed: &Listed) -> Finding {
              through the provider's relay (relayhost)"
         )),
         (false, true) => Finding::warn(
-            "listed-domain",
+            codes::LISTED_DOMAIN,
             subject,
             text!("the domain {subject} is on the block list {zone} ({kinds})"),
         )
@@ -120,7 +120,7 @@ fn listing(list: &BlockList, listed: &Listed) -> Finding {
             "many receivers refuse mail that names the domain anywhere, even in a link"
         )),
         (false, false) => Finding::warn(
-            "listed-address",
+            codes::LISTED_ADDRESS,
             subject,
             text!("{subject}, which mail leaves from, is on the block list {zone} ({kinds})"),
         )
@@ -145,7 +145,7 @@ fn not_asked(unusable: &[(&BlockList, Unusable)], subjects: &Subjects) -> Option
     let zones: Vec<_> = unusable.iter().map(|(list, _)| list.zone).collect();
     let zones = zones.join(", ");
     let finding = Finding::info(
-        "block-lists-unusable",
+        codes::BLOCK_LISTS_UNUSABLE,
         first.zone,
         text!("these block lists can't be asked from here, so nothing is known of them: {zones}"),
     );
@@ -220,7 +220,7 @@ mod tests {
             said("zen.spamhaus.org", "203.0.113.10", &[0, 4]),
             said("dbl.spamhaus.org", "example.com", &[0]),
         ]);
-        let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+        let codes: Vec<_> = findings.iter().map(|finding| finding.code.word()).collect();
         assert_eq!(codes, ["listed-address", "listed-domain"]);
         assert_eq!(findings[0].evidence[0], "zen.spamhaus.org: SBL, PBL");
         let fix = format!("{:?}", findings[0].fix);
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn the_policy_list_alone_accuses_nobody() {
         let findings = judge_of(&[said("zen.spamhaus.org", "203.0.113.10", &[4])]);
-        assert_eq!(findings[0].code, "listed-by-policy");
+        assert_eq!(findings[0].code.word(), "listed-by-policy");
     }
 
     #[test]
@@ -247,7 +247,7 @@ mod tests {
             unusable("psbl.surriel.com", Unusable::TestMissing),
         ]);
         assert_eq!(findings.len(), 1);
-        assert_eq!(findings[0].code, "block-lists-unusable");
+        assert_eq!(findings[0].code.word(), "block-lists-unusable");
         assert!(findings[0].evidence[0].contains("public or shared resolver"));
     }
 

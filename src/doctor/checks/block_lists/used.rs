@@ -2,6 +2,7 @@
 //! refuse everybody's mail.
 
 use super::lists::is_dead;
+use crate::codes;
 use dkimd_advice::{Finding, text, text::Text};
 use dkimd_postfix::{Postfix, main_cf::words};
 
@@ -77,7 +78,7 @@ impl Used {
         let (zone, parameter) = (&self.zone, self.parameter);
         is_dead(zone).then(|| {
             Finding::warn(
-                "block-lists-dead",
+                codes::BLOCK_LISTS_DEAD,
                 zone,
                 text!("Postfix asks {zone} about senders, a block list that is no more"),
             )
@@ -95,7 +96,7 @@ impl Used {
     pub(super) fn refuses_everybody(&self, answer: &str) -> Finding {
         let (zone, parameter) = (&self.zone, self.parameter);
         Finding::fail(
-            "block-lists-refuse-all",
+            codes::BLOCK_LISTS_REFUSE_ALL,
             zone,
             text!(
                 "Postfix refuses all incoming mail because of {zone}: the list answers even about \

@@ -7,6 +7,7 @@ use crate::checks::{
     filters as known,
     milter::ways::{SignedBefore, signed_before_filter},
 };
+use crate::codes;
 use dkim_core::name::Domain;
 use dkimd_advice::{Finding, text};
 use dkimd_milter::socket::SocketSpec;
@@ -29,8 +30,8 @@ pub(super) fn content_filter(postfix: &Postfix, socket: Option<&SocketSpec>) -> 
     let changes = known::named(&text).any(|filter| filter.changes);
     let what = text!("mail is signed at {service} before the content filter {filter} sees it");
     let finding = match changes {
-        true => Finding::warn("breakers-content-filter", "content_filter", what),
-        false => Finding::info("breakers-content-filter", "content_filter", what),
+        true => Finding::warn(codes::BREAKERS_CONTENT_FILTER, "content_filter", what),
+        false => Finding::info(codes::BREAKERS_CONTENT_FILTER, "content_filter", what),
     };
     Some(
         finding
@@ -66,7 +67,7 @@ pub(super) async fn amazon(
             .collect();
         return Some(
             Finding::fail(
-                "breakers-ses",
+                codes::BREAKERS_SES,
                 "relayhost",
                 text!("mail of {domain} gets {count} signatures, and Amazon SES, its relay, refuses more than one"),
             )

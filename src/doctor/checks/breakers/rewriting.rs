@@ -8,6 +8,7 @@ use std::fs;
 
 use super::rules::{Rule, changing};
 use crate::checks::authors::findings_for;
+use crate::codes;
 use dkim_core::header::{HeaderSection, LeadingSpace};
 use dkimd_advice::{Finding, text, text::Text};
 use dkimd_postfix::{Postfix, Service, main_cf::words};
@@ -110,7 +111,7 @@ fn added_by_filters(postfix: &Postfix, signed: &[(String, String)]) -> Option<Fi
     let place = &rule.place;
     Some(
         Finding::fail(
-            "breakers-milter-header-checks",
+            codes::BREAKERS_MILTER_HEADER_CHECKS,
             PARAMETER,
             text!("milter_header_checks takes the signature away that dkimd adds ({place})"),
         )
@@ -141,8 +142,8 @@ fn header_tables(
         let what =
             text!("{parameter} changes {field} while mail is delivered, after it was signed");
         let finding = match whole {
-            true => Finding::fail("breakers-header-checks", *parameter, what),
-            false => Finding::warn("breakers-header-checks", *parameter, what),
+            true => Finding::fail(codes::BREAKERS_HEADER_CHECKS, *parameter, what),
+            false => Finding::warn(codes::BREAKERS_HEADER_CHECKS, *parameter, what),
         };
         Some(
             finding
@@ -164,7 +165,7 @@ fn body_tables(postfix: &Postfix, service: &Service) -> Option<Finding> {
         .next()?;
     Some(
         Finding::warn(
-            "breakers-body-checks",
+            codes::BREAKERS_BODY_CHECKS,
             PARAMETER,
             text!("smtp_body_checks changes lines of the body while mail is delivered, after it was signed"),
         )
@@ -194,7 +195,7 @@ async fn generic(postfix: &Postfix, server: &Snapshot) -> Option<Finding> {
             if let Decision::Sign(_) = signed {
                 return Some(
                     Finding::warn(
-                        "breakers-generic-maps",
+                        codes::BREAKERS_GENERIC_MAPS,
                         PARAMETER,
                         text!("smtp_generic_maps rewrites {key} while mail is delivered, after it was signed"),
                     )
@@ -209,7 +210,7 @@ async fn generic(postfix: &Postfix, server: &Snapshot) -> Option<Finding> {
     }
     unreadable.then(|| {
         Finding::info(
-            "breakers-generic-maps",
+            codes::BREAKERS_GENERIC_MAPS,
             PARAMETER,
             text!(
                 "smtp_generic_maps rewrites addresses while mail is delivered, after it was signed"
@@ -269,7 +270,7 @@ fn split_lines(postfix: &Postfix) -> Option<Finding> {
     let limit: u64 = postfix.main.get(PARAMETER)?.parse().ok()?;
     (limit > 0 && limit < LONGEST_LINE).then(|| {
         Finding::warn(
-            "breakers-line-length",
+            codes::BREAKERS_LINE_LENGTH,
             PARAMETER,
             text!("Postfix splits lines of more than {limit} characters while it delivers mail"),
         )
@@ -289,7 +290,7 @@ fn no_eight_bits(postfix: &Postfix) -> Option<Finding> {
         .any(|word| word.eq_ignore_ascii_case("8bitmime"));
     (hidden && !postfix.main.yes("disable_mime_output_conversion")).then(|| {
         Finding::warn(
-            "breakers-8bit",
+            codes::BREAKERS_8BIT,
             PARAMETER,
             text!("Postfix ignores that others take 8-bit mail, and converts it while it delivers, after it was signed"),
         )
@@ -324,7 +325,7 @@ mod tests {
         let found = judge(&postfix, &server()).await;
         found
             .iter()
-            .map(|finding| (finding.code, finding.level))
+            .map(|finding| (finding.code.word(), finding.level))
             .collect()
     }
 

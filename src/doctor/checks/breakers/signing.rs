@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::codes;
 use dkim_core::{Canon, sign::BodyLength};
 use dkimd_advice::{Finding, text};
 use dkimd_server::{config::snapshot::Snapshot, session::signing::body_length};
@@ -17,7 +18,7 @@ pub(super) async fn judge(server: &Snapshot, config: &Path) -> Vec<Finding> {
     if canonicalization.header == Canon::Simple {
         findings.push(
             Finding::warn(
-                "breakers-canonicalization",
+                codes::BREAKERS_CANONICALIZATION,
                 file.clone(),
                 text!("headers are signed in simple form: any server that folds a line anew breaks the signature"),
             )
@@ -28,7 +29,7 @@ pub(super) async fn judge(server: &Snapshot, config: &Path) -> Vec<Finding> {
     } else if canonicalization.body == Canon::Simple {
         findings.push(
             Finding::info(
-                "breakers-canonicalization",
+                codes::BREAKERS_CANONICALIZATION,
                 file.clone(),
                 text!("bodies are signed in simple form: white space that is changed on the way breaks the signature"),
             )
@@ -41,7 +42,7 @@ pub(super) async fn judge(server: &Snapshot, config: &Path) -> Vec<Finding> {
     if body_length(server, &[]).await.body_length != BodyLength::Whole {
         findings.push(
             Finding::warn(
-                "breakers-body-length",
+                codes::BREAKERS_BODY_LENGTH,
                 file.clone(),
                 text!("only a part of the body is signed (l=): anybody may add text to a signed message"),
             )
@@ -85,7 +86,7 @@ fn oversigned(server: &Snapshot, file: &str) -> Option<Finding> {
     let bad = bad.join(", ");
     Some(
         Finding::warn(
-            "breakers-list-fields",
+            codes::BREAKERS_LIST_FIELDS,
             file,
             text!("OversignHeaders names {bad}: every mailing list adds such fields and so breaks the signature"),
         )
@@ -112,7 +113,7 @@ mod tests {
         let findings = judge(&server, Path::new("/etc/opendkim.conf")).await;
         findings
             .iter()
-            .map(|finding| (finding.code, finding.level))
+            .map(|finding| (finding.code.word(), finding.level))
             .collect()
     }
 

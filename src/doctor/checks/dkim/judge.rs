@@ -6,6 +6,7 @@ use super::{
     recognise::{Recognised, Traits, looks_like_a_record, recognise, traits},
     served::{Answered, Served, Server},
 };
+use crate::codes;
 use crate::record_line;
 use dkim_core::{
     crypto::{ADVISED_RSA_BITS, PrivateKey},
@@ -77,14 +78,20 @@ fn unused(key: &OwnKey, served: &Served) -> Option<Finding> {
     if answers.iter().all(|answer| is_good(key, answer)) {
         let what =
             text!("no line of the SigningTable uses the key {name}; its record is published");
-        return Some(found_in(key, Finding::info("dkim-key-unused", name, what)));
+        return Some(found_in(
+            key,
+            Finding::info(codes::DKIM_KEY_UNUSED, name, what),
+        ));
     }
     if answers.iter().all(|answer| is_revoked(answer)) {
         let what = text!(
             "no line of the SigningTable uses the key {name}, and its record says that it is no longer \
              valid"
         );
-        return Some(found_in(key, Finding::info("dkim-key-unused", name, what)));
+        return Some(found_in(
+            key,
+            Finding::info(codes::DKIM_KEY_UNUSED, name, what),
+        ));
     }
     let somewhere = answers.iter().any(|answer| is_good(key, answer));
     let what = match (somewhere, first.texts.is_empty()) {
@@ -99,7 +106,10 @@ fn unused(key: &OwnKey, served: &Served) -> Option<Finding> {
             "the record at {name}, whose key no line of the SigningTable uses yet, is not that of the key"
         ),
     };
-    let finding = found_in(key, Finding::warn("dkim-not-yet-published", &name, what));
+    let finding = found_in(
+        key,
+        Finding::warn(codes::DKIM_NOT_YET_PUBLISHED, &name, what),
+    );
     let servers = served.servers.iter().filter_map(|server| {
         let answer = server.answer.as_ref().ok()?;
         Some((format!("{} ({})", server.name, server.address), answer))
@@ -144,8 +154,8 @@ fn size(key: &OwnKey, private: &dyn PrivateKey) -> Option<Finding> {
     let is_rsa = private.algorithm() != dkim_core::Algorithm::Ed25519Sha256;
     let (level, code) = match bits {
         _ if !is_rsa => return None,
-        ..LEAST_RSA_BITS => (Level::Fail, "dkim-key-too-small"),
-        LEAST_RSA_BITS..ADVISED_RSA_BITS => (Level::Warn, "dkim-key-small"),
+        ..LEAST_RSA_BITS => (Level::Fail, codes::DKIM_KEY_TOO_SMALL),
+        LEAST_RSA_BITS..ADVISED_RSA_BITS => (Level::Warn, codes::DKIM_KEY_SMALL),
         _ => return None,
     };
     let what = text!("the RSA key {name} has only {bits} bits");
@@ -213,7 +223,7 @@ fn disagreement(key: &OwnKey, answers: &[(&Server, &Answered)]) -> Finding {
     let what = text!(
         "the name servers do not agree about {name}: some serve the right record, some do not"
     );
-    let mut finding = Finding::fail("dkim-servers-disagree", &name, what);
+    let mut finding = Finding::fail(codes::DKIM_SERVERS_DISAGREE, &name, what);
     for (server, answer) in answers {
         let from = format!("{} ({})", server.name, server.address);
         let ttl = answer.ttl.as_secs();
@@ -235,7 +245,7 @@ fn remembered(key: &OwnKey, answer: &Answered) -> Finding {
         "all name servers serve the right record of {name}, but the resolver still remembers the \
          old answer"
     );
-    let finding = Finding::warn("dkim-resolver-stale", &name, what);
+    let finding = Finding::warn(codes::DKIM_RESOLVER_STALE, &name, what);
     let finding = match answer.texts.first() {
         Some(text) => finding.evidence(shown(&format!("TTL {ttl}"), text)),
         None => finding,
@@ -264,19 +274,19 @@ fn silent_server(key: &OwnKey, zone: &str, server: &Server, failure: DnsFailure)
     let name = &server.name;
     let (code, what, advice) = match failure {
         _ if server.lacks_tcp => (
-            "dkim-server-no-tcp",
+            codes::DKIM_SERVER_NO_TCP,
             text!(
                 "the name server {name} of {zone} cuts long answers off and does not answer over TCP"
             ),
             text!("open TCP port 53 of this server in its firewall"),
         ),
         DnsFailure::Refused | DnsFailure::ServerFailure => (
-            "dkim-server-lame",
+            codes::DKIM_SERVER_LAME,
             text!("the name server {name} is named for {zone}, but does not serve it"),
             text!("set the zone up on this server, or take it out of the NS records"),
         ),
         _ => (
-            "dkim-server-silent",
+            codes::DKIM_SERVER_SILENT,
             text!("the name server {name} of {zone} does not answer"),
             text!("mend the server, or take it out of the NS records"),
         ),
@@ -315,7 +325,7 @@ fn missing(key: &OwnKey, served: &Served) -> Finding {
         let what = text!(
             "there is no DKIM record at {name}: it is an alias (CNAME) of {target}, where nothing is"
         );
-        let finding = Finding::fail("dkim-missing", &name, what)
+        let finding = Finding::fail(codes::DKIM_MISSING, &name, what)
             .evidence(record_line::of_type(&name, "CNAME", &format!("{target}.")))
             .why(why())
             .advice(text!("publish this at the alias's target, or take the CNAME away and publish it at {name}:"));
@@ -326,13 +336,13 @@ fn missing(key: &OwnKey, served: &Served) -> Finding {
     }
     let Some((other, text)) = wrong else {
         let what = text!("there is no DKIM record at {name}");
-        let finding = Finding::fail("dkim-missing", &name, what).why(why());
+        let finding = Finding::fail(codes::DKIM_MISSING, &name, what).why(why());
         return publish(finding, key);
     };
     let (code, what) = if *other == doubled {
         let domain = &key.domain;
         (
-            "dkim-name-doubled",
+            codes::DKIM_NAME_DOUBLED,
             text!(
                 "the DKIM record was published with the domain twice, at {other}: the panel adds \
                  {domain} by itself"
@@ -340,12 +350,12 @@ fn missing(key: &OwnKey, served: &Served) -> Finding {
         )
     } else if !of_this_selector(other) {
         (
-            "dkim-wrong-selector",
+            codes::DKIM_WRONG_SELECTOR,
             text!("the record of this key is published at {other}, but mail is signed for {name}"),
         )
     } else {
         (
-            "dkim-wrong-name",
+            codes::DKIM_WRONG_NAME,
             text!("the DKIM record is published at {other} instead of {name}"),
         )
     };
@@ -353,7 +363,7 @@ fn missing(key: &OwnKey, served: &Served) -> Finding {
         .evidence(shown(other, text))
         .why(why());
     let finding = match code {
-        "dkim-name-doubled" => {
+        codes::DKIM_NAME_DOUBLED => {
             let label = format!("{}._domainkey", key.selector);
             finding.advice(text!("type only {label} into the panel's name field"))
         }
@@ -365,7 +375,7 @@ fn missing(key: &OwnKey, served: &Served) -> Finding {
 fn several(key: &OwnKey, texts: &[Vec<u8>]) -> Finding {
     let (name, count) = (key.name(), texts.len());
     let what = text!("there are {count} TXT records at {name}; there may be only one");
-    let finding = Finding::fail("dkim-several-records", &name, what);
+    let finding = Finding::fail(codes::DKIM_SEVERAL_RECORDS, &name, what);
     let finding = texts.iter().fold(finding, |finding, text| {
         finding.evidence(shown("TXT", text))
     });
@@ -403,7 +413,7 @@ fn of_text(key: &OwnKey, text: &[u8], answer: &Answered) -> Vec<Finding> {
 fn broken(key: &OwnKey, from: &str, text: &[u8], error: &str) -> Finding {
     let name = key.name();
     let what = text!("the DKIM record at {name} can't be read: {error}");
-    let finding = Finding::fail("dkim-bad-record", &name, what)
+    let finding = Finding::fail(codes::DKIM_BAD_RECORD, &name, what)
         .evidence(shown(from, text))
         .why(why());
     publish(finding, key)
@@ -416,7 +426,7 @@ fn of_traits(key: &OwnKey, text: &[u8], traits: Traits) -> Vec<Finding> {
         let what = text!(
             "the record at {name} keeps its key from signing mail (s= names neither email nor *)"
         );
-        let finding = Finding::fail("dkim-not-for-email", &name, what);
+        let finding = Finding::fail(codes::DKIM_NOT_FOR_EMAIL, &name, what);
         findings.push(publish(
             finding.evidence(shown(&name, text)).why(why()),
             key,
@@ -424,7 +434,7 @@ fn of_traits(key: &OwnKey, text: &[u8], traits: Traits) -> Vec<Finding> {
     }
     if traits.not_for_sha256 {
         let what = text!("the record at {name} forbids SHA-256 (h=), with which mail is signed");
-        let finding = Finding::fail("dkim-not-for-sha256", &name, what);
+        let finding = Finding::fail(codes::DKIM_NOT_FOR_SHA256, &name, what);
         findings.push(publish(
             finding.evidence(shown(&name, text)).why(why()),
             key,
@@ -432,7 +442,7 @@ fn of_traits(key: &OwnKey, text: &[u8], traits: Traits) -> Vec<Finding> {
     }
     if traits.testing {
         let what = text!("the record at {name} says that the domain is only testing DKIM (t=y)");
-        let finding = Finding::warn("dkim-testing", &name, what).why(text!(
+        let finding = Finding::warn(codes::DKIM_TESTING, &name, what).why(text!(
             "receivers may treat the mail as if it were not signed (RFC 6376 section 3.6.1)"
         ));
         findings.push(publish(finding.evidence(shown(&name, text)), key));

@@ -15,6 +15,7 @@ use self::{
 };
 use super::{each::each, exists, no_domain};
 use crate::{
+    codes,
     host::Host,
     report::{Cause, Report},
 };
@@ -99,7 +100,7 @@ fn no_key(host: &Host, server: &Snapshot, domain: &Domain) -> Finding {
     let config = host.config.display().to_string();
     let what = text!("the configuration has no key that signs the mail of {name}");
     let known: Vec<_> = server.keys().filter_map(|key| key.domain).take(5).collect();
-    let finding = Finding::fail("dkim-no-key", name, what).evidence(config);
+    let finding = Finding::fail(codes::DKIM_NO_KEY, name, what).evidence(config);
     let finding = match known.is_empty() {
         true => finding,
         false => finding.evidence(format!("KeyTable: {}", known.join(", "))),

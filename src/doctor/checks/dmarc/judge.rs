@@ -4,6 +4,7 @@ use super::{
     policy::{Policy, REMOVED, is_dmarc, is_meant_as_dmarc, report_addresses},
     tree::{Step, applied},
 };
+use crate::codes;
 use crate::record_line;
 use dkimd_advice::{Finding, Level, text, text::Text};
 
@@ -87,7 +88,7 @@ fn absent(facts: &DmarcFacts) -> Finding {
 
 fn missing(name: &str, domain: &str) -> Finding {
     let what = text!("{domain} has no DMARC record: there is none at {name}");
-    Finding::warn("dmarc-missing", domain, what)
+    Finding::warn(codes::DMARC_MISSING, domain, what)
 }
 
 fn twice(facts: &DmarcFacts, step: &Step) -> Finding {
@@ -95,7 +96,7 @@ fn twice(facts: &DmarcFacts, step: &Step) -> Finding {
     let records: Vec<&String> = step.texts.iter().filter(|text| is_dmarc(text)).collect();
     let count = records.len();
     let what = text!("there are {count} DMARC records at {name}; receivers then use none of them");
-    let finding = Finding::warn("dmarc-several", &facts.domain, what);
+    let finding = Finding::warn(codes::DMARC_SEVERAL, &facts.domain, what);
     let finding = records
         .iter()
         .fold(finding, |f, text| f.evidence(text.as_str()));
@@ -123,7 +124,7 @@ fn syntax(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
         format!("the DMARC record at {name} is no good: {en}"),
         format!("el registro DMARC de {name} no sirve: {es}"),
     );
-    let finding = Finding::warn("dmarc-syntax", name, what).evidence(text);
+    let finding = Finding::warn(codes::DMARC_SYNTAX, name, what).evidence(text);
     let finding = finding.why(text!(
         "receivers ignore a record or a tag that they can't read"
     ));
@@ -152,7 +153,7 @@ fn not_aligned(facts: &DmarcFacts, name: &str, text: &str, policy: &Policy) -> O
              another organisation"
         ),
     };
-    let finding = Finding::fail("dmarc-not-aligned", domain, what)
+    let finding = Finding::fail(codes::DMARC_NOT_ALIGNED, domain, what)
         .evidence(format!("{name}: {text}"))
         .why(text!(
             "DMARC then hangs on SPF alone, which breaks with every forwarding; with p=reject or \
@@ -184,7 +185,7 @@ fn bad_report_addresses(name: &str, text: &str, policy: &Policy) -> Option<Findi
     let what = text!(
         "{tag}= in the DMARC record at {name} needs mailto: in front of an address, and has “{uri}”"
     );
-    let finding = Finding::warn("dmarc-report-address", name, what).evidence(text);
+    let finding = Finding::warn(codes::DMARC_REPORT_ADDRESS, name, what).evidence(text);
     let finding = finding.why(text!(
         "no report ever comes, so nobody sees what goes wrong"
     ));
@@ -197,7 +198,7 @@ fn strangers(facts: &DmarcFacts, name: &str, step: &Step, text: &str) -> Vec<Fin
         .map(|(stranger, _)| {
             let permission = format!("{}._report._dmarc.{stranger}", step.domain);
             let what = text!("reports are to go to {stranger}, which has not agreed: there is no record at {permission}");
-            Finding::warn("dmarc-report-not-allowed", name, what)
+            Finding::warn(codes::DMARC_REPORT_NOT_ALLOWED, name, what)
                 .evidence(text)
                 .why(text!("receivers send reports to another domain only if it agrees (RFC 9990)"))
                 .advice(text!("have {stranger} publish this, or name an address of your own in rua="))
@@ -224,7 +225,7 @@ fn removed_tags(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
     let level = if weighed { Level::Warn } else { Level::Info };
     let tags = removed.join("=, ") + "=";
     let what = text!("the DMARC record at {name} has {tags}, which RFC 9989 took away");
-    let finding = Finding::new(level, "dmarc-removed-tags", name, what).evidence(text);
+    let finding = Finding::new(level, codes::DMARC_REMOVED_TAGS, name, what).evidence(text);
     let finding = match weighed {
         true => finding.why(text!("receivers that follow it apply the policy to all mail, not to a share; t=y is what asks \
              them to be lenient")),
@@ -242,7 +243,7 @@ fn public_suffix(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
             "the DMARC record at {name} says psd=y: that this is a registry's domain, with \
              strangers below it"
         );
-        Finding::warn("dmarc-psd", name, what)
+        Finding::warn(codes::DMARC_PSD, name, what)
             .evidence(text)
             .why(text!(
                 "signatures of the domain then do not count for its subdomains"
@@ -265,7 +266,7 @@ fn lenient(name: &str, text: &str, policy: &Policy) -> Option<Finding> {
         true => text!("the DMARC policy at {name} only watches (p=none): forged mail is delivered"),
         false => text!("the DMARC policy at {name} is only a test (t=y)"),
     };
-    let finding = Finding::info("dmarc-lenient", name, what).evidence(text);
+    let finding = Finding::info(codes::DMARC_LENIENT, name, what).evidence(text);
     Some(finding.advice(text!(
         "once the reports show nothing but your own servers passing, publish p=quarantine, later \
          p=reject"
@@ -306,7 +307,7 @@ mod tests {
 
     fn codes(facts: &DmarcFacts) -> Vec<(Level, &'static str)> {
         let findings = judge(facts);
-        findings.iter().map(|f| (f.level, f.code)).collect()
+        findings.iter().map(|f| (f.level, f.code.word())).collect()
     }
 
     #[test]

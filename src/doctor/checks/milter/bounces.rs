@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 
 use super::wiring::{Caller, Role, ours};
 use crate::checks::authors::findings_for;
+use crate::codes;
 use dkimd_advice::{Finding, text};
 use dkimd_milter::socket::SocketSpec;
 use dkimd_postfix::Postfix;
@@ -69,7 +70,7 @@ fn origin(postfix: &Postfix) -> String {
 fn unfiltered(postfix: &Postfix) -> Finding {
     let value = postfix.main.value("internal_mail_filter_classes");
     Finding::info(
-        "milter-bounces-unsigned",
+        codes::MILTER_BOUNCES_UNSIGNED,
         "internal_mail_filter_classes",
         text!("bounces and notices of Postfix itself are not signed"),
     )
@@ -81,7 +82,7 @@ fn unfiltered(postfix: &Postfix) -> Finding {
 
 fn without_rule(server: &Snapshot, config: &Path, host: &str, author: &str) -> Finding {
     let finding = Finding::warn(
-        "milter-bounces-unsigned",
+        codes::MILTER_BOUNCES_UNSIGNED,
         host,
         text!("bounces come from {author}, and no signing rule fits {host}: they go out unsigned"),
     )

@@ -5,6 +5,7 @@ use super::{
     remedy::{Edit, How, Mended},
     wiring::{Caller, Fit, Role},
 };
+use crate::codes;
 use dkimd_advice::{Finding, text, text::Text};
 use dkimd_milter::socket::SocketSpec;
 use dkimd_postfix::{
@@ -77,7 +78,7 @@ fn unsigned() -> Text {
 fn not_configured(site: &Site<'_>, callers: &[Caller<'_>]) -> Mended {
     let value = site.postfix.main.value("smtpd_milters");
     let finding = Finding::fail(
-        "milter-not-configured",
+        codes::MILTER_NOT_CONFIGURED,
         "smtpd_milters",
         text!("Postfix does not hand any mail to dkimd: smtpd_milters does not name its socket"),
     )
@@ -191,8 +192,8 @@ fn service_without(
     let id = caller.service.id();
     let what = text!("the service {id} does not hand its mail to dkimd");
     let finding = match signs {
-        true => Finding::fail("milter-service-without", id.clone(), what).why(unsigned()),
-        false => Finding::info("milter-service-without", id.clone(), what),
+        true => Finding::fail(codes::MILTER_SERVICE_WITHOUT, id.clone(), what).why(unsigned()),
+        false => Finding::info(codes::MILTER_SERVICE_WITHOUT, id.clone(), what),
     };
     let finding = finding.evidence(evidence(caller));
     if caller.switched_off && site.ours(&caller.filters).is_some() {
@@ -224,7 +225,7 @@ fn evidence(caller: &Caller<'_>) -> String {
 fn port_without(caller: &Caller<'_>) -> Finding {
     let id = caller.service.id();
     Finding::info(
-        "milter-service-without",
+        codes::MILTER_SERVICE_WITHOUT,
         id.clone(),
         text!("the service {id} does not hand its mail to dkimd: arriving mail is not verified, and clients in mynetworks are not signed"),
     )
@@ -234,7 +235,7 @@ fn port_without(caller: &Caller<'_>) -> Finding {
 fn local_unsigned(site: &Site<'_>, callers: &[Caller<'_>]) -> Mended {
     let value = site.postfix.main.value("non_smtpd_milters");
     let finding = Finding::fail(
-        "milter-local-mail-unsigned",
+        codes::MILTER_LOCAL_MAIL_UNSIGNED,
         "non_smtpd_milters",
         text!("mail that programs of this host send (sendmail, cron, PHP) is not signed: non_smtpd_milters does not name dkimd"),
     )
@@ -269,7 +270,7 @@ fn named_twice(site: &Site<'_>, caller: &Caller<'_>) -> Option<Mended> {
     let place = ListPlace::of(caller, site.postfix);
     let (parameter, written) = (place.shown(), &milter.written);
     let finding = Finding::warn(
-        "milter-double-signing",
+        codes::MILTER_DOUBLE_SIGNING,
         parameter.clone(),
         text!("{parameter} names {written} twice: every message is signed twice"),
     )
@@ -296,7 +297,7 @@ fn twice(postfix: &Postfix, caller: &Caller<'_>) -> Mended {
         .unwrap_or_default();
     let options: Vec<_> = words(old).into_iter().chain([OFF]).collect();
     let finding = Finding::warn(
-        "milter-double-signing",
+        codes::MILTER_DOUBLE_SIGNING,
         id.clone(),
         text!("mail that comes back from the content filter through {id} is signed a second time"),
     )
@@ -328,7 +329,7 @@ fn disabled_for_clients(postfix: &Postfix) -> Option<Finding> {
         return None;
     }
     let finding = Finding::warn(
-        "milter-disabled-for-clients",
+        codes::MILTER_DISABLED_FOR_CLIENTS,
         "smtpd_milter_maps",
         text!(
             "smtpd_milter_maps switches the filters off for some clients: their mail is not signed"
@@ -398,7 +399,7 @@ mod tests {
     fn codes(main: &str, overrides: &str) -> Vec<&'static str> {
         judged(main, overrides)
             .iter()
-            .map(|finding| finding.code)
+            .map(|finding| finding.code.word())
             .collect()
     }
 
@@ -418,7 +419,7 @@ mod tests {
         let submission = format!("{QUIET}submission/inet/smtpd_milters =\n");
         let found = judged(BOTH, &submission);
         assert_eq!(
-            (found[0].code, found[0].level),
+            (found[0].code.word(), found[0].level),
             ("milter-service-without", Level::Fail)
         );
         assert_eq!(

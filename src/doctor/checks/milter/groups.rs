@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use super::access::Visitor;
+use crate::codes;
 use dkimd_advice::{Finding, text};
 use dkimd_server::keys::accounts::group_name;
 
@@ -70,7 +71,7 @@ fn finding(service: &Running, visitor: &Visitor, gid: u32) -> Finding {
     let (name, group) = (&visitor.name, group_name(gid));
     let (process, pid) = (&service.name, service.pid);
     Finding::fail(
-        "milter-group-not-in-effect",
+        codes::MILTER_GROUP_NOT_IN_EFFECT,
         group.clone(),
         text!("user {name} is in the group {group}, but {process}[{pid}] was started before and does not know"),
     )

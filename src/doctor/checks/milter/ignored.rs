@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::codes;
 use dkimd_advice::{Finding, text};
 use dkimd_milter::socket::{SocketSpec, spec::SocketSpecError};
 
@@ -56,7 +57,7 @@ fn judge(place: &Elsewhere, config: &Path, socket: &SocketSpec, systemd: bool) -
         false => text!("the socket is set twice: {written} in {file}, {socket} in {config}"),
     };
     let subject = format!("{file}:{}", place.line);
-    let finding = Finding::warn("milter-settings-ignored", subject, what)
+    let finding = Finding::warn(codes::MILTER_SETTINGS_IGNORED, subject, what)
         .evidence(format!("{file}:{}: {written}", place.line))
         .evidence(format!("{config}: Socket {socket}"))
         .why(text!(

@@ -7,6 +7,7 @@ use super::{
     wiring::{Caller, Role},
 };
 use crate::checks::filters;
+use crate::codes;
 use dkimd_advice::{Finding, text};
 use dkimd_milter::socket::SocketSpec;
 use dkimd_postfix::milters::Milter;
@@ -73,7 +74,7 @@ fn results_too_late(
 ) -> Mended {
     let (parameter, other) = (caller.parameter, &dmarc.written);
     let finding = Finding::warn(
-        "milter-order",
+        codes::MILTER_ORDER,
         parameter,
         text!("{other} stands before dkimd in {parameter}, so it judges mail before dkimd has verified it"),
     )
@@ -90,7 +91,7 @@ fn changed_after(
 ) -> Mended {
     let (parameter, other) = (caller.parameter, &rewriter.written);
     let finding = Finding::warn(
-        "milter-order",
+        codes::MILTER_ORDER,
         parameter,
         text!("{other} stands after dkimd in {parameter} and may change what has been signed"),
     )

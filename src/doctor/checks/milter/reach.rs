@@ -12,8 +12,9 @@ use super::{
     remedy::{Edit, How, Mended},
     wiring::{Caller, Fit, Role, callers, same_file},
 };
+use crate::codes;
 use crate::knock::Knocked;
-use dkimd_advice::{Finding, text, text::Text};
+use dkimd_advice::{Code, Finding, text, text::Text};
 use dkimd_milter::socket::SocketSpec;
 use dkimd_postfix::{
     change::quoted_path,
@@ -64,7 +65,7 @@ impl Door<'_> {
         self.milter.path_for(self.chroot, queue)
     }
 
-    pub(super) fn fail(&self, code: &'static str, what: Text) -> Finding {
+    pub(super) fn fail(&self, code: Code, what: Text) -> Finding {
         let (written, services) = (&self.milter.written, self.services());
         let chroot = if self.chroot { "y" } else { "n" };
         Finding::fail(code, written.clone(), what)
@@ -150,7 +151,7 @@ fn somebody_else(door: &Door<'_>, scene: &Scene<'_>) -> Option<Mended> {
 fn silent(door: &Door<'_>) -> Finding {
     let place = &door.milter.written;
     door.fail(
-        "milter-timeout",
+        codes::MILTER_TIMEOUT,
         text!("nobody answers at {place}: Postfix waits there in vain"),
     )
     .advice(text!(
@@ -165,7 +166,7 @@ fn unresolvable(door: &Door<'_>, scene: &Scene<'_>, host: &str, cause: &str) -> 
         false => text!("Postfix does not find the address of {host}"),
     };
     let finding = door
-        .fail("milter-host-unresolvable", what)
+        .fail(codes::MILTER_HOST_UNRESOLVABLE, what)
         .evidence(format!("{host}: {cause}"));
     match (host, &door.milter.endpoint) {
         ("localhost", Ok(SocketSpec::Inet { port, .. } | SocketSpec::Inet6 { port, .. })) => door
@@ -190,7 +191,7 @@ fn denied(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Finding {
         let shown = path.display();
         return door
             .fail(
-                "milter-socket-denied",
+                codes::MILTER_SOCKET_DENIED,
                 text!("Postfix may not connect to {shown}, though its permissions allow it"),
             )
             .evidence(way.steps.last().map_or_else(String::new, |step| step.shown()))
@@ -202,7 +203,7 @@ fn denied(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Finding {
         _ => text!("user {name} may not write to the milter's socket {at}"),
     };
     let mut finding = door
-        .fail("milter-socket-denied", what)
+        .fail(codes::MILTER_SOCKET_DENIED, what)
         .evidence(barrier.shown());
     if barrier.kind != Kind::Directory && !barrier.opens_to_group() {
         // Or the next start makes it shut again.
@@ -230,7 +231,7 @@ fn missing(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Mended {
     let shown = path.display();
     match scene.socket {
         Some(SocketSpec::Unix(socket)) if same_file(socket, path) => {
-            not_running(door, "milter-not-listening", path).into()
+            not_running(door, codes::MILTER_NOT_LISTENING, path).into()
         }
         Some(socket) => match across_when_it_runs(door, scene, path, socket) {
             Some(mended) => mended,
@@ -241,7 +242,7 @@ fn missing(door: &Door<'_>, scene: &Scene<'_>, path: &Path) -> Mended {
             let part = part.unwrap_or_else(|| path.to_owned());
             let part = part.display();
             door.fail(
-                "milter-socket-missing",
+                codes::MILTER_SOCKET_MISSING,
                 text!("there is no socket at {shown}: {part} does not exist"),
             )
             .command("systemctl restart opendkim")
@@ -262,7 +263,7 @@ fn across_the_chroot(door: &Door<'_>, scene: &Scene<'_>, path: &Path, outside: &
             "{services} is not in the chroot, so it looks for the socket at {inside}; the server's is {outside_shown}"
         ),
     };
-    let finding = door.fail("milter-chroot", what);
+    let finding = door.fail(codes::MILTER_CHROOT, what);
     leading_to(door, scene, finding, &SocketSpec::Unix(outside.to_owned()))
 }
 
@@ -312,7 +313,7 @@ fn leading_to(door: &Door<'_>, scene: &Scene<'_>, finding: Finding, socket: &Soc
 fn listens_elsewhere(door: &Door<'_>, scene: &Scene<'_>, place: &Place) -> Mended {
     let (written, found) = (&door.milter.written, place.for_postfix());
     let finding = door.fail(
-        "milter-socket-differs",
+        codes::MILTER_SOCKET_DIFFERS,
         text!("Postfix connects to {written}, but the server listens at {found}"),
     );
     let finding = scene.servers.iter().fold(finding, |finding, server| {
@@ -329,7 +330,7 @@ fn set_up_elsewhere(door: &Door<'_>, scene: &Scene<'_>, socket: &SocketSpec) -> 
     let (written, config) = (&door.milter.written, scene.config.display());
     let finding = door
         .fail(
-            "milter-socket-differs",
+            codes::MILTER_SOCKET_DIFFERS,
             text!("Postfix connects to {written}, but {config} has Socket {socket}"),
         )
         .evidence(format!("{config}: Socket {socket}"));
@@ -338,7 +339,7 @@ fn set_up_elsewhere(door: &Door<'_>, scene: &Scene<'_>, socket: &SocketSpec) -> 
     mended
 }
 
-fn not_running(door: &Door<'_>, code: &'static str, at: &Path) -> Finding {
+fn not_running(door: &Door<'_>, code: Code, at: &Path) -> Finding {
     let at = at.display();
     door.fail(
         code,
@@ -353,7 +354,7 @@ fn nobody_behind(door: &Door<'_>, scene: &Scene<'_>, path: &Path, errno: Errno) 
     let shown = path.display();
     if errno != Errno::ECONNREFUSED || !is_socket(path) {
         return door
-            .fail("milter-socket-missing", text!("{shown} is no socket"))
+            .fail(codes::MILTER_SOCKET_MISSING, text!("{shown} is no socket"))
             .evidence(format!("connect: {}", errno.desc()))
             .command(format!("rm {}", quoted_path(&path.to_string_lossy())))
             .command("systemctl restart opendkim")
@@ -361,7 +362,7 @@ fn nobody_behind(door: &Door<'_>, scene: &Scene<'_>, path: &Path, errno: Errno) 
     }
     let mut mended = match elsewhere(scene, |place| *place != Place::Unix(path.to_owned())) {
         Some(place) => listens_elsewhere(door, scene, &place),
-        None => not_running(door, "milter-not-listening", path).into(),
+        None => not_running(door, codes::MILTER_NOT_LISTENING, path).into(),
     };
     let cause = format!("{shown}: {}", errno.desc());
     mended.finding.evidence.push(cause);
@@ -373,7 +374,7 @@ fn closed_port(door: &Door<'_>, scene: &Scene<'_>, errno: Errno) -> Mended {
     if errno == Errno::EACCES || errno == Errno::EPERM {
         return door
             .fail(
-                "milter-socket-denied",
+                codes::MILTER_SOCKET_DENIED,
                 text!("the system forbids Postfix to connect to the milter's port"),
             )
             .advice(text!("see what the firewall or SELinux forbids: nft list ruleset; semanage port -l | grep milter"))
@@ -389,7 +390,7 @@ fn closed_port(door: &Door<'_>, scene: &Scene<'_>, errno: Errno) -> Mended {
     {
         return set_up_elsewhere(door, scene, socket);
     }
-    not_running(door, "milter-not-listening", Path::new(written))
+    not_running(door, codes::MILTER_NOT_LISTENING, Path::new(written))
         .evidence(format!("connect: {}", errno.desc()))
         .into()
 }

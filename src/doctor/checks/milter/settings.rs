@@ -8,6 +8,7 @@ use super::{
     remedy::{Edit, How, Mended},
     wiring::{Caller, Role},
 };
+use crate::codes;
 use dkimd_advice::{Finding, text};
 use dkimd_postfix::{
     Postfix,
@@ -108,7 +109,7 @@ fn action(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<Men
         true => caller.parameter,
         false => "milter_default_action",
     };
-    let finding = Finding::warn("milter-default-action", parameter, what)
+    let finding = Finding::warn(codes::MILTER_DEFAULT_ACTION, parameter, what)
         .evidence(format!("{}: {}", caller.service.id(), milter.written))
         .evidence(format!("milter_default_action = {action}"))
         .why(text!("a signature that is missing now and then costs reputation, and nobody notices; with tempfail mail waits at its sender until dkimd is back"));
@@ -169,7 +170,7 @@ fn protocol(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<M
     let version: u32 = written.split_whitespace().next()?.parse().ok()?;
     (version < PROTOCOL).then(|| {
         let finding = Finding::warn(
-            "milter-protocol-old",
+            codes::MILTER_PROTOCOL_OLD,
             "milter_protocol",
             text!("Postfix speaks version {version} of the milter protocol to dkimd"),
         )
@@ -195,7 +196,7 @@ fn patience(postfix: &Postfix, caller: &Caller<'_>, milter: &Milter) -> Option<M
         .collect();
     let (.., written, parameter) = short.first()?;
     let finding = Finding::warn(
-        "milter-timeout-short",
+        codes::MILTER_TIMEOUT_SHORT,
         parameter,
         text!("Postfix waits only {written} for dkimd, which may wait {deadline} s for DNS"),
     )
@@ -229,7 +230,7 @@ fn macros(postfix: &Postfix, server: Option<&Snapshot>) -> Option<Mended> {
     let (parameter, name) = missing.next()?;
     let value = postfix.plain.value(parameter);
     let finding = Finding::fail(
-        "milter-macro-missing",
+        codes::MILTER_MACRO_MISSING,
         *parameter,
         text!("Postfix does not tell dkimd the macro {name}, by which it knows mail of your users"),
     )
@@ -259,7 +260,7 @@ fn daemon_names(
     if let Some(open) = of(Role::Arriving).find(listed) {
         let (id, name) = (open.service.id(), name_of(open));
         let finding = Finding::fail(
-            "milter-signs-strangers",
+            codes::MILTER_SIGNS_STRANGERS,
             id.clone(),
             text!("MTA names {name}, the daemon of {id}: mail of strangers that forges your domain gets your signature"),
         )
@@ -294,7 +295,7 @@ fn daemon_names(
         return None;
     }
     let finding = Finding::warn(
-        "milter-daemon-name",
+        codes::MILTER_DAEMON_NAME,
         NAME,
         text!("MTA names {shown}, but no service of Postfix goes by that name"),
     )
@@ -342,7 +343,7 @@ mod tests {
     fn codes(main: &str, overrides: &str, options: &[(&'static str, &str)]) -> Vec<&'static str> {
         judged(main, overrides, options)
             .iter()
-            .map(|finding| finding.code)
+            .map(|finding| finding.code.word())
             .collect()
     }
 

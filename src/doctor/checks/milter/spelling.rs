@@ -6,6 +6,7 @@ use super::{
     remedy::{How, Mended},
     wiring::{Caller, Fit},
 };
+use crate::codes;
 use dkimd_advice::{Finding, text};
 use dkimd_milter::socket::SocketSpec;
 use dkimd_postfix::{
@@ -73,7 +74,7 @@ fn finding(place: ListPlace, list: &str, repair: Repair) -> Mended {
         "Postfix does not understand {shown} at {written}: it writes inet:HOST:PORT and unix:PATH, \
          without quotes, and knows no comment behind a value"
     );
-    let finding = Finding::fail("milter-address-spelling", shown.clone(), what)
+    let finding = Finding::fail(codes::MILTER_ADDRESS_SPELLING, shown.clone(), what)
         .evidence(format!("{shown} = {list}"));
     match repair.right {
         Some(right) => Mended::list(finding, place, How::Whole(right)),

@@ -8,6 +8,7 @@ use super::{
     reach::{Door, Scene},
     wiring::{Caller, ours},
 };
+use crate::codes;
 use crate::knock::Knocked;
 use dkimd_advice::{Finding, text};
 use dkimd_milter::socket::SocketSpec;
@@ -78,7 +79,7 @@ pub(super) fn judge(
     let peers = THIS_HOST.map(str::to_owned).into_iter();
     let peers = peers.chain(postfix_at.iter().map(ToString::to_string));
     let finding = Finding::warn(
-        "milter-serves-everybody",
+        codes::MILTER_SERVES_EVERYBODY,
         first.clone(),
         text!("whoever reaches {first} can have any mail signed: dkimd serves every address that connects there"),
     )
@@ -112,7 +113,7 @@ pub(super) fn shut_out(door: &Door<'_>, scene: &Scene<'_>, server: &Snapshot) ->
         Some(DataSetKind::Unsupported(_)) | None => return None,
     };
     let finding = door.fail(
-        "milter-peer-shut-out",
+        codes::MILTER_PEER_SHUT_OUT,
         text!("Postfix connects to {at} from {address}, and MilterPeers does not list that address: dkimd closes the connection"),
     );
     let finding = finding.setting(file.display().to_string(), line);

@@ -40,7 +40,7 @@ impl Trial<'_> {
     }
 
     fn faults(&self, site: &Site<'_>) -> Vec<Fault> {
-        let of = |found: Mended| (found.finding.code, found.finding.subject.clone());
+        let of = |found: Mended| (found.finding.code.word(), found.finding.subject.clone());
         let mut faults: Vec<_> = self.judged(site).into_iter().map(of).collect();
         for caller in callers(site.postfix) {
             let blind = |(milter, _)| !site.is_seen(milter, caller.service.chroot);
@@ -53,7 +53,7 @@ impl Trial<'_> {
 
     /// The changes that mend a finding and whatever they would call for; `None` where there are none.
     fn changes(&self, found: &Mended, site: &Site<'_>) -> Option<Vec<Change>> {
-        let own = (found.finding.code, found.finding.subject.clone());
+        let own = (found.finding.code.word(), found.finding.subject.clone());
         let before = self.faults(site);
         let mut changes = Vec::new();
         let mut edits = found.edits.clone();
@@ -78,7 +78,9 @@ impl Trial<'_> {
             edits = self
                 .judged(&after)
                 .into_iter()
-                .filter(|found| new.contains(&(found.finding.code, found.finding.subject.clone())))
+                .filter(|found| {
+                    new.contains(&(found.finding.code.word(), found.finding.subject.clone()))
+                })
                 .filter(|found| found.finding.code != own.0)
                 .flat_map(|found| found.edits)
                 .collect();

@@ -21,7 +21,10 @@ fn facts(exchangers: Vec<Exchanger>) -> MxFacts {
 }
 
 fn codes(facts: &MxFacts) -> Vec<&'static str> {
-    judge(facts).iter().map(|finding| finding.code).collect()
+    judge(facts)
+        .iter()
+        .map(|finding| finding.code.word())
+        .collect()
 }
 
 #[test]

@@ -8,6 +8,7 @@ use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
 use super::judge::Tlsa;
+use crate::codes;
 use crate::record_line;
 use dkimd_advice::{Finding, text};
 use dkimd_postfix::Postfix;
@@ -115,7 +116,7 @@ pub(super) fn judge(tlsa: &Tlsa, chains: &[Vec<CertificateDer<'static>>]) -> Opt
         return None;
     }
     let what = text!("the TLSA records at {name} do not fit the certificate that Postfix serves");
-    let finding = Finding::fail("tlsa-differs", name, what);
+    let finding = Finding::fail(codes::TLSA_DIFFERS, name, what);
     let finding = tlsa.records.iter().fold(finding, |finding, record| {
         finding.evidence(format!("{name} TLSA {record}"))
     });

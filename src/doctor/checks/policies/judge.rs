@@ -1,5 +1,6 @@
 //! What does not fit together.
 
+use crate::codes;
 use crate::record_line;
 use dkimd_advice::{Finding, text};
 
@@ -88,13 +89,13 @@ fn sts(facts: &PolicyFacts) -> Option<Finding> {
             "the MTA-STS record at {name} can't be used: there must be one, with v=STSv1 and an id= \
              of letters and digits"
         );
-        Finding::warn("mta-sts-syntax", domain, what)
+        Finding::warn(codes::MTA_STS_SYNTAX, domain, what)
             .record(record_line::txt(&name, "v=STSv1; id=20260101000000"))
     } else if !facts.sts_host_exists {
         let what = text!(
             "{name} announces an MTA-STS policy, but mta-sts.{domain}, where it is fetched, has no address"
         );
-        Finding::warn("mta-sts-no-host", domain, what).advice(text!(
+        Finding::warn(codes::MTA_STS_NO_HOST, domain, what).advice(text!(
             "serve https://mta-sts.{domain}/.well-known/mta-sts.txt, or delete the record"
         ))
     } else {
@@ -132,7 +133,7 @@ fn reports(facts: &PolicyFacts) -> Option<Finding> {
         "the record for TLS reports at {name} can't be used: there must be one, with v=TLSRPTv1 and \
          rua=mailto:…"
     );
-    let finding = Finding::warn("tls-rpt-syntax", domain, what);
+    let finding = Finding::warn(codes::TLS_RPT_SYNTAX, domain, what);
     let finding = facts.reports.iter().fold(finding, Finding::evidence);
     let text = format!("v=TLSRPTv1; rua=mailto:postmaster@{domain}");
     Some(finding.record(record_line::txt(&name, &text)))
@@ -149,7 +150,7 @@ fn bimi(facts: &PolicyFacts) -> Option<Finding> {
     let what = text!(
         "{domain} publishes a logo (BIMI), but its DMARC policy does not ask to quarantine or reject"
     );
-    let finding = Finding::warn("bimi-without-policy", domain, what).evidence(record.as_str());
+    let finding = Finding::warn(codes::BIMI_WITHOUT_POLICY, domain, what).evidence(record.as_str());
     Some(
         finding
             .why(text!(
@@ -166,7 +167,7 @@ fn tlsa(tlsa: &Tlsa) -> Option<Finding> {
     let name = &tlsa.name;
     let finding = if tlsa.signed == Some(false) {
         let what = text!("{name} has TLSA records (DANE), but DNSSEC does not protect them");
-        Finding::warn("tlsa-without-dnssec", name, what)
+        Finding::warn(codes::TLSA_WITHOUT_DNSSEC, name, what)
             .why(text!("senders ignore unsigned TLSA records"))
             .advice(text!("sign the zone and have the DS record entered at the registrar, or delete the records"))
     } else {
@@ -178,7 +179,7 @@ fn tlsa(tlsa: &Tlsa) -> Option<Finding> {
             return None;
         }
         let what = text!("the TLSA records at {name} have a usage that mail does not use (0 or 1)");
-        Finding::warn("tlsa-usage", name, what)
+        Finding::warn(codes::TLSA_USAGE, name, what)
             .why(text!(
                 "for SMTP only 3 (the server's own key) and 2 (an authority's) count (RFC 7672)"
             ))
@@ -204,7 +205,7 @@ pub(super) fn judge_caa(helo: &str, name: &str, records: &[String]) -> Option<Fi
     }
     let what =
         text!("the CAA record at {name} forbids every authority to issue a certificate for {helo}");
-    let finding = Finding::warn("caa-forbids-all", name, what);
+    let finding = Finding::warn(codes::CAA_FORBIDS_ALL, name, what);
     let finding = records.iter().fold(finding, Finding::evidence);
     Some(
         finding
@@ -222,7 +223,10 @@ mod tests {
     use super::*;
 
     fn codes(facts: &PolicyFacts) -> Vec<&'static str> {
-        judge(facts).iter().map(|finding| finding.code).collect()
+        judge(facts)
+            .iter()
+            .map(|finding| finding.code.word())
+            .collect()
     }
 
     fn good() -> PolicyFacts {
@@ -295,7 +299,8 @@ mod tests {
     fn caa_records_that_name_nobody_forbid_certificates() {
         let judged = |records: &[&str]| {
             let records: Vec<_> = records.iter().map(|text| (*text).to_owned()).collect();
-            judge_caa("mail.example.com", "example.com", &records).map(|finding| finding.code)
+            judge_caa("mail.example.com", "example.com", &records)
+                .map(|finding| finding.code.word())
         };
         assert_eq!(judged(&["0 issue \";\""]), Some("caa-forbids-all"));
         assert_eq!(

@@ -6,6 +6,7 @@ use super::NEAR;
 use crate::{
     addresses::Seen,
     arriving::Arriving,
+    codes,
     host::Host,
     listeners::{self, Listener, SMTP},
     report::{Cause, Report},
@@ -109,7 +110,7 @@ fn judge(heard: &Heard, hostname: &str) -> Vec<Finding> {
     if !named.eq_ignore_ascii_case(hostname) {
         findings.push(
             Finding::info(
-                "port-25-greeting",
+                codes::PORT_25_GREETING,
                 at,
                 text!("this server greets as {named:?}, not by its name {hostname} (myhostname)"),
             )
@@ -123,7 +124,7 @@ fn judge(heard: &Heard, hostname: &str) -> Vec<Finding> {
     if let Some(ehlo) = heard.ehlo.as_ref().filter(|ehlo| !ehlo.offers("8BITMIME")) {
         findings.push(
             Finding::warn(
-                "port-25-8bit",
+                codes::PORT_25_8BIT,
                 at,
                 text!("this server does not offer 8BITMIME on port 25"),
             )
@@ -150,7 +151,7 @@ fn why_nobody_gets_in() -> Text {
 
 fn no_service(postfix: &Postfix, domain: &str, exchanger: &str) -> Finding {
     Finding::fail(
-        "port-25-no-service",
+        codes::PORT_25_NO_SERVICE,
         domain,
         text!("the MX record of {domain} points to this host ({exchanger}), but Postfix has no service \
              on port 25"),
@@ -167,7 +168,7 @@ fn no_service(postfix: &Postfix, domain: &str, exchanger: &str) -> Finding {
 fn not_listening(postfix: &Postfix, domain: &str, exchanger: &str) -> Finding {
     let interfaces = postfix.main.value("inet_interfaces");
     Finding::fail(
-        "port-25-not-listening",
+        codes::PORT_25_NOT_LISTENING,
         domain,
         text!("the MX record of {domain} points to this host ({exchanger}), but Postfix listens on the \
              loopback address alone"),
@@ -179,7 +180,7 @@ fn not_listening(postfix: &Postfix, domain: &str, exchanger: &str) -> Finding {
 
 fn not_answering(tries: Vec<String>) -> Finding {
     let finding = Finding::fail(
-        "port-25-not-answering",
+        codes::PORT_25_NOT_ANSWERING,
         "port 25",
         text!("Postfix runs, but does not greet on its own port 25"),
     )
@@ -196,7 +197,7 @@ fn not_answering(tries: Vec<String>) -> Finding {
 
 fn not_proved(exchanger: &str) -> Finding {
     Finding::info(
-        "port-25-inbound",
+        codes::PORT_25_INBOUND,
         exchanger,
         text!("whether port 25 can be reached from outside can't be seen from here: a firewall of the \
              provider may close it"),
@@ -233,7 +234,7 @@ mod tests {
             ehlo: Some(reply(ehlo)),
         };
         let findings = judge(&heard, "mail.example.com");
-        findings.iter().map(|finding| finding.code).collect()
+        findings.iter().map(|finding| finding.code.word()).collect()
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{super::each::side_by_side, FAR};
 use crate::{
     calendar::{date_in, unix_seconds},
     checks::GREETED,
+    codes,
     host::Host,
     listeners::SMTP,
     report::Report,
@@ -141,7 +142,7 @@ fn reached(calls: &[Call]) -> Option<Finding> {
     }
     if failed(&v6) {
         let finding = Finding::warn(
-            "port-25-ipv6-blocked",
+            codes::PORT_25_IPV6_BLOCKED,
             "IPv6",
             text!("no mail server can be reached over IPv6, while IPv4 works"),
         )
@@ -156,7 +157,7 @@ fn reached(calls: &[Call]) -> Option<Finding> {
     }
     if failed(&v4) {
         let finding = Finding::fail(
-            "port-25-ipv4-blocked",
+            codes::PORT_25_IPV4_BLOCKED,
             "IPv4",
             text!("no mail server can be reached over IPv4 on port 25, only over IPv6"),
         )
@@ -167,7 +168,7 @@ fn reached(calls: &[Call]) -> Option<Finding> {
         return Some(with_evidence(finding, v4));
     }
     let finding = Finding::info(
-        "port-25-some-unanswered",
+        codes::PORT_25_SOME_UNANSWERED,
         "port 25",
         text!("some large receivers did not greet, others did: the way out is open"),
     );
@@ -190,7 +191,7 @@ fn blocked(calls: &[Call]) -> Finding {
             text!("port 25 is closed on the way out: none of the large receivers can be reached")
         }
     };
-    let finding = Finding::fail("port-25-blocked", "port 25", what)
+    let finding = Finding::fail(codes::PORT_25_BLOCKED, "port 25", what)
         .why(text!(
             "all mail for others stays in the queue (Connection timed out) and comes back after \
              five days. Most hosting providers keep port 25 closed until they are asked"
@@ -223,7 +224,7 @@ fn redirected(calls: &[Call]) -> Option<Finding> {
         return None;
     }
     let finding = Finding::warn(
-        "port-25-redirected",
+        codes::PORT_25_REDIRECTED,
         "port 25",
         text!(
             "{name} answers in the place of every receiver: port 25 is led through another server"
@@ -252,8 +253,12 @@ fn refused(calls: &[Call]) -> Vec<Finding> {
         let said = Refusal::from_host(&call.host, &reply.to_string());
         let (provider, address) = (call.provider, call.address);
         let what = text!("{provider} is reached, but turns this server away before any mail");
-        let finding = Finding::warn("port-25-refused", format!("{provider} [{address}]"), what)
-            .evidence(evidence(call));
+        let finding = Finding::warn(
+            codes::PORT_25_REFUSED,
+            format!("{provider} [{address}]"),
+            what,
+        )
+        .evidence(evidence(call));
         Some(match said.cause() {
             Some(cause) => finding
                 .why(cause.meaning.clone())
@@ -293,7 +298,7 @@ fn clock(calls: &[Call], now: u64) -> Option<Finding> {
              yet valid"
         ),
     };
-    let finding = Finding::fail("clock-differs", "clock", what)
+    let finding = Finding::fail(codes::CLOCK_DIFFERS, "clock", what)
         .why(why)
         .command("timedatectl set-ntp true");
     Some(with_evidence(finding, asked))
@@ -321,7 +326,7 @@ mod tests {
     fn codes(calls: &[Call]) -> Vec<&'static str> {
         judge(calls, NOW)
             .iter()
-            .map(|finding| finding.code)
+            .map(|finding| finding.code.word())
             .collect()
     }
 
@@ -347,7 +352,7 @@ mod tests {
             call("yahoo.com", "198.51.100.67", None),
         ];
         let findings = judge(&calls, NOW);
-        assert_eq!(findings[0].code, "port-25-blocked");
+        assert_eq!(findings[0].code.word(), "port-25-blocked");
         assert_eq!(findings[0].evidence.len(), 3);
     }
 
@@ -393,7 +398,7 @@ mod tests {
             ),
         ];
         let findings = judge(&calls, NOW);
-        assert_eq!(findings[0].code, "port-25-refused");
+        assert_eq!(findings[0].code.word(), "port-25-refused");
         assert!(format!("{:?}", findings[0].fix).contains("ipcheck.proofpoint.com"));
     }
 
@@ -411,7 +416,7 @@ mod tests {
         let wrong =
             at("220 x.mail.protection.outlook.com ready at Mon, 23 Nov 2026 20:05:00 +0000");
         let findings = judge(&wrong, NOW);
-        assert_eq!(findings[0].code, "clock-differs");
+        assert_eq!(findings[0].code.word(), "clock-differs");
         assert!(
             findings[0]
                 .what

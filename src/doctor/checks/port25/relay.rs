@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::FAR;
 use crate::{
+    codes,
     host::Host,
     listeners::{SMTP, SUBMISSIONS},
     report::Report,
@@ -78,7 +79,7 @@ pub(super) async fn report(host: &Host, dns: &Questions, written: &str) -> Repor
 
 fn unknown(written: &str, name: &str) -> Finding {
     Finding::fail(
-        "relay-unknown",
+        codes::RELAY_UNKNOWN,
         written,
         text!("the relay {written} that all mail is handed to has no address"),
     )
@@ -92,7 +93,7 @@ fn unknown(written: &str, name: &str) -> Finding {
 
 fn unreachable(written: &str, tries: Vec<String>) -> Finding {
     let finding = Finding::fail(
-        "relay-unreachable",
+        codes::RELAY_UNREACHABLE,
         written,
         text!("the relay {written} that all mail is handed to does not answer"),
     )

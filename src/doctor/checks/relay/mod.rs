@@ -6,7 +6,7 @@ mod restrictions;
 use std::{fs, net::IpAddr, sync::Arc};
 
 use self::restrictions::{Word, has_barrier, to_a_stranger, trusts_networks};
-use crate::{host::Host, report::Report};
+use crate::{codes, host::Host, report::Report};
 use dkimd_advice::{Finding, text, text::Text};
 use dkimd_postfix::{Postfix, Service, leaving::is_private};
 
@@ -80,13 +80,13 @@ fn open_by_lists(postfix: &Postfix, service: &Service) -> Option<Finding> {
     let id = service.id();
     let finding = match RELAYING.iter().any(|list| has_barrier(value(list))) {
         true => Finding::fail(
-            "relay-open",
+            codes::RELAY_OPEN,
             id.clone(),
             text!("{id} passes mail of strangers on to anywhere: an open relay"),
         )
         .why(harm()),
         false => Finding::fail(
-            "relay-no-barrier",
+            codes::RELAY_NO_BARRIER,
             id.clone(),
             text!(
                 "{id} takes no mail: nothing in its restrictions would keep strangers from relaying, so Postfix ends it (fatal)"
@@ -175,12 +175,12 @@ fn networks(postfix: &Postfix, service: &Service, names_networks: bool) -> Optio
         let what = text!(
             "mynetworks holds {entry}: everybody counts as one of this server's own machines, an open relay"
         );
-        ("relay-open", what, true)
+        (codes::RELAY_OPEN, what, true)
     } else if let Some(entry) = find(Network::is_wide) {
         let what = text!(
             "mynetworks holds {entry}: strangers in that network may send through this server"
         );
-        ("relay-networks-wide", what, false)
+        (codes::RELAY_NETWORKS_WIDE, what, false)
     } else if names_networks {
         return None;
     } else {
@@ -232,7 +232,7 @@ fn style_finding(entries: &[&str], style: &str, evidence: &[String; 2]) -> Optio
         })
     })?;
     let finding = Finding::warn(
-        "relay-networks-style",
+        codes::RELAY_NETWORKS_STYLE,
         "mynetworks_style",
         text!("mynetworks_style = {style} trusts the neighbours of this server in {public}"),
     );
@@ -260,7 +260,7 @@ mod tests {
         let postfix = Postfix::from_texts(main, MASTER, "");
         judge(&postfix, false)
             .iter()
-            .map(|finding| (finding.code, finding.level))
+            .map(|finding| (finding.code.word(), finding.level))
             .collect()
     }
 

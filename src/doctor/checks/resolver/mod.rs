@@ -13,6 +13,7 @@ use std::{
 use self::probe::{Shown, probe};
 use super::each::side_by_side;
 use crate::{
+    codes,
     host::Host,
     report::{Cause, Report},
 };
@@ -166,7 +167,7 @@ fn judge(facts: &ResolverFacts, config: &Path) -> Vec<Finding> {
             "TrustAnchorFile is set, but the name server {server} does not pass DNSSEC records on, so \
              every key counts as unprotected"
         );
-        let finding = Finding::warn("resolver-strips-dnssec", server.to_string(), what);
+        let finding = Finding::warn(codes::RESOLVER_STRIPS_DNSSEC, server.to_string(), what);
         findings.push(own_resolver(finding));
     }
     let trusting: Vec<_> = good.iter().filter(|(_, shown)| !shown.validates).collect();
@@ -175,7 +176,7 @@ fn judge(facts: &ResolverFacts, config: &Path) -> Vec<Finding> {
             "smtp_tls_security_level asks for DANE, but the name server {server} does not validate \
              DNSSEC, so DANE never takes effect"
         );
-        let finding = Finding::warn("resolver-not-validating", server.to_string(), what);
+        let finding = Finding::warn(codes::RESOLVER_NOT_VALIDATING, server.to_string(), what);
         findings.push(own_resolver(finding));
     }
     findings.extend(public(facts));
@@ -204,15 +205,15 @@ fn dead(facts: &ResolverFacts, bad: &[&(SocketAddr, Shown)], config: &Path) -> O
     let refusing = bad.iter().all(|(_, shown)| shown.answers);
     let (code, what) = match (all, refusing) {
         (true, false) => (
-            "resolver-silent",
+            codes::RESOLVER_SILENT,
             text!("no name server answers: {servers}"),
         ),
         (true, true) => (
-            "resolver-refuses",
+            codes::RESOLVER_REFUSES,
             text!("the name servers answer only with errors: {servers}"),
         ),
         (false, _) => (
-            "resolver-partly-silent",
+            codes::RESOLVER_PARTLY_SILENT,
             text!("some name servers do not answer: {servers}"),
         ),
     };
@@ -236,7 +237,7 @@ fn dead(facts: &ResolverFacts, bad: &[&(SocketAddr, Shown)], config: &Path) -> O
 
 fn no_tcp(server: SocketAddr) -> Finding {
     let what = text!("the name server {server} does not answer over TCP");
-    Finding::warn("resolver-no-tcp", server.to_string(), what)
+    Finding::warn(codes::RESOLVER_NO_TCP, server.to_string(), what)
         .why(text!(
             "records above 1232 octets, such as large keys, can't be read through it"
         ))
@@ -255,7 +256,7 @@ fn public(facts: &ResolverFacts) -> Option<Finding> {
         true => Level::Warn,
         false => Level::Info,
     };
-    let finding = Finding::new(level, "resolver-public", address.to_string(), what);
+    let finding = Finding::new(level, codes::RESOLVER_PUBLIC, address.to_string(), what);
     let finding = finding.why(text!("Spamhaus and other block lists do not answer who asks through public resolvers (127.255.255.254)"));
     Some(own_resolver(finding))
 }
@@ -293,14 +294,14 @@ fn judge_chroot(
     let (found, wanted) = (found.join(", "), wanted.join(", "));
     let (code, what) = match copy {
         Some(_) => (
-            "resolver-chroot-differs",
+            codes::RESOLVER_CHROOT_DIFFERS,
             text!(
                 "Postfix's {service} runs in a chroot and asks other name servers there than the rest \
                  of the system: {found} instead of {wanted}"
             ),
         ),
         None => (
-            "resolver-chroot-missing",
+            codes::RESOLVER_CHROOT_MISSING,
             text!("Postfix's {service} runs in a chroot where {shown} is missing"),
         ),
     };
@@ -340,7 +341,7 @@ mod tests {
 
     fn codes(facts: &ResolverFacts) -> Vec<(Level, &'static str)> {
         let findings = judge(facts, Path::new("/etc/opendkim.conf"));
-        findings.iter().map(|f| (f.level, f.code)).collect()
+        findings.iter().map(|f| (f.level, f.code.word())).collect()
     }
 
     #[test]
@@ -405,7 +406,7 @@ mod tests {
     fn the_copy_in_the_chroot_must_name_the_same_servers() {
         let judged = |copy, system| {
             let file = Path::new("/var/spool/postfix/etc/resolv.conf");
-            judge_chroot(file, copy, Some(system), "smtp/unix").map(|finding| finding.code)
+            judge_chroot(file, copy, Some(system), "smtp/unix").map(|finding| finding.code.word())
         };
         let (one, other) = ("nameserver 192.0.2.1\n", "# x\nnameserver 192.0.2.2\n");
         assert_eq!(judged(Some(one), "search a\nnameserver 192.0.2.1 \n"), None);

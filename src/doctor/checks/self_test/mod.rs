@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::{authors, milter};
 use crate::{
+    codes,
     host::Host,
     report::{Cause, Report},
 };
@@ -279,7 +280,7 @@ fn nobody_there(host: &Host) -> Report {
 
 fn no_milter(place: &SocketSpec, cause: &Text) -> Finding {
     Finding::fail(
-        "self-test-no-connection",
+        codes::SELF_TEST_NO_CONNECTION,
         place.to_string(),
         text!("the server at {place} does not take a message: {cause}"),
     )
@@ -298,7 +299,7 @@ fn refusal(wanted: &Wanted) -> Option<String> {
 
 fn refused(author: &str, domain: &Domain, reply: &str, decision: &Decision) -> Finding {
     let finding = Finding::fail(
-        "self-test-refused",
+        codes::SELF_TEST_REFUSED,
         domain.as_str(),
         text!("the server refuses mail of {author}: {reply}"),
     )
@@ -322,7 +323,7 @@ fn newsletter_finding(host: &Host, domain: &Domain, missing: &[&str]) -> Option<
     let more: Vec<_> = missing.iter().map(|name| format!("+{name}")).collect();
     let what = text!("newsletters of {domain} are signed without {fields}");
     Some(
-        Finding::info("self-test-newsletter", domain.as_str(), what)
+        Finding::info(codes::SELF_TEST_NEWSLETTER, domain.as_str(), what)
             .why(text!("Gmail and Yahoo honour one-click unsubscription only under a signature that covers both fields (RFC 8058)"))
             .setting(
                 host.config.display().to_string(),

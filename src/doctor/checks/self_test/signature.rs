@@ -6,6 +6,7 @@ use std::{collections::HashSet, sync::Arc};
 use data_encoding::BASE64;
 
 use super::super::authors::findings_for;
+use crate::codes;
 use dkim_core::{
     Algorithm, UnixTime,
     outcome::Outcome,
@@ -70,7 +71,7 @@ pub(super) async fn by_disk(
     let explanation = opendkim::explanation(&broken.outcome);
     Some(
         Finding::fail(
-            "self-test-invalid",
+            codes::SELF_TEST_INVALID,
             domain,
             text!("the signature that the server makes is not valid: {explanation}"),
         )
@@ -81,7 +82,7 @@ pub(super) async fn by_disk(
 fn other_key(result: &SignatureResult, domain: &str) -> Finding {
     let name = key_name(result);
     Finding::fail(
-        "self-test-wrong-key",
+        codes::SELF_TEST_WRONG_KEY,
         domain,
         text!("the running server signs with another key than the one in its files ({name})"),
     )
@@ -121,7 +122,7 @@ pub(super) fn told(verdicts: &Verdicts, domain: &str, asked_dns: bool) -> Vec<Fi
             }
         };
         let evidence = format!("h={covers} ({} octets)", covers.len());
-        findings.push(Finding::info("self-test-covers", name, what).evidence(evidence));
+        findings.push(Finding::info(codes::SELF_TEST_COVERS, name, what).evidence(evidence));
     }
     findings
 }

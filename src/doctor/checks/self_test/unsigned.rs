@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use dkimd_advice::{Finding, text, text::Text};
+use crate::codes;
+use dkimd_advice::{Code, Finding, text, text::Text};
 use dkimd_server::{
     config::snapshot::{SigningIdentities, Snapshot},
     dataset::{DataSetKind, DataSetSpec},
     decide::{Decision, Reason},
 };
 
-const CODE: &str = "self-test-not-signed";
+const CODE: Code = codes::SELF_TEST_NOT_SIGNED;
 
 /// The finding for a message of `author` that came back without a signature, though the
 /// configuration has `decision`.

@@ -6,6 +6,7 @@ use super::{
     proposal::mended,
     record::{Record, is_spf},
 };
+use crate::codes;
 use crate::record_line;
 use dkimd_advice::{Finding, text};
 use dkimd_questions::SpfResult;
@@ -30,7 +31,7 @@ pub(super) fn judge_helo(facts: &HeloFacts) -> Vec<Finding> {
         text!("bounces have an empty sender; receivers then check the SPF of the greeting name");
     let Some(record) = records.first() else {
         let what = text!("{name}, the name the server greets with, has no SPF record of its own");
-        let finding = Finding::info("spf-helo-missing", name, what);
+        let finding = Finding::info(codes::SPF_HELO_MISSING, name, what);
         return vec![finding.why(why).record(good)];
     };
     let failed = |result: &SpfResult| !matches!(result, SpfResult::Pass | SpfResult::TempError);
@@ -49,6 +50,6 @@ pub(super) fn judge_helo(facts: &HeloFacts) -> Vec<Finding> {
         .map(|(address, _)| *address)
         .collect();
     let mended = mended(std::slice::from_ref(&parsed), &missing, |_| true);
-    let finding = Finding::warn("spf-helo-not-covered", name, what).evidence(record.as_str());
+    let finding = Finding::warn(codes::SPF_HELO_NOT_COVERED, name, what).evidence(record.as_str());
     vec![finding.why(why).record(record_line::txt(name, &mended))]
 }

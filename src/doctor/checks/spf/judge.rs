@@ -9,6 +9,7 @@ use super::{
     walk::Found,
     weaknesses::weaknesses,
 };
+use crate::codes;
 use dkimd_advice::{
     Finding, Level, text,
     text::{Lang, Text},
@@ -41,7 +42,7 @@ fn absent(facts: &SpfFacts) -> Finding {
     let domain = &facts.domain;
     if let Some(text) = facts.texts.iter().find(|text| is_meant_as_spf(text)) {
         let finding = Finding::fail(
-            "spf-misspelt",
+            codes::SPF_MISSPELT,
             domain,
             text!("the SPF record of {domain} does not begin with v=spf1, so nobody recognises it"),
         );
@@ -50,15 +51,19 @@ fn absent(facts: &SpfFacts) -> Finding {
     }
     if let Some((name, text)) = facts.elsewhere.first() {
         let finding = Finding::fail(
-            "spf-wrong-name",
+            codes::SPF_WRONG_NAME,
             domain,
             text!("{domain} has no SPF record; there is one at {name}, where nobody looks"),
         );
         let finding = finding.evidence(format!("{name}: {text}")).why(demanded());
         return publish(finding, facts, text);
     }
-    let finding =
-        Finding::fail("spf-missing", domain, text!("{domain} has no SPF record")).why(demanded());
+    let finding = Finding::fail(
+        codes::SPF_MISSING,
+        domain,
+        text!("{domain} has no SPF record"),
+    )
+    .why(demanded());
     let finding = facts.texts.iter().fold(finding, Finding::evidence);
     match &facts.relay {
         Some(relay) => finding.advice(text!(
@@ -73,7 +78,7 @@ fn several(facts: &SpfFacts, records: &[String]) -> Finding {
     let domain = &facts.domain;
     let count = records.len();
     let finding = Finding::fail(
-        "spf-several-records",
+        codes::SPF_SEVERAL_RECORDS,
         domain,
         text!("{domain} has {count} SPF records; there may be only one"),
     );
@@ -110,7 +115,7 @@ fn syntax(facts: &SpfFacts, text: &str, record: &Record) -> Option<Finding> {
         format!("the SPF record of {domain} can't be evaluated: {term} {en}"),
         format!("el registro SPF de {domain} no se puede evaluar: {term} {es}"),
     );
-    let finding = Finding::fail("spf-syntax", domain, what).evidence(text);
+    let finding = Finding::fail(codes::SPF_SYNTAX, domain, what).evidence(text);
     let others = record.faults.iter().skip(1);
     let finding = others.fold(finding, |finding, fault| {
         finding.evidence(fault.term.clone())
@@ -128,13 +133,13 @@ fn broken_includes(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding
         let (target, term) = (&node.domain, node.via.as_deref().unwrap_or_default());
         let (code, what) = match &node.found {
             Found::None => (
-                "spf-include-missing",
+                codes::SPF_INCLUDE_MISSING,
                 text!("the SPF record of {domain} has {term}, but {target} has no SPF record"),
             ),
             Found::Several(records) => {
                 let count = records.len();
                 (
-                    "spf-include-several",
+                    codes::SPF_INCLUDE_SEVERAL,
                     text!(
                         "the SPF record of {domain} has {term}, but {target} has {count} SPF records"
                     ),
@@ -144,7 +149,7 @@ fn broken_includes(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding
                 Some(fault) => {
                     let fault = &fault.term;
                     (
-                        "spf-include-syntax",
+                        codes::SPF_INCLUDE_SYNTAX,
                         text!(
                             "the SPF record of {domain} has {term}, but {target}'s record can't be \
                              evaluated because of {fault}"
@@ -154,7 +159,7 @@ fn broken_includes(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding
                 None => continue,
             },
             Found::Circle => (
-                "spf-circle",
+                codes::SPF_CIRCLE,
                 text!("the SPF record of {domain} includes itself through {term}"),
             ),
             Found::Unanswered(_) | Found::NotFollowed => continue,
@@ -182,7 +187,7 @@ fn too_many_lookups(facts: &SpfFacts, record: &Record) -> Option<Finding> {
     let what = text!(
         "evaluating the SPF record of {domain} costs {cost} DNS questions; {MOST_LOOKUPS} are allowed"
     );
-    let finding = Finding::new(level, "spf-too-many-lookups", domain, what);
+    let finding = Finding::new(level, codes::SPF_TOO_MANY_LOOKUPS, domain, what);
     let lines = facts.tree.breakdown().into_iter();
     let finding = lines.fold(finding, Finding::evidence);
     let finding = finding.why(permerror()).advice(text!(
@@ -214,8 +219,8 @@ fn not_covered(facts: &SpfFacts, text: &str, record: &Record) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (address, result) in &facts.evaluated {
         let (code, family) = match address {
-            IpAddr::V4(_) => ("spf-ipv4-not-covered", "IPv4"),
-            IpAddr::V6(_) => ("spf-ipv6-not-covered", "IPv6"),
+            IpAddr::V4(_) => (codes::SPF_IPV4_NOT_COVERED, "IPv4"),
+            IpAddr::V6(_) => (codes::SPF_IPV6_NOT_COVERED, "IPv6"),
         };
         match result {
             SpfResult::Pass | SpfResult::TempError => continue,
@@ -261,7 +266,7 @@ fn too_many_voids(facts: &SpfFacts, record: &Record) -> Option<Finding> {
     });
     let finding = match count > MOST_VOIDS {
         true => Finding::fail(
-            "spf-too-many-voids",
+            codes::SPF_TOO_MANY_VOIDS,
             domain,
             text!(
                 "{count} names in the SPF record of {domain} do not exist; {MOST_VOIDS} are allowed"
@@ -269,7 +274,7 @@ fn too_many_voids(facts: &SpfFacts, record: &Record) -> Option<Finding> {
         )
         .why(permerror()),
         false => Finding::info(
-            "spf-void",
+            codes::SPF_VOID,
             domain,
             text!("the SPF record of {domain} has terms whose names have no such record"),
         ),

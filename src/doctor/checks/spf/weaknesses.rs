@@ -5,6 +5,7 @@ use super::{
     proposal::mended,
     record::{Kind, Qualifier, Record},
 };
+use crate::codes;
 use dkimd_advice::{Finding, Level, text};
 use dkimd_postfix::leaving::is_private;
 
@@ -31,7 +32,7 @@ fn wide_mx(facts: &SpfFacts) -> Option<Finding> {
         .into_iter()
         .find_map(|node| node.wide.first())?;
     let what = text!("{term} in the SPF of {domain} leads to more than 10 mail exchangers");
-    Some(Finding::warn("spf-wide-mx", domain, what).why(permerror()))
+    Some(Finding::warn(codes::SPF_WIDE_MX, domain, what).why(permerror()))
 }
 
 fn end(facts: &SpfFacts, text: &str, record: &Record) -> Option<Finding> {
@@ -39,17 +40,17 @@ fn end(facts: &SpfFacts, text: &str, record: &Record) -> Option<Finding> {
     let (code, level, what) = match (record.all(), record.redirect()) {
         (Some(Qualifier::Fail | Qualifier::SoftFail), _) | (None, Some(_)) => return None,
         (Some(Qualifier::Pass), _) => (
-            "spf-pass-all",
+            codes::SPF_PASS_ALL,
             Level::Warn,
             text!("the SPF record of {domain} lets the whole world send in its name (+all)"),
         ),
         (Some(Qualifier::Neutral), _) => (
-            "spf-neutral-all",
+            codes::SPF_NEUTRAL_ALL,
             Level::Warn,
             text!("the SPF record of {domain} ends in ?all, which says nothing about forgers"),
         ),
         (None, None) => (
-            "spf-no-all",
+            codes::SPF_NO_ALL,
             Level::Warn,
             text!(
                 "the SPF record of {domain} has no all at its end, so it says nothing about forgers"
@@ -68,7 +69,7 @@ fn ptr(facts: &SpfFacts, record: &Record) -> Option<Finding> {
     let domain = &facts.domain;
     let term = record.terms.iter().find(|term| term.kind == Kind::Ptr)?;
     let what = text!("the SPF record of {domain} uses {term}, which the standard tells not to use");
-    let finding = Finding::warn("spf-ptr", domain, what).why(text!(
+    let finding = Finding::warn(codes::SPF_PTR, domain, what).why(text!(
         "it is slow and unreliable, and some receivers skip it (RFC 7208 section 5.5)"
     ));
     let repaired = mended(std::slice::from_ref(record), &facts.addresses, |_| true);
@@ -81,7 +82,7 @@ fn behind_all(facts: &SpfFacts, text: &str, record: &Record) -> Option<Finding> 
     let term = behind.first()?;
     let what =
         text!("{term} stands behind all in the SPF record of {domain}, where nobody looks at it");
-    let finding = Finding::warn("spf-behind-all", domain, what).evidence(text);
+    let finding = Finding::warn(codes::SPF_BEHIND_ALL, domain, what).evidence(text);
     let repaired = mended(std::slice::from_ref(record), &[], |_| true);
     Some(publish(finding, facts, &repaired))
 }
@@ -97,7 +98,7 @@ fn private_addresses(facts: &SpfFacts, record: &Record) -> Option<Finding> {
         let kept = record.terms.iter().find(|term| term.text == kept);
         !kept.is_some_and(|term| private(&term.kind))
     });
-    let finding = Finding::warn("spf-private-address", domain, what);
+    let finding = Finding::warn(codes::SPF_PRIVATE_ADDRESS, domain, what);
     Some(publish(finding, facts, &repaired))
 }
 
@@ -109,7 +110,7 @@ fn relayed(facts: &SpfFacts, text: &str, record: &Record) -> Option<Finding> {
         .any(|term| matches!(term.kind, Kind::Include(_) | Kind::Redirect(_)));
     let finding = match names_others {
         true => Finding::info(
-            "spf-relay",
+            codes::SPF_RELAY,
             domain,
             text!(
                 "mail leaves through {relay}: the SPF record of {domain} must let that provider \
@@ -117,7 +118,7 @@ fn relayed(facts: &SpfFacts, text: &str, record: &Record) -> Option<Finding> {
             ),
         ),
         false => Finding::warn(
-            "spf-relay-not-included",
+            codes::SPF_RELAY_NOT_INCLUDED,
             domain,
             text!(
                 "mail leaves through {relay}, but the SPF record of {domain} includes no provider"

@@ -14,6 +14,7 @@ use self::{
 };
 use super::postfix::runs;
 use crate::{
+    codes,
     host::Host,
     report::{Cause, Report},
 };
@@ -71,7 +72,10 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
             text!("what the ports 587 and 465 answer: Postfix does not run"),
         );
     } else {
-        let dead = ["submission-sasl-unreachable", "submission-no-sasl"];
+        let dead = [
+            codes::SUBMISSION_SASL_UNREACHABLE,
+            codes::SUBMISSION_NO_SASL,
+        ];
         let known = |port: &Port<'_>| {
             let id = port.listener.service.id();
             let mut of_service = findings.iter().filter(|found| found.subject == id);
@@ -172,7 +176,7 @@ fn of_port(postfix: &Postfix, port: &Port<'_>) -> Option<Finding> {
         Heard::NoAuth(_) if !asks_passwords(postfix, service) => None,
         Heard::NoAuth(words) => {
             let finding = Finding::fail(
-                "submission-no-auth-offered",
+                codes::SUBMISSION_NO_AUTH_OFFERED,
                 id.clone(),
                 text!("{id} is set up for passwords, but does not ask for them: no AUTH at {at}"),
             );
@@ -186,7 +190,7 @@ fn of_port(postfix: &Postfix, port: &Port<'_>) -> Option<Finding> {
         }
         Heard::Nothing(cause) => Some(
             Finding::fail(
-                "submission-not-answering",
+                codes::SUBMISSION_NOT_ANSWERING,
                 id.clone(),
                 text!("nobody greets at {at}, where {id} should answer"),
             )
@@ -249,7 +253,7 @@ fn asks_passwords(postfix: &Postfix, service: &Service) -> bool {
 fn missing(postfix: &Postfix, facts: &Facts) -> Finding {
     let file = postfix.directory.join("master.cf").display().to_string();
     let finding = Finding::info(
-        "submission-missing",
+        codes::SUBMISSION_MISSING,
         file,
         text!(
             "there is no submission service (ports 587 and 465): users can't send through this server from outside"
@@ -302,7 +306,7 @@ fn nobody_checks(postfix: &Postfix, facts: &Facts, service: &Service) -> Option<
     };
     let (id, path) = (service.id(), &sasl.path);
     let finding = Finding::fail(
-        "submission-sasl-unreachable",
+        codes::SUBMISSION_SASL_UNREACHABLE,
         id.clone(),
         text!("{id} asks for passwords, but nobody checks them: {path} can't be reached"),
     )
@@ -341,7 +345,7 @@ fn with_settings(
 fn no_passwords(postfix: &Postfix, facts: &Facts, service: &Service) -> Finding {
     let id = service.id();
     let finding = Finding::fail(
-        "submission-no-sasl",
+        codes::SUBMISSION_NO_SASL,
         id.clone(),
         text!("{id} does not ask for a password (smtpd_sasl_auth_enable is not yes), so no user can send through it"),
     )
@@ -378,7 +382,7 @@ fn in_the_clear(postfix: &Postfix, service: &Service) -> Option<Finding> {
     if WRAPPED.contains(&port) && !wrapped {
         return Some(
             Finding::fail(
-                "submission-not-wrapped",
+                codes::SUBMISSION_NOT_WRAPPED,
                 id.clone(),
                 text!("{id} does not begin with TLS as port 465 must (smtpd_tls_wrappermode): mail programs hang"),
             )
@@ -395,7 +399,7 @@ fn in_the_clear(postfix: &Postfix, service: &Service) -> Option<Finding> {
         return None;
     }
     let finding = Finding::fail(
-        "submission-auth-in-clear",
+        codes::SUBMISSION_AUTH_IN_CLEAR,
         id.clone(),
         text!("{id} takes passwords without TLS (smtpd_tls_auth_only is not yes)"),
     )
@@ -445,7 +449,7 @@ fn unbound_senders(postfix: &Postfix, service: &Service) -> Finding {
     const PARAMETER: &str = "smtpd_sender_restrictions";
     let id = service.id();
     let finding = Finding::info(
-        "submission-sender-not-bound",
+        codes::SUBMISSION_SENDER_NOT_BOUND,
         id.clone(),
         text!("every user of {id} may send in the name of any other, with your signature"),
     )

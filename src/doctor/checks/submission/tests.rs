@@ -12,7 +12,7 @@ fn found(main: &str, master: &str, overrides: &str) -> Vec<(&'static str, Level)
     );
     findings
         .iter()
-        .map(|finding| (finding.code, finding.level))
+        .map(|finding| (finding.code.word(), finding.level))
         .collect()
 }
 
@@ -116,7 +116,7 @@ fn a_service_is_proposed_only_where_passwords_are_checked() {
         .collect::<String>();
     let master = format!("{port_25}{line}\n");
     let found = told(cert, &master, &own, &open);
-    let codes: Vec<_> = found.iter().map(|found| found.code).collect();
+    let codes: Vec<_> = found.iter().map(|found| found.code.word()).collect();
     assert_eq!(codes, ["submission-sender-not-bound"]);
     // Nobody checks, or no certificate: words, no command.
     assert_eq!(

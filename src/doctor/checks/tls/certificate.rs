@@ -11,6 +11,7 @@ use webpki::{
 };
 
 use crate::calendar::{DAY_SECONDS, day, unix_seconds};
+use crate::codes;
 use dkimd_advice::{Finding, text};
 
 /// Days before its end from which a certificate that is renewed by itself would have been renewed.
@@ -219,7 +220,7 @@ impl Flaw {
             Self::Expired { not_after } => {
                 let ended = day(*not_after);
                 let finding = Finding::fail(
-                    "tls-certificate-expired",
+                    codes::TLS_CERTIFICATE_EXPIRED,
                     name,
                     text!("the certificate of this server ended on {ended}"),
                 );
@@ -230,7 +231,7 @@ impl Flaw {
             Self::Ending { not_after, days } => {
                 let ends = day(*not_after);
                 let finding = Finding::warn(
-                    "tls-certificate-ending",
+                    codes::TLS_CERTIFICATE_ENDING,
                     name,
                     text!("the certificate of this server ends in {days} days, on {ends}"),
                 );
@@ -242,7 +243,7 @@ impl Flaw {
             Self::NotYet { not_before } => {
                 let begins = day(*not_before);
                 let finding = Finding::fail(
-                    "tls-certificate-not-yet",
+                    codes::TLS_CERTIFICATE_NOT_YET,
                     name,
                     text!("the certificate of this server begins only on {begins}"),
                 );
@@ -252,7 +253,7 @@ impl Flaw {
             }
             Self::SelfSigned => {
                 let finding = Finding::warn(
-                    "tls-certificate-untrusted",
+                    codes::TLS_CERTIFICATE_UNTRUSTED,
                     name,
                     text!("the certificate of this server is self-signed"),
                 );
@@ -260,7 +261,7 @@ impl Flaw {
             }
             Self::UnknownIssuer { sent } => {
                 let finding = Finding::warn(
-                    "tls-certificate-untrusted",
+                    codes::TLS_CERTIFICATE_UNTRUSTED,
                     name,
                     text!("the certificate of this server leads to no authority that is known"),
                 );
@@ -284,7 +285,7 @@ impl Flaw {
             } => other_name(missing, presented, *none_fits, &seen),
             Self::Unusable(error) => {
                 let finding = Finding::warn(
-                    "tls-certificate-unusable",
+                    codes::TLS_CERTIFICATE_UNUSABLE,
                     name,
                     text!("the certificate of this server can't be verified"),
                 );
@@ -311,9 +312,9 @@ fn other_name(
     let has = has.join(", ");
     let what = text!("the certificate of this server is not for {wanted}, but for {has}");
     let finding = match none_fits {
-        true => Finding::warn("tls-certificate-name", &wanted, what),
+        true => Finding::warn(codes::TLS_CERTIFICATE_NAME, &wanted, what),
         // Mail programs use one name, servers another; one of them fits.
-        false => Finding::info("tls-certificate-name", &wanted, what),
+        false => Finding::info(codes::TLS_CERTIFICATE_NAME, &wanted, what),
     };
     let domains: Vec<_> = missing.iter().map(|name| format!("-d {name}")).collect();
     let domains = domains.join(" ");

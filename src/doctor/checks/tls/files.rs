@@ -14,6 +14,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use webpki::EndEntityCert;
 
 use self::public_half::public_half;
+use crate::codes;
 use crate::listeners::{self, SMTP, SUBMISSION, SUBMISSIONS};
 use dkimd_advice::{Finding, text, text::Text};
 use dkimd_postfix::{Postfix, Service, main_cf::words};
@@ -195,7 +196,7 @@ impl Fault {
             Self::Missing(name, path) => {
                 let path = path.display();
                 Finding::fail(
-                    "tls-file-missing",
+                    codes::TLS_FILE_MISSING,
                     path.to_string(),
                     text!("{path}, named in {name}, does not exist"),
                 )
@@ -211,7 +212,7 @@ impl Fault {
             Self::Unusable(name, path, error) => {
                 let path = path.display();
                 Finding::fail(
-                    "tls-file-unusable",
+                    codes::TLS_FILE_UNUSABLE,
                     path.to_string(),
                     text!("{path}, named in {name}, can't be used"),
                 )
@@ -224,7 +225,7 @@ impl Fault {
             }
             Self::Differs => {
                 let finding = Finding::fail(
-                    "tls-key-differs",
+                    codes::TLS_KEY_DIFFERS,
                     key.to_string(),
                     text!("the private key {key} does not belong to the certificate {certificate}"),
                 )
@@ -245,7 +246,7 @@ impl Fault {
                 }
             }
             Self::Open(mode) => Finding::warn(
-                "tls-key-open",
+                codes::TLS_KEY_OPEN,
                 key.to_string(),
                 text!("everybody on this host can read the private key {key}"),
             )

@@ -21,6 +21,7 @@ use self::{
 use crate::{
     addresses::Seen,
     arriving::Arriving,
+    codes,
     host::Host,
     listeners::{self, Listener, SMTP, SUBMISSION, SUBMISSIONS},
     report::{Cause, Report},
@@ -168,7 +169,7 @@ fn lacking(looked: &[Looked<'_>], mail_arrives: bool) -> Vec<Finding> {
             }
             Offer::Refused(reply) => findings.push(
                 Finding::fail(
-                    "tls-refused",
+                    codes::TLS_REFUSED,
                     at,
                     text!("this server offers STARTTLS on port {port}, but refuses to begin"),
                 )
@@ -178,7 +179,7 @@ fn lacking(looked: &[Looked<'_>], mail_arrives: bool) -> Vec<Finding> {
             ),
             Offer::Failed(error) => findings.push(
                 Finding::fail(
-                    "tls-handshake",
+                    codes::TLS_HANDSHAKE,
                     at,
                     text!("no TLS 1.2 or 1.3 comes about with this server on port {port}"),
                 )
@@ -198,7 +199,7 @@ fn not_tried(looked: &[Looked<'_>]) -> Option<Finding> {
         _ => None,
     })?;
     let finding = Finding::info(
-        "tls-not-tried",
+        codes::TLS_NOT_TRIED,
         at,
         text!(
             "TLS with this server was not tried, so the certificates that it shows are not judged"
@@ -215,7 +216,7 @@ fn not_shown(looked: &[Looked<'_>]) -> Option<Finding> {
         .iter()
         .find(|seen| matches!(&seen.offer, Offer::Done(chain) if chain.is_empty()))?;
     let finding = Finding::info(
-        "tls-not-shown",
+        codes::TLS_NOT_SHOWN,
         &seen.at,
         text!(
             "this server begins TLS, but refuses to talk afterwards, so its certificate is not judged"
@@ -233,7 +234,7 @@ fn senders_go_away() -> Text {
 
 fn not_offered(port: u16, ehlo: &str) -> Finding {
     let finding = Finding::fail(
-        "tls-not-offered",
+        codes::TLS_NOT_OFFERED,
         format!("port {port}"),
         text!(
             "this server does not offer STARTTLS on port {port}: mail comes in clear or not at all"
@@ -279,7 +280,7 @@ fn certificates(looked: &[Looked<'_>], names: &[String], host: &Host) -> Vec<Fin
         Ok(trust) => trust,
         Err(error) => {
             let finding = Finding::info(
-                "tls-no-roots",
+                codes::TLS_NO_ROOTS,
                 "/etc/ssl/certs",
                 text!(
                     "this host knows no certificate authorities, so certificates can't be judged"
@@ -326,10 +327,16 @@ mod tests {
         assert_eq!(lacking(&untried, true), []);
         assert_eq!(lacking(&unseen, true), []);
         let told = not_tried(&untried).unwrap();
-        assert_eq!((told.level, told.code), (Level::Info, "tls-not-tried"));
+        assert_eq!(
+            (told.level, told.code.word()),
+            (Level::Info, "tls-not-tried")
+        );
         assert_eq!(told.evidence, ["posttls-finger does not start"]);
         let told = not_shown(&unseen).unwrap();
-        assert_eq!((told.level, told.code), (Level::Info, "tls-not-shown"));
+        assert_eq!(
+            (told.level, told.code.word()),
+            (Level::Info, "tls-not-shown")
+        );
         assert_eq!((not_tried(&unseen), not_shown(&untried)), (None, None));
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::{
     addresses::smarthost,
+    codes,
     listeners::{self, SMTP},
 };
 use dkimd_advice::{Finding, text};
@@ -48,7 +49,7 @@ fn leaving(postfix: &Postfix) -> Option<Finding> {
             let written = postfix.main.value("smtp_tls_security_level");
             Some(
                 Finding::warn(
-                    "tls-not-used",
+                    codes::TLS_NOT_USED,
                     "smtp_tls_security_level",
                     text!("Postfix sends all mail in clear: smtp_tls_security_level is not set"),
                 )
@@ -62,7 +63,7 @@ fn leaving(postfix: &Postfix) -> Option<Finding> {
         }
         "verify" | "secure" | "fingerprint" if smarthost(postfix).is_none() => Some(
             Finding::warn(
-                "tls-demanded-of-all",
+                codes::TLS_DEMANDED_OF_ALL,
                 "smtp_tls_security_level",
                 text!("Postfix delivers only to servers whose certificate it can verify ({level})"),
             )
@@ -78,7 +79,7 @@ fn leaving(postfix: &Postfix) -> Option<Finding> {
         ),
         "encrypt" if smarthost(postfix).is_none() => Some(
             Finding::info(
-                "tls-demanded-of-all",
+                codes::TLS_DEMANDED_OF_ALL,
                 "smtp_tls_security_level",
                 text!("Postfix delivers only to servers that offer TLS"),
             )
@@ -100,7 +101,7 @@ fn arriving(postfix: &Postfix) -> Option<Finding> {
     let id = demanding.service.id();
     Some(
         Finding::warn(
-            "tls-demanded-of-senders",
+            codes::TLS_DEMANDED_OF_SENDERS,
             &id,
             text!("port 25 takes mail over TLS alone"),
         )
@@ -130,7 +131,7 @@ fn old_protocols(postfix: &Postfix) -> Option<Finding> {
         .collect();
     let (first, _) = old.first()?;
     let finding = Finding::info(
-        "tls-old-protocols",
+        codes::TLS_OLD_PROTOCOLS,
         *first,
         text!("Postfix is set to speak SSL 3, which is broken since 2014"),
     )
@@ -170,7 +171,7 @@ mod tests {
         );
         findings(&postfix)
             .iter()
-            .map(|finding| finding.code)
+            .map(|finding| finding.code.word())
             .collect()
     }
 

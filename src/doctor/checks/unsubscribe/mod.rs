@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::authors::findings_for;
 use crate::{
+    codes,
     host::Host,
     report::{Cause, Report},
 };
@@ -50,7 +51,7 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
 
 fn malformed(cause: &str) -> Finding {
     Finding::fail(
-        "sample-malformed",
+        codes::SAMPLE_MALFORMED,
         "--sample",
         text!("the sample is no message: {cause}"),
     )
@@ -88,7 +89,7 @@ fn fields(section: &HeaderSection) -> Result<(), Finding> {
     };
     let Some(link) = link else {
         let finding = Finding::info(
-            "unsubscribe-missing",
+            codes::UNSUBSCRIBE_MISSING,
             LINK,
             text!("the sample has no {LINK}; if it is a newsletter, it needs {LINK} and {POST}"),
         );
@@ -96,7 +97,7 @@ fn fields(section: &HeaderSection) -> Result<(), Finding> {
     };
     let Some(post) = post else {
         let finding = Finding::fail(
-            "unsubscribe-missing",
+            codes::UNSUBSCRIBE_MISSING,
             POST,
             text!("the sample has {LINK} but no {POST}, so it can't be left with one click"),
         );
@@ -104,7 +105,7 @@ fn fields(section: &HeaderSection) -> Result<(), Finding> {
     };
     if post != ONE_CLICK {
         let finding = Finding::fail(
-            "unsubscribe-value",
+            codes::UNSUBSCRIBE_VALUE,
             POST,
             text!("{POST} of the sample is not {ONE_CLICK}"),
         );
@@ -117,7 +118,7 @@ fn fields(section: &HeaderSection) -> Result<(), Finding> {
     });
     if !https {
         let finding = Finding::fail(
-            "unsubscribe-not-https",
+            codes::UNSUBSCRIBE_NOT_HTTPS,
             LINK,
             text!("{LINK} of the sample has no https address"),
         );
@@ -157,7 +158,7 @@ async fn signed(
         let explanation = opendkim::explanation(&result.outcome);
         return Some(
             Finding::fail(
-                "unsubscribe-unsigned",
+                codes::UNSUBSCRIBE_UNSIGNED,
                 "DKIM-Signature",
                 text!("no signature of the sample is good: {explanation}"),
             )
@@ -176,7 +177,7 @@ async fn signed(
     if passed.is_empty() {
         return Some(
             Finding::fail(
-                "unsubscribe-unaligned",
+                codes::UNSUBSCRIBE_UNALIGNED,
                 "DKIM-Signature",
                 text!("no good signature of the sample is of the author's domain {author}"),
             )
@@ -205,7 +206,7 @@ async fn would_be_signed(host: &Host, server: &Snapshot, message: &MessageFile) 
     if !matches!(findings.decide(server), Decision::Sign(_)) {
         return Some(
             Finding::fail(
-                "unsubscribe-unsigned",
+                codes::UNSUBSCRIBE_UNSIGNED,
                 "From",
                 text!("the configuration would not sign the sample, and one-click unsubscription counts under a signature alone"),
             )
@@ -238,7 +239,7 @@ fn uncovered(host: &Host, server: &Snapshot, evidence: &str) -> Finding {
         None => Some(String::new()),
     };
     let finding = Finding::fail(
-        "unsubscribe-unsigned",
+        codes::UNSUBSCRIBE_UNSIGNED,
         "SignHeaders",
         text!("the signature does not cover {LINK} and {POST}"),
     )
@@ -262,7 +263,7 @@ mod tests {
     fn judged(head: &str) -> Result<(), &'static str> {
         let text = format!("From: joe@example.com\r\n{head}\r\n\r\n");
         let message = MessageFile::read(text.as_bytes()).unwrap();
-        fields(&message.section).map_err(|finding| finding.code)
+        fields(&message.section).map_err(|finding| finding.code.word())
     }
 
     #[test]

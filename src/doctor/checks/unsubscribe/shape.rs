@@ -1,5 +1,6 @@
 //! The shape of a sample: its fields and lines, as far as they decide whether it survives its way.
 
+use crate::codes;
 use dkim_core::header::HeaderSection;
 use dkimd_advice::{Finding, text};
 use dkimd_message::{LineEnd, MessageFile};
@@ -37,7 +38,7 @@ fn author(section: &HeaderSection) -> Option<Finding> {
     match fields.as_slice() {
         [] => Some(
             Finding::fail(
-                "sample-no-author",
+                codes::SAMPLE_NO_AUTHOR,
                 SUBJECT,
                 text!("the sample has no From field"),
             )
@@ -51,7 +52,7 @@ fn author(section: &HeaderSection) -> Option<Finding> {
             let value = text_of(from.value);
             Some(
                 Finding::fail(
-                    "sample-no-author",
+                    codes::SAMPLE_NO_AUTHOR,
                     SUBJECT,
                     text!("the From field of the sample is malformed: {error}"),
                 )
@@ -63,7 +64,7 @@ fn author(section: &HeaderSection) -> Option<Finding> {
         several => {
             let count = several.len();
             let finding = Finding::fail(
-                "sample-several-from",
+                codes::SAMPLE_SEVERAL_FROM,
                 SUBJECT,
                 text!("the sample has {count} From fields"),
             );
@@ -84,8 +85,8 @@ fn once(section: &HeaderSection) -> Vec<Finding> {
     let count = |name: &str| section.named(name.as_bytes()).count();
     let mut findings = Vec::new();
     for (code, name) in [
-        ("sample-no-date", "Date"),
-        ("sample-no-message-id", "Message-ID"),
+        (codes::SAMPLE_NO_DATE, "Date"),
+        (codes::SAMPLE_NO_MESSAGE_ID, "Message-ID"),
     ] {
         if count(name) == 0 {
             findings.push(
@@ -112,7 +113,7 @@ fn once(section: &HeaderSection) -> Vec<Finding> {
         if times > 1 {
             findings.push(
                 Finding::warn(
-                    "sample-repeated-field",
+                    codes::SAMPLE_REPEATED_FIELD,
                     SUBJECT,
                     text!("the sample has {name} {times} times; RFC 5322 allows one"),
                 )
@@ -140,7 +141,7 @@ fn line_ends(message: &MessageFile) -> Option<Finding> {
     let line = memchr::memchr_iter(b'\n', &octets[..at]).count() + 1;
     Some(
         Finding::warn(
-            "sample-line-ends",
+            codes::SAMPLE_LINE_ENDS,
             SUBJECT,
             text!("line {line} of the sample does not end in CRLF"),
         )
@@ -159,7 +160,7 @@ fn long_line(message: &MessageFile) -> Option<Finding> {
     let number = number + 1;
     Some(
         Finding::warn(
-            "sample-long-line",
+            codes::SAMPLE_LONG_LINE,
             SUBJECT,
             text!(
                 "line {number} of the sample has {length} characters; {LONGEST_LINE} are allowed"
@@ -179,7 +180,7 @@ fn raw_header(section: &HeaderSection) -> Option<Finding> {
     let name = text_of(field.bare_name());
     Some(
         Finding::warn(
-            "sample-raw-header",
+            codes::SAMPLE_RAW_HEADER,
             SUBJECT,
             text!("the field {name} of the sample holds characters beyond ASCII as they are"),
         )
@@ -194,7 +195,7 @@ fn eight_bits(message: &MessageFile) -> Option<Finding> {
     message.feed_body(|octets| ascii &= octets.is_ascii());
     (!ascii).then(|| {
         Finding::info(
-            "sample-8bit",
+            codes::SAMPLE_8BIT,
             SUBJECT,
             text!("the body of the sample is 8-bit text"),
         )
@@ -212,7 +213,7 @@ mod tests {
 
     fn codes(text: &[u8]) -> Vec<&'static str> {
         let findings = judge(&MessageFile::read(text).unwrap());
-        findings.iter().map(|finding| finding.code).collect()
+        findings.iter().map(|finding| finding.code.word()).collect()
     }
 
     fn with(more: &str) -> Vec<&'static str> {
@@ -261,7 +262,7 @@ mod tests {
         );
         let eight = judge(&MessageFile::read(format!("{HEAD}\r\n\u{fc}\r\n").as_bytes()).unwrap());
         assert_eq!(
-            (eight[0].code, eight[0].level),
+            (eight[0].code.word(), eight[0].level),
             ("sample-8bit", Level::Info)
         );
     }

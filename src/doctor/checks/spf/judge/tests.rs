@@ -41,7 +41,7 @@ fn told(facts: &SpfFacts) -> Vec<(Level, &'static str, Option<String>)> {
     let findings = judge(facts);
     findings
         .iter()
-        .map(|finding| (finding.level, finding.code, record(finding)))
+        .map(|finding| (finding.level, finding.code.word(), record(finding)))
         .collect()
 }
 
