@@ -113,11 +113,13 @@ fn every_problem_is_told_at_once_with_file_line_and_remedy() {
 
     let (code, json) = check(&scene.config(), &["--json"]);
     assert_eq!(code, Some(78));
-    let findings: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let findings = json["findings"].as_array().unwrap();
     assert_eq!(findings.len(), told.lines().count() - 1);
-    assert!(findings.iter().any(|finding| finding["line"] == 4
-        && finding["severity"] == "error"
-        && finding["remedy"].is_string()));
+    let fourth = format!("{}:4", scene.config().display());
+    assert!(findings.iter().any(|finding| finding["subject"] == *fourth
+        && finding["level"] == "fail"
+        && finding["fix"][0]["text"].is_string()));
 }
 
 /// Others sign all the same: neither start nor package may be refused for one key of many.

@@ -3,12 +3,15 @@
 
 #[path = "support/absent.rs"]
 mod absent;
+#[path = "support/json_form.rs"]
+mod json_form;
 mod support;
 #[path = "support/setup.rs"]
 mod support_setup;
 
 use std::{fs, net::TcpListener};
 
+use json_form::assert_documented;
 use serde_json::json;
 use support_setup::{Scene, postfix_is_there};
 
@@ -515,6 +518,7 @@ fn a_host_without_configuration_gets_one() {
         return absent::absent("the user opendkim");
     }
     let plan: serde_json::Value = serde_json::from_str(&planned.ok()).unwrap();
+    assert_documented("setup", &plan);
     let first = &plan["steps"][0];
     assert_eq!(first["kind"], "file");
     assert_eq!(first["path"], json!(scene.config()));
@@ -534,6 +538,9 @@ fn programs_get_the_records_whole() {
         .setup("Example.COM", &["--apply", "--json", "--lang", "es"])
         .ok();
     let account: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_documented("setup", &account);
+    let undo = scene.setup("example.com", &["--undo", "--json"]).ok();
+    assert_documented("setup", &serde_json::from_str(&undo).unwrap());
     assert_eq!(account["domain"], "example.com");
     assert_eq!(account["applied"], true);
     let records = account["records"].as_array().unwrap();

@@ -1,11 +1,11 @@
 //! What a check found: how bad it is, what it is, how it is known, why it matters, what mends it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{code::Code, text::Text};
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Worth knowing.

@@ -114,6 +114,10 @@ fn badge(level: Level, style: Style) -> String {
     }
 }
 
+/// The number of the form of everything that is printed as JSON. It changes when something that was there means
+/// another thing, or goes; what is added does not change it.
+pub const FORMAT: u32 = 1;
+
 /// A step that mends, as it stands in JSON.
 #[derive(Debug, Serialize)]
 pub struct JsonFix<'a> {

@@ -11,7 +11,7 @@ use super::{
 use dkimd_advice::{
     Code, Level,
     line::one_line,
-    render::{JsonFix, Style, fix_as_json, write_finding},
+    render::{FORMAT, JsonFix, Style, fix_as_json, write_finding},
     text,
     text::{Lang, Text},
 };
@@ -162,6 +162,8 @@ fn summary(found: &Examination) -> Text {
 
 #[derive(Serialize)]
 struct Json<'a> {
+    format: u32,
+    command: &'static str,
     verdict: Verdict,
     not_examined: usize,
     findings: Vec<JsonFinding<'a>>,
@@ -245,6 +247,8 @@ fn as_json(found: &Examination, lang: Lang) -> Json<'_> {
         seconds: examined.took.as_secs_f64(),
     });
     Json {
+        format: FORMAT,
+        command: "doctor",
         verdict: found.verdict(),
         not_examined: found.checks.iter().filter(|c| c.is_incomplete()).count(),
         findings: findings.collect(),

@@ -7,7 +7,7 @@ use serde_json::json;
 use dkimd_advice::{
     Finding, Level,
     line::one_line,
-    render::{Style, finding_json, write_finding},
+    render::{FORMAT, Style, finding_json, write_finding},
     text::{Lang, Text},
 };
 use dkimd_server::process::ExitCode;
@@ -110,6 +110,8 @@ impl Answer {
             .map(|finding| finding_json(finding, lang))
             .collect();
         let answer = json!({
+            "format": FORMAT,
+            "command": "explain",
             "kind": self.kind,
             "subject": self.subject,
             "story": story,

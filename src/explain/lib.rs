@@ -30,12 +30,13 @@ use std::{
 };
 
 use clap::Args;
+use serde_json::json;
 
 use self::{answer::Answer, log_line::LogLine, subject::Subject};
 use dkimd_advice::{
     Finding,
     line::one_line,
-    render::{Style, finding_json},
+    render::{FORMAT, Style, finding_json},
     text,
     text::Lang,
 };
@@ -319,7 +320,13 @@ fn codes(args: &ExplainArgs, lang: Lang) -> ExitCode {
     let written = match args.json {
         true => {
             let list = findings.iter().map(|finding| finding_json(finding, lang));
-            writeln!(out, "{:#}", serde_json::Value::from_iter(list))
+            let value = json!({
+                "format": FORMAT,
+                "command": "explain",
+                "kind": "codes",
+                "findings": list.collect::<Vec<_>>(),
+            });
+            writeln!(out, "{value:#}")
         }
         false => findings
             .iter()

@@ -6,13 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
-
 use crate::secret;
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// dkimd runs, but not as the line says or as the administrator probably means.
     Warning,
@@ -21,7 +18,7 @@ pub enum Severity {
 }
 
 /// One finding in a configuration file, a table or a key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
@@ -36,7 +33,6 @@ pub struct Diagnostic {
     /// Whether mail that the line is for leaves unsigned, or waits.
     pub unsigned: bool,
     /// Whether this process's rights alone are in the way, which tells nothing of another's.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub denied: bool,
 }
 

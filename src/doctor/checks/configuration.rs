@@ -5,6 +5,7 @@
 
 use std::{env, fs::File, io, path::Path, process::Stdio, sync::Arc};
 
+use serde::Deserialize;
 use tokio::process::Command;
 
 use crate::{
@@ -12,13 +13,19 @@ use crate::{
     host::Host,
     report::{Cause, Report},
 };
-use dkimd_advice::{Finding, Level, text, text::Text};
-use dkimd_server::{diagnostic::Diagnostic, keys::remedy, tables::peers::serves_everybody};
+use dkimd_advice::{
+    Finding, Level, text,
+    text::{Lang, Text},
+};
+use dkimd_server::tables::peers::serves_everybody;
+
+/// What this process alone may not look at.
+const NOT_EXAMINED: &str = "configuration-not-examined";
 
 /// Looks at them.
 pub(super) async fn run(host: Arc<Host>) -> Report {
     match findings(&host.config).await {
-        Ok(diagnostics) => report(&host, &diagnostics),
+        Ok(told) => report(&host, &told),
         Err(error) => Report::not_examined(
             Cause::Unavailable,
             text!("dkimd check can't be run: {error}"),
@@ -26,12 +33,12 @@ pub(super) async fn run(host: Arc<Host>) -> Report {
     }
 }
 
-fn report(host: &Host, diagnostics: &[Diagnostic]) -> Report {
+fn report(host: &Host, told: &[Told]) -> Report {
     let told_elsewhere = open_socket(host);
-    let (denied, found): (Vec<_>, Vec<_>) = diagnostics
+    let (denied, found): (Vec<_>, Vec<_>) = told
         .iter()
-        .filter(|found| told_elsewhere.as_ref() != Some(&found.what))
-        .partition(|found| found.denied);
+        .filter(|found| told_elsewhere.as_deref() != Some(found.what.to(Lang::En)))
+        .partition(|found| found.code == NOT_EXAMINED);
     let is_closed = File::open(&host.config)
         .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
     let mut report = match is_closed {
@@ -39,7 +46,7 @@ fn report(host: &Host, diagnostics: &[Diagnostic]) -> Report {
         false => Report::default(),
     };
     for found in found {
-        report.add(finding(&host.config, found));
+        report.add(finding(found));
     }
     if !denied.is_empty() {
         let config = host.config.display();
@@ -59,7 +66,31 @@ fn open_socket(host: &Host) -> Option<String> {
     Some(serves_everybody(socket).what)
 }
 
-async fn findings(config: &Path) -> io::Result<Vec<Diagnostic>> {
+/// What `dkimd check --json` prints (docs/json.md).
+#[derive(Deserialize)]
+struct Checked {
+    findings: Vec<Told>,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    level: Level,
+    code: String,
+    subject: String,
+    what: Text,
+    evidence: Vec<String>,
+    why: Option<Text>,
+    fix: Vec<ToldFix>,
+}
+
+#[derive(Deserialize)]
+struct ToldFix {
+    kind: String,
+    file: Option<String>,
+    text: String,
+}
+
+async fn findings(config: &Path) -> io::Result<Vec<Told>> {
     let output = Command::new(env::current_exe()?)
         .args(["check", "--json", "--config"])
         .arg(config)
@@ -67,64 +98,26 @@ async fn findings(config: &Path) -> io::Result<Vec<Diagnostic>> {
         .kill_on_drop(true)
         .output()
         .await?;
-    Ok(serde_json::from_slice(&output.stdout)?)
+    Ok(serde_json::from_slice::<Checked>(&output.stdout)?.findings)
 }
 
-fn finding(config: &Path, diagnostic: &Diagnostic) -> Finding {
-    let file = diagnostic.file.as_deref().unwrap_or(config);
-    let subject = match diagnostic.line {
-        Some(line) => format!("{}:{line}", file.display()),
-        None => file.display().to_string(),
+/// The finding as it was told, in the languages that the catalogue has.
+fn finding(told: &Told) -> Finding {
+    let code = match told.code.as_str() {
+        "configuration-error" => codes::CONFIGURATION_ERROR,
+        "configuration-unsigned" => codes::CONFIGURATION_UNSIGNED,
+        _ => codes::CONFIGURATION_WARNING,
     };
-    let (level, code, why) = if diagnostic.is_error() {
-        let why = text!("the server does not start with this, or defers mail that needs it");
-        (Level::Fail, codes::CONFIGURATION_ERROR, Some(why))
-    } else if diagnostic.unsigned {
-        let why = text!("mail that this line is for leaves unsigned, or waits");
-        (Level::Fail, codes::CONFIGURATION_UNSIGNED, Some(why))
-    } else {
-        (Level::Warn, codes::CONFIGURATION_WARNING, None)
-    };
-    // The words of `dkimd check`, which speaks English as the log does.
-    let words = |words: &String| Text::new(words, words);
-    let mut finding =
-        Finding::new(level, code, subject.clone(), words(&diagnostic.what)).evidence(subject);
-    finding.why = why;
-    let Some(remedy) = &diagnostic.remedy else {
-        return finding;
-    };
-    if let Some(command) = remedy::command(remedy) {
-        return finding
-            .command(command)
-            // Keys are read once; the server is to look again.
-            .command("systemctl reload opendkim");
-    }
-    match option_line(remedy) {
-        Some(line) => finding
-            .setting(config.display().to_string(), line)
-            .command("systemctl reload opendkim"),
-        None => finding.advice(words(remedy)),
-    }
-}
-
-/// The line of the configuration that a remedy tells to write.
-fn option_line(remedy: &str) -> Option<&str> {
-    let line = remedy.strip_prefix("write ")?;
-    let (_, value) = line.split_once(' ')?;
-    (value.starts_with("refile:/") && !value.contains(' ')).then_some(line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_warning_that_leaves_mail_unsigned_is_a_failure() {
-        let config = Path::new("/etc/opendkim.conf");
-        let level = |diagnostic: &Diagnostic| finding(config, diagnostic).level;
-        let warning = Diagnostic::warning("w");
-        assert_eq!(level(&warning), Level::Warn);
-        assert_eq!(level(&warning.leaves_unsigned()), Level::Fail);
-        assert_eq!(level(&Diagnostic::error("e")), Level::Fail);
-    }
+    let mut finding = Finding::new(told.level, code, told.subject.as_str(), told.what.clone());
+    finding.evidence.clone_from(&told.evidence);
+    finding.why.clone_from(&told.why);
+    told.fix.iter().fold(finding, |finding, fix| {
+        let text = fix.text.as_str();
+        match (fix.kind.as_str(), &fix.file) {
+            ("command", _) => finding.command(text),
+            ("record", _) => finding.record(text),
+            ("setting", Some(file)) => finding.setting(file.as_str(), text),
+            _ => finding.advice(Text::from_data(text)),
+        }
+    })
 }

@@ -19,6 +19,11 @@ use self::{
 };
 use super::ExplainArgs;
 use dkim_core::header::{HeaderSection, LeadingSpace};
+use dkimd_advice::{
+    Code, Finding, Level,
+    render::{FORMAT, finding_json},
+    text::{Lang, Text},
+};
 use dkimd_message::configuration;
 use dkimd_milter::Client;
 use dkimd_server::{
@@ -40,6 +45,9 @@ struct Step {
 /// The whole answer.
 #[derive(Debug, Serialize)]
 pub(super) struct Explanation {
+    format: u32,
+    command: &'static str,
+    kind: &'static str,
     author: String,
     client: String,
     steps: Vec<Step>,
@@ -49,6 +57,8 @@ pub(super) struct Explanation {
     pub(super) reason: Option<&'static str>,
     /// The decision as a sentence.
     sentence: String,
+    /// The same as a finding.
+    findings: Vec<serde_json::Value>,
 }
 
 struct Asked {
@@ -186,14 +196,25 @@ fn explain(
             .address
             .map_or_else(String::new, |a| a.to_string())
     );
+    let code = Code::new(conclusion.reason.unwrap_or(conclusion.decision));
+    let what = Text::new(conclusion.sentence.as_str(), conclusion.sentence.as_str());
+    let level = match conclusion.exit {
+        ExitCode::Ok => Level::Info,
+        _ => Level::Fail,
+    };
+    let finding = Finding::new(level, code, author, what);
     (
         Explanation {
+            format: FORMAT,
+            command: "explain",
+            kind: "address",
             author: author.to_owned(),
             client,
             steps,
             decision: conclusion.decision,
             reason: conclusion.reason,
             sentence: conclusion.sentence,
+            findings: vec![finding_json(&finding, Lang::En)],
         },
         conclusion.exit,
     )

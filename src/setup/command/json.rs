@@ -13,19 +13,28 @@ use crate::{
     services::Told,
     undo::{Preview, Undone},
 };
-use dkimd_advice::text::{Lang, Text};
+use dkimd_advice::{
+    Code, Finding,
+    render::{FORMAT, finding_json},
+    text::{Lang, Text},
+};
 
 /// Prints the plan or what was done, with the records.
 pub(super) fn print(account: &Account, lang: Lang) -> io::Result<()> {
     let sheet = &account.sheet;
     let notes = account.notes.iter().chain(&sheet.notes);
     let value = json!({
+        "format": FORMAT,
+        "command": "setup",
         "domain": account.domain,
         "hostname": account.hostname,
         "applied": account.applied,
         "steps": account.steps.iter().map(|s| step(s, lang)).collect::<Vec<_>>(),
         "services": account.told.iter().map(told).collect::<Vec<_>>(),
-        "notes": notes.map(|note| note.to(lang)).collect::<Vec<_>>(),
+        "findings": notes
+            .map(|note| Finding::info(Code::new("setup-note"), account.domain.as_str(), note.clone()))
+            .map(|finding| finding_json(&finding, lang))
+            .collect::<Vec<_>>(),
         "keys_to_make": account.keys_to_make,
         "waiting": account.waiting,
         "zone": sheet.zone,
@@ -57,13 +66,19 @@ pub(super) fn undo_plan(
         })
     });
     let value = json!({
+        "format": FORMAT,
+        "command": "setup",
         "domain": domain,
         "applied": false,
         "files": files.collect::<Vec<_>>(),
         "runs": preview.runs.0,
         "earlier_runs": preview.runs.1,
         "relied_on_by": preview.relied_on_by,
-        "unsigned": unsigned.iter().map(|text| text.to(lang)).collect::<Vec<_>>(),
+        "findings": unsigned
+            .iter()
+            .map(|text| Finding::warn(Code::new("setup-undo-unsigned"), domain.unwrap_or_default(), text.clone()))
+            .map(|finding| finding_json(&finding, lang))
+            .collect::<Vec<_>>(),
     });
     writeln!(io::stdout().lock(), "{value:#}")
 }
@@ -84,6 +99,8 @@ fn spots(spots: &[Spot]) -> Value {
 /// Prints what was taken back.
 pub(super) fn undone(domain: Option<&str>, undone: &Undone, services: &[Told]) -> io::Result<()> {
     let value = json!({
+        "format": FORMAT,
+        "command": "setup",
         "domain": domain,
         "applied": true,
         "restored": undone.restored,
@@ -93,6 +110,7 @@ pub(super) fn undone(domain: Option<&str>, undone: &Undone, services: &[Told]) -
         "directories_kept": undone.directories,
         "relied_on_by": undone.relied_on_by,
         "services": services.iter().map(told).collect::<Vec<_>>(),
+        "findings": Vec::<Value>::new(),
     });
     writeln!(io::stdout().lock(), "{value:#}")
 }

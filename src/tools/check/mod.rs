@@ -9,6 +9,7 @@
 //!    line says that they were not.
 //! 5. Everything once more, as a reload would find it; the socket's directory; every key (`keys`).
 
+mod finding;
 mod keys;
 mod report;
 mod surroundings;
@@ -59,7 +60,7 @@ pub struct CheckArgs {
 pub fn run(args: &CheckArgs) -> ExitCode {
     let findings = findings(&args.config);
     let printed = match args.json {
-        true => report::print_json(&findings),
+        true => report::print_json(&args.config, &findings),
         false => report::print(&findings),
     };
     match (findings.iter().any(Diagnostic::is_error), printed) {

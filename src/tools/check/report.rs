@@ -3,8 +3,16 @@
 use std::{
     env,
     io::{self, IsTerminal, Write},
+    path::Path,
 };
 
+use serde_json::json;
+
+use super::finding::finding;
+use dkimd_advice::{
+    render::{FORMAT, finding_json},
+    text::Lang,
+};
 use dkimd_server::diagnostic::Diagnostic;
 
 /// Prints findings one a line and a summary, all on standard output, in colour if a person reads
@@ -14,11 +22,17 @@ pub fn print(findings: &[Diagnostic]) -> io::Result<()> {
     write(&mut io::stdout().lock(), findings, colour)
 }
 
-/// Prints findings as one JSON array.
-pub fn print_json(findings: &[Diagnostic]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, findings)?;
-    writeln!(out)
+/// Prints findings as one JSON object, see docs/json.md.
+pub fn print_json(config: &Path, findings: &[Diagnostic]) -> io::Result<()> {
+    let findings = findings
+        .iter()
+        .map(|one| finding_json(&finding(config, one), Lang::En));
+    let value = json!({
+        "format": FORMAT,
+        "command": "check",
+        "findings": findings.collect::<Vec<_>>(),
+    });
+    writeln!(io::stdout().lock(), "{value:#}")
 }
 
 fn write(out: &mut impl Write, findings: &[Diagnostic], colour: bool) -> io::Result<()> {

@@ -9,6 +9,7 @@ mod original;
 use std::path::PathBuf;
 
 use clap::Args;
+use dkimd_advice::render::FORMAT;
 use serde_json::{Value, json};
 
 use self::check::{Target, Tested, Verdict, test_all};
@@ -84,7 +85,10 @@ fn testkey(args: &TestkeyArgs) -> Result<ExitCode, Failure> {
     let tested = test_under(&snapshot, targets)?;
     if args.json {
         let keys: Vec<Value> = tested.iter().map(json_of).collect();
-        println!("{:#}", json!({ "keys": keys }));
+        println!(
+            "{:#}",
+            json!({ "format": FORMAT, "command": "testkey", "keys": keys })
+        );
     } else {
         tested.iter().for_each(print);
     }

@@ -11,6 +11,11 @@ use dkim_core::{
     outcome::Outcome,
     verify::{Signature, SignatureResult},
 };
+use dkimd_advice::{
+    Code, Finding,
+    render::{FORMAT, finding_json},
+    text::{Lang, Text},
+};
 use dkimd_message::{
     MessageFile,
     verdicts::{Verdicts, dnssec_word, shown_record},
@@ -161,8 +166,37 @@ impl Report<'_> {
             .iter()
             .map(|result| self.json_of(result))
             .collect();
-        serde_json::to_writer_pretty(&mut *out, &json!({ "signatures": signatures }))?;
+        serde_json::to_writer_pretty(
+            &mut *out,
+            &json!({
+                "format": FORMAT,
+                "command": "verify",
+                "findings": self.findings(),
+                "signatures": signatures,
+            }),
+        )?;
         writeln!(out)
+    }
+
+    /// What keeps signatures from passing.
+    fn findings(&self) -> Vec<Value> {
+        let failed = |result: &&SignatureResult| failed_part(&result.outcome).is_some();
+        self.verdicts
+            .results
+            .iter()
+            .filter(failed)
+            .map(|result| {
+                let tag = |value: &Option<Box<str>>| value.as_deref().unwrap_or("?").to_owned();
+                let identity = &result.identity;
+                let subject = format!("s={} d={}", tag(&identity.selector), tag(&identity.domain));
+                let what = opendkim::explanation(&result.outcome);
+                let code = Code::new(result.outcome.code());
+                finding_json(
+                    &Finding::fail(code, subject, Text::new(&*what, &*what)),
+                    Lang::En,
+                )
+            })
+            .collect()
     }
 
     fn json_of(&self, result: &SignatureResult) -> Value {
