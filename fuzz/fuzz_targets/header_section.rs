@@ -11,6 +11,7 @@ use dkim_core::{
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|octets: &[u8]| {
+    let _ = HeaderSection::parse(octets);
     let mut section = HeaderSection::default();
     for line in octets.split(|octet| *octet == 0) {
         let mut parts = line.splitn(2, |octet| *octet == b':');

@@ -40,13 +40,22 @@ fn seconds_of(day: &str, month: &str, year: &str, time: &str, zone: &str) -> Opt
         return None;
     }
     let zone = zone.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '+' && c != '-');
+    // Other words than these say nothing certain (RFC 5322 section 4.3); the parser would take them for UTC.
     let zone = match zone {
-        "UTC" | "Z" => "GMT",
-        other => other,
+        "UTC" | "UT" | "GMT" | "Z" => "GMT",
+        other if is_offset(other) => other,
+        _ => return None,
     };
     let date = format!("{day} {month} {year} {time} {zone}");
     let found = PARSER.parse_timestamp(date).ok()?;
     u64::try_from(found.as_second()).ok()
+}
+
+/// `+0100`
+fn is_offset(zone: &str) -> bool {
+    zone.strip_prefix(['+', '-']).is_some_and(|digits| {
+        digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_digit())
+    })
 }
 
 #[cfg(test)]
@@ -94,6 +103,11 @@ mod tests {
             ("30 Feb 2026 21:05:37 +0000", None),
             ("23 Nov 2026 21:05:37 (UTC)", Some(1_795_467_937)),
             ("23 Nov 2026 21:05:37 é1234", None),
+            ("23 Nov 2026 22:05:37 CET", None),
+            ("23 Nov 2026 22:05:37 (CET)", None),
+            ("23 Nov 2026 22:05:37 ready", None),
+            ("23 Nov 2026 22:05:37 A", None),
+            ("23 Nov 2026 22:05:37 +100", None),
         ] {
             assert_eq!(date_in(text), expected, "{text}");
         }
