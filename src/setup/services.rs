@@ -18,12 +18,19 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use dkimd_hand::Place;
 use dkimd_milter::socket::SocketSpec;
 use dkimd_postfix::DEFAULT_DIRECTORY;
-use dkimd_server::config::DEFAULT_FILE;
+use dkimd_server::{
+    config::DEFAULT_FILE,
+    process::answer::{Reader, Reload},
+};
 
 /// How long the daemon may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long a load may take, which waits two seconds at most for files that are being written.
+const ANSWERED: Duration = Duration::from_secs(5);
+/// How often its answer is looked for.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long one connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The names that the daemon runs by.
@@ -109,16 +116,46 @@ fn tell_daemon(config: &Path, pid_file: Option<&Path>, restart: bool) -> Told {
         return done(Service::Daemon, command);
     }
     if let Some(pid) = pid_file.and_then(running).filter(|_| !restart) {
-        return match kill(pid, Signal::SIGUSR1) {
-            Ok(()) => Told::By(format!("kill -USR1 {pid}")),
-            Err(error) => Told::Failed {
-                service: Service::Daemon,
-                command: format!("kill -USR1 {pid}"),
-                complaint: error.desc().to_owned(),
-            },
+        let command = format!("kill -USR1 {pid}");
+        let failed = |command, complaint: &str| Told::Failed {
+            service: Service::Daemon,
+            command,
+            complaint: complaint.to_owned(),
+        };
+        let reader = Reader::of(pid.as_raw());
+        let before = reader.as_ref().and_then(Reader::read_whole);
+        if let Err(error) = kill(pid, Signal::SIGUSR1) {
+            return failed(command, error.desc());
+        }
+        let outcome = reader
+            .zip(before)
+            .and_then(|(reader, before)| outcome(&reader, before.load));
+        return match outcome {
+            Some(outcome @ (Reload::Kept | Reload::PutOff | Reload::NoFile)) => {
+                failed(command, outcome.status())
+            }
+            // A daemon of another release gives no answer.
+            Some(Reload::Done) | None => Told::By(command),
         };
     }
     Told::ToDo(command)
+}
+
+/// What became of the load after the load `before`; `None`: no answer came in time.
+fn outcome(reader: &Reader, before: u64) -> Option<Reload> {
+    let asked = Instant::now();
+    let mut outcome = None;
+    while asked.elapsed() < ANSWERED {
+        if let Some(answer) = reader.read().filter(|answer| answer.load > before) {
+            outcome = answer.outcome.or(outcome);
+        }
+        // What was put off is taken up as soon as the files were left alone for a moment.
+        if matches!(outcome, Some(Reload::Done | Reload::Kept | Reload::NoFile)) {
+            break;
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+    outcome
 }
 
 /// Tells Postfix.
