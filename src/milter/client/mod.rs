@@ -16,14 +16,14 @@ use tokio::net::{TcpStream, UnixStream};
 use super::frame::{FrameError, nul_ended};
 use crate::socket::{SocketSpec, Stream};
 
-/// The queue id that the milter is told.
-pub const QUEUE_ID: &str = "DOCTOR";
 /// Octets of one read.
 const READ: usize = 16 * 1024;
 
 /// A message, and how it comes to the MTA.
 #[derive(Clone, Debug)]
 pub struct Submission {
+    /// The queue ID that the milter is told.
+    pub queue_id: &'static str,
     /// The client's host name.
     pub client_name: String,
     /// The client's IPv4 address.
@@ -119,7 +119,8 @@ pub async fn connect(place: &SocketSpec) -> io::Result<Stream> {
 /// # Errors
 /// If the connection breaks, or the other side does not speak the milter protocol.
 pub async fn greet(stream: Stream) -> Result<(), ClientError> {
-    let mut line = Line::new(stream);
+    // No message follows that could have one.
+    let mut line = Line::new(stream, "");
     line.negotiate().await?;
     line.mta.put(CommandKind::Quit, b"");
     Ok(line.flush().await?)
@@ -130,7 +131,7 @@ pub async fn greet(stream: Stream) -> Result<(), ClientError> {
 /// # Errors
 /// If the connection breaks, or the other side does not speak the milter protocol.
 pub async fn submit(stream: Stream, message: &Submission) -> Result<Wanted, ClientError> {
-    let mut line = Line::new(stream);
+    let mut line = Line::new(stream, message.queue_id);
     line.negotiate().await?;
     let wanted = line.converse(message).await?;
     // Abort and quit: nothing of the message stays behind.
@@ -147,10 +148,10 @@ struct Line {
 }
 
 impl Line {
-    fn new(stream: Stream) -> Self {
+    fn new(stream: Stream, queue_id: &'static str) -> Self {
         Self {
             stream,
-            mta: Mta::new(QUEUE_ID),
+            mta: Mta::new(queue_id),
         }
     }
 
@@ -320,6 +321,7 @@ mod tests {
 
     fn message() -> Submission {
         Submission {
+            queue_id: "4XyZ012345",
             client_name: "localhost".into(),
             client_address: std::net::Ipv4Addr::LOCALHOST,
             macros: vec![("j".into(), "mail.example.com".into())],

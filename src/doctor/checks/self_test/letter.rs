@@ -7,6 +7,8 @@ use dkimd_message::{MessageError, MessageFile};
 use dkimd_milter::client::{AddedField, Submission};
 use dkimd_server::headers::report::date;
 
+/// The queue ID in the log lines about the test.
+const QUEUE_ID: &str = "DOCTOR";
 /// Never reached: the conversation ends before anything is sent.
 const RECIPIENT: &str = "nobody@example.com";
 const BODY: &[u8] = b"This message is made by dkimd doctor to see whether it is signed.\r\n\
@@ -48,6 +50,7 @@ pub(super) fn letter(
         header.extend(fields.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     }
     Submission {
+        queue_id: QUEUE_ID,
         client_name: "localhost".to_owned(),
         client_address: Ipv4Addr::LOCALHOST,
         macros,
