@@ -151,12 +151,10 @@ pub fn source<'a>(
     match (&identity.key_name, &snapshot.signing) {
         (None, SigningIdentities::Single { key, .. }) => Answer::Now(Ok(key.clone())),
         // Where the entry says `%`, `d=` is the author's domain.
-        (name, _) => entry(
-            snapshot,
-            name.as_deref().unwrap_or_default(),
-            identity.domain.as_str(),
-        )
-        .map(|entry| entry.map(|entry| entry.key)),
+        (Some(name), SigningIdentities::Tables { keys, .. }) => keys
+            .key(name, identity.domain.as_str())
+            .map(|key| key?.ok_or_else(|| unknown(name))),
+        (name, _) => Answer::Now(Err(unknown(name.as_deref().unwrap_or_default()))),
     }
 }
 
@@ -186,12 +184,14 @@ fn entry<'a>(
         SigningIdentities::Tables { keys, .. } => keys.find(name, author_domain),
         SigningIdentities::Single { .. } | SigningIdentities::None => Answer::Now(Ok(None)),
     };
-    found.map(|found| {
-        found?.ok_or_else(|| IdentityError::UnknownKey {
-            // A key written in the place of its name is not told.
-            key_name: secret::line(name).into_owned(),
-        })
-    })
+    found.map(|found| found?.ok_or_else(|| unknown(name)))
+}
+
+fn unknown(name: &str) -> IdentityError {
+    IdentityError::UnknownKey {
+        // A key written in the place of its name is not told.
+        key_name: secret::line(name).into_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -129,6 +129,17 @@ impl KeyTable {
         )
     }
 
+    /// The key alone of the entry named `key_name`, for a signature with this `d=`; `None` when there is none.
+    pub fn key<'a>(
+        &'a self,
+        key_name: &'a str,
+        domain: &'a str,
+    ) -> Answer<'a, Result<Option<KeySource>, KeyTableError>> {
+        let fields = |number| Fields::of(self.set.entries().get(number).value);
+        let source = self.number(key_name).and_then(fields);
+        Answer::Now(Ok(source.map(|fields| self.key_source(fields.key, domain))))
+    }
+
     /// Whether there is an entry of that name.
     pub fn contains(&self, key_name: &str) -> bool {
         self.number(key_name).is_some()
