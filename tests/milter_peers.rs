@@ -51,11 +51,17 @@ fn is_served(source: IpAddr, port: u16) -> bool {
 
 /// How `dkimd health` ends, which connects from the loopback.
 fn health(port: u16) -> Option<i32> {
-    let place = format!("inet:{port}@127.0.0.1");
-    let status = Command::new(env!("CARGO_BIN_EXE_dkimd"))
-        .args(["health", &place])
-        .status();
-    status.unwrap().code()
+    asked(&format!("inet:{port}@127.0.0.1")).0
+}
+
+/// The exit code of `dkimd health`, and what it says.
+fn asked(place: &str) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_dkimd"))
+        .args(["health", place])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), said)
 }
 
 fn start(scene: &Scene, host: &str) -> (Running, u16) {
@@ -117,6 +123,24 @@ fn health_tells_whether_the_milter_serves() {
     // The kernel takes the connection, and nobody speaks.
     let silent = TcpListener::bind((LISTED, 0)).unwrap();
     assert_eq!(health(silent.local_addr().unwrap().port()), Some(69));
+}
+
+#[test]
+fn health_says_what_to_do() {
+    for (place, code, fix) in [
+        ("local:/nowhere/socket", 69, "start the milter"),
+        (
+            "inet:8891@no-such-host.invalid",
+            69,
+            "whether the host name resolves",
+        ),
+        ("fd:3", 64, "name the socket"),
+        ("inet:none", 64, ""),
+    ] {
+        let (ended, said) = asked(place);
+        assert_eq!(ended, Some(code), "{place}: {said}");
+        assert!(said.contains(fix), "{place}: {said}");
+    }
 }
 
 #[test]

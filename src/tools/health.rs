@@ -1,6 +1,6 @@
 //! `dkimd health SOCKET`: asks a milter whether it serves, as a container engine does again and again.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use clap::Args;
 use tokio::{runtime, time::timeout};
@@ -38,23 +38,35 @@ pub fn run(args: &HealthArgs) -> ExitCode {
 fn health(socket: &str) -> Result<(), Failure> {
     let place = SocketSpec::parse(socket)
         .map_err(|error| Failure::new(ExitCode::Usage, error.to_string()))?;
-    let silent = |what: String| {
-        let what = format!("{place}: {what}; look at the milter's log");
-        Failure::new(ExitCode::Unavailable, what)
-    };
+    if matches!(place, SocketSpec::Inherited(_)) {
+        let what =
+            format!("{place}: a descriptor has no address; name the socket that it listens on");
+        return Err(Failure::new(ExitCode::Usage, what));
+    }
+    let unavailable =
+        |what: String| Failure::new(ExitCode::Unavailable, format!("{place}: {what}"));
     let greeting = async {
-        let stream = client::connect(&place)
-            .await
-            .map_err(|error| error.to_string())?;
+        let stream = client::connect(&place).await.map_err(|error| {
+            let fix = match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                    "start the milter, or compare its Socket option"
+                }
+                io::ErrorKind::PermissionDenied => {
+                    "run it as root, or as a user in the socket's group"
+                }
+                _ => "compare the milter's Socket option, and see whether the host name resolves",
+            };
+            format!("{error}; {fix}")
+        })?;
         client::greet(stream)
             .await
-            .map_err(|error| error.to_string())
+            .map_err(|error| format!("{error}; look at the milter's log, and at MilterPeers"))
     };
     runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(ExitCode::OsError, error.to_string()))?
         .block_on(async { timeout(PATIENCE, greeting).await })
-        .map_err(|_| silent("no answer within 5 seconds".into()))?
-        .map_err(silent)
+        .map_err(|_| unavailable("no answer within 5 seconds; look at the milter's log".into()))?
+        .map_err(unavailable)
 }
